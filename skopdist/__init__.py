@@ -1,0 +1,8 @@
+"""Neural architecture search by operation distributions, as a scikit-learn estimator."""
+
+from skopdist.architecture import Architecture, Cell
+from skopdist.distribution import OperationDistribution
+
+__version__ = "0.1.0"
+
+__all__ = ["Architecture", "Cell", "OperationDistribution"]

@@ -1,0 +1,7 @@
+"""Encodings: the point that a strategy moves."""
+
+from skopdist.encodings._adjacency import AdjacencyEncoding
+from skopdist.encodings._base import Encoding
+from skopdist.encodings._distribution import DistributionEncoding
+
+__all__ = ["AdjacencyEncoding", "DistributionEncoding", "Encoding"]

@@ -1,0 +1,108 @@
+"""The abstract encoding: the point that a strategy moves."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone
+
+from skopdist._random import RandomState, as_generator
+from skopdist.architecture import Architecture
+from skopdist.distribution import OperationDistribution, check_length
+from skopdist.spaces import SearchSpace
+
+Point = NDArray[np.float64]
+
+
+class Encoding(BaseEstimator, ABC):
+    """A coordinate system on the architectures of a space, bound to it by :meth:`bind`.
+
+    Strategies are written against this interface alone, so any of them runs on any encoding;
+    ``skopdist.testing.check_encoding`` is the contract that a new one has to meet.
+    """
+
+    space_: SearchSpace
+    length_: int
+
+    @abstractmethod
+    def _n_dims(self) -> int:
+        """Give the length of a point."""
+
+    @abstractmethod
+    def _encode(self, architecture: Architecture) -> Point:
+        """Give the point of an architecture of the bound length."""
+
+    @abstractmethod
+    def _decode(self, point: Point, rng: np.random.Generator) -> Architecture:
+        """Give an architecture at the point, drawn where there are several."""
+
+    @abstractmethod
+    def _distribution(self, point: Point) -> OperationDistribution:
+        """Give the operation distribution of the point."""
+
+    @abstractmethod
+    def _from_distribution(self, distribution: OperationDistribution, rng: np.random.Generator) -> Point:
+        """Give a point with the distribution, drawn where there are several."""
+
+    @abstractmethod
+    def _neighbours(self, point: Point) -> NDArray[np.float64]:
+        """Give all points one smallest move away."""
+
+    def bind(self, space: SearchSpace, length: int | None = None) -> Self:
+        """Give a copy of this encoding for the cells of `length` operations of a space.
+
+        Parameters
+        ----------
+        space : SearchSpace
+        length : int or None, default=None
+            None takes the space's default.
+        """
+        length = space.default_length if length is None else length
+        check_length(length)
+        bound: Self = clone(self)
+        bound.space_, bound.length_ = space, int(length)
+        return bound
+
+    @property
+    def n_dims(self) -> int:
+        """Length of a point."""
+        return self._n_dims()
+
+    def encode(self, architecture: Architecture) -> Point:
+        """Give the point of an architecture, shape (n_dims,).
+
+        Raises
+        ------
+        ValueError
+            If the architecture is one of another space or length.
+        """
+        self.space_.check_architecture(architecture)
+        if architecture.length != self.length_:
+            raise ValueError(f"Expected an architecture of length {self.length_}, got length {architecture.length}.")
+        return self._encode(architecture)
+
+    def decode(self, point: ArrayLike, random_state: RandomState = None) -> Architecture:
+        """Give an architecture at the point, drawn at random where there are several."""
+        return self._decode(self._check(point), as_generator(random_state))
+
+    def distribution(self, point: ArrayLike) -> OperationDistribution:
+        """Give the operation distribution of the point."""
+        return self._distribution(self._check(point))
+
+    def from_distribution(self, distribution: OperationDistribution, random_state: RandomState = None) -> Point:
+        """Give a point with the distribution, shape (n_dims,), drawn at random where there are several."""
+        self.space_.check_distribution(distribution)
+        return self._from_distribution(distribution, as_generator(random_state))
+
+    def neighbours(self, point: ArrayLike) -> NDArray[np.float64]:
+        """Give all points one smallest move away, shape (n_neighbours, n_dims), in a fixed order."""
+        return self._neighbours(self._check(point))
+
+    def _check(self, point: ArrayLike) -> Point:
+        values = np.asarray(point, dtype=np.float64)
+        if values.shape != (self.n_dims,) or not np.isfinite(values).all():
+            raise ValueError(f"Expected a point of {self.n_dims} finite coordinates, got {point!r}.")
+        return values

@@ -1,0 +1,68 @@
+"""The encoding of the paper: the operation distribution itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skopdist.architecture import Architecture
+from skopdist.distribution import OperationDistribution
+from skopdist.encodings._base import Encoding, Point
+
+
+class DistributionEncoding(Encoding):
+    """A point is the operation distribution, one row for each cell type [1]_.
+
+    The smallest move carries the share of one operation, 1 / length, to another.
+
+    References
+    ----------
+    .. [1] Wan, Ru, Esperança, Carlucci, "Approximate Neural Architecture Search via Operation Distribution
+       Learning", WACV 2022, arXiv 2111.04670.
+
+    Examples
+    --------
+    >>> from skopdist.encodings import DistributionEncoding
+    >>> from skopdist.spaces import NASBench201Space
+    >>> encoding = DistributionEncoding().bind(NASBench201Space(), length=6)
+    >>> point = encoding.from_distribution(NASBench201Space().uniform())
+    >>> encoding.distribution(point)
+    OperationDistribution(none=0.20, skip_connect=0.20, nor_conv_1x1=0.20, nor_conv_3x3=0.20, avg_pool_3x3=0.20)
+    >>> encoding.neighbours(point).shape
+    (20, 5)
+    """
+
+    def _n_dims(self) -> int:
+        return len(self.space_.cell_types) * len(self.space_.operation_names)
+
+    def _encode(self, architecture: Architecture) -> Point:
+        return self.space_.encode(architecture).probabilities.ravel()
+
+    def _decode(self, point: Point, rng: np.random.Generator) -> Architecture:
+        return self.space_.sample(self._distribution(point), self.length_, rng)
+
+    def _distribution(self, point: Point) -> OperationDistribution:
+        rows = point.reshape(len(self.space_.cell_types), -1)
+        return OperationDistribution(self.space_.operation_names, rows, self.space_.cell_types)
+
+    def _from_distribution(self, distribution: OperationDistribution, rng: np.random.Generator) -> Point:
+        return distribution.probabilities.ravel()
+
+    def _neighbours(self, point: Point) -> NDArray[np.float64]:
+        n_types, k = len(self.space_.cell_types), len(self.space_.operation_names)
+        step = 1 / self.length_
+        moved = []
+        for start in range(0, n_types * k, k):
+            for source in range(start, start + k):
+                # Only what is there can be carried; rounding apart, a lattice point stays on the lattice.
+                share = min(step, point[source])
+                if share <= 1e-9:
+                    continue
+                for target in range(start, start + k):
+                    if target == source:
+                        continue
+                    neighbour = point.copy()
+                    neighbour[source] -= share
+                    neighbour[target] += share
+                    moved.append(neighbour)
+        return np.array(moved).reshape(-1, n_types * k)

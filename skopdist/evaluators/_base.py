@@ -1,0 +1,134 @@
+"""The abstract evaluator: from an architecture to a trial."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+
+from skopdist._random import RandomState, root_entropy
+from skopdist.architecture import Architecture
+from skopdist.distribution import OperationDistribution
+from skopdist.spaces import SearchSpace
+from skopdist.trial import Status, Trial
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluator found: the part of a trial that is its own.
+
+    Attributes
+    ----------
+    score : float
+    cost : float
+        Epoch equivalents.
+    status : {"ok", "invalid"}
+    gradient : ndarray of shape (n_cell_types, k) or None
+    info : mapping
+        JSON values.
+    """
+
+    score: float
+    cost: float
+    status: Status = "ok"
+    gradient: NDArray[np.float64] | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Evaluator(BaseEstimator, ABC):
+    """Scores architectures of a space.
+
+    ``skopdist.testing.check_evaluator`` is the contract that a new one has to meet.
+
+    Attributes
+    ----------
+    gives_gradient : bool
+        Whether its trials carry the derivative of the score with respect to the distribution.
+    """
+
+    gives_gradient: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def search_space(self) -> SearchSpace:
+        """The space whose architectures it scores."""
+
+    @abstractmethod
+    def _evaluate(self, architecture: Architecture, distribution: OperationDistribution, seed: int) -> Outcome:
+        """Score an architecture; any exception makes a failed trial."""
+
+    @abstractmethod
+    def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
+        """Take the data on which architectures are to be scored."""
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, random_state: RandomState = None
+    ) -> Self:
+        """Take the data on which architectures are to be scored.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, features), (n, channels, length) or (n, channels, height, width)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,) or None, default=None
+        random_state : int, Generator, RandomState or None, default=None
+        """
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        self._fit(np.asarray(X), np.asarray(y), weights, root_entropy(random_state))
+        return self
+
+    def evaluate(
+        self, architecture: Architecture, *, distribution: OperationDistribution | None = None, seed: int = 0
+    ) -> Trial:
+        """Score an architecture.
+
+        Parameters
+        ----------
+        architecture : Architecture
+        distribution : OperationDistribution or None, default=None
+            What the architecture was drawn from; None takes its own ratio of operations.
+        seed : int, default=0
+            Seed of everything that is random in the evaluation.
+
+        Returns
+        -------
+        trial : Trial
+            With the status "failed" and the reason where the evaluation raised or the score is not finite.
+
+        Raises
+        ------
+        ValueError
+            If the architecture is not one of the space.
+        """
+        self.search_space.check_architecture(architecture)
+        if distribution is None:
+            distribution = self.search_space.encode(architecture)
+        begin = time.perf_counter()
+        failure = ""
+        try:
+            outcome = self._evaluate(architecture, distribution, seed)
+        except Exception as error:  # noqa: BLE001 - whatever a trial raises, the search goes on
+            outcome = Outcome(math.nan, 0.0)
+            failure = f"{type(error).__name__}: {error}"
+        if not failure and not math.isfinite(outcome.score):
+            failure = f"The score is {outcome.score}; a finite number was expected."
+        return Trial(
+            architecture=architecture,
+            distribution=distribution,
+            score=math.nan if failure else float(outcome.score),
+            cost=float(outcome.cost),
+            seed=seed,
+            status="failed" if failure else outcome.status,
+            message=failure,
+            duration=time.perf_counter() - begin,
+            gradient=outcome.gradient,
+            info=dict(outcome.info),
+        )
+

@@ -1,0 +1,279 @@
+"""The one loop that all strategies and evaluators share."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from skopdist._random import RandomState, root_entropy, seed, stream
+from skopdist.architecture import Architecture
+from skopdist.distribution import OperationDistribution
+from skopdist.encodings import Encoding
+from skopdist.evaluators import Evaluator
+from skopdist.strategies import Strategy
+from skopdist.trial import Journal, Trial, best_trial
+
+# Keys of the independent random streams of a search.
+_STRATEGY, _PLACEMENT, _EVALUATION = range(3)
+
+
+class SearchFailedError(RuntimeError):
+    """No trial of a search succeeded.
+
+    Attributes
+    ----------
+    trials : list of Trial
+        The failed trials, each with its reason.
+    """
+
+    def __init__(self, message: str, trials: Sequence[Trial]) -> None:
+        super().__init__(message, list(trials))
+        self.message = message
+        self.trials = list(trials)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes
+    ----------
+    trials : tuple of Trial
+        In the order of suggestion.
+    best_distribution : OperationDistribution
+        What the strategy recommends.
+    best_trial : Trial
+        The trial of the highest score.
+    strategy : Strategy
+        The strategy in its last state.
+    stop_reason : {"n_trials", "max_time", "exhausted", "interrupted", "callback"}
+        Why the search ended.
+    """
+
+    trials: tuple[Trial, ...]
+    best_distribution: OperationDistribution
+    best_trial: Trial
+    strategy: Strategy
+    stop_reason: str
+
+    @property
+    def best_architecture(self) -> Architecture:
+        """What was evaluated best."""
+        return self.best_trial.architecture
+
+    @property
+    def best_score(self) -> float:
+        """The highest score of a trial."""
+        return self.best_trial.score
+
+
+def run_search(
+    strategy: Strategy,
+    evaluator: Evaluator,
+    *,
+    encoding: Encoding | None = None,
+    n_trials: int,
+    length: int | None = None,
+    batch_size: int | None = None,
+    max_time: float | None = None,
+    random_state: RandomState = None,
+    n_jobs: int | None = None,
+    journal: str | Path | None = None,
+    callback: Callable[[Trial], object] | None = None,
+) -> SearchResult:
+    """Search with a strategy for the architecture that an evaluator scores highest.
+
+    Parameters
+    ----------
+    strategy : Strategy
+    evaluator : Evaluator
+    encoding : Encoding or None, default=None
+        None takes the strategy's own default.
+    n_trials : int
+        Number of evaluations.
+    length : int or None, default=None
+        Number of operations in a cell; None takes the space's default.
+    batch_size : int or None, default=None
+        How many points are suggested together, and so the most that can be evaluated at a time. None takes the
+        strategy's own. The result depends on it, and never on `n_jobs`.
+    max_time : float or None, default=None
+        Seconds after which no result is waited for any more.
+    random_state : int, Generator, RandomState or None, default=None
+    n_jobs : int or None, default=None
+        Number of trials that joblib runs in parallel.
+    journal : str, Path or None, default=None
+        File to which every trial is written when it is known. Trials that it holds already are not evaluated again.
+    callback : callable or None, default=None
+        Called with each trial, in order; the search ends when it returns True.
+
+    Returns
+    -------
+    result : SearchResult
+
+    Raises
+    ------
+    ValueError
+        If `n_trials` or another number is out of range, the strategy needs gradients and the evaluator gives none, or
+        the journal is that of another search.
+    SearchFailedError
+        If no trial succeeded.
+    KeyboardInterrupt
+        If the search is interrupted before a trial has succeeded; later, it ends and gives what it has.
+
+    Examples
+    --------
+    >>> from skopdist.evaluators import TabularEvaluator
+    >>> from skopdist.search import run_search
+    >>> from skopdist.spaces import NASBench201Space
+    >>> from skopdist.strategies import RandomSearch
+    >>> table = TabularEvaluator(NASBench201Space(), lambda operations: operations.count("nor_conv_3x3"))
+    >>> result = run_search(RandomSearch(), table, n_trials=30, random_state=0)
+    >>> len(result.trials), result.best_score
+    (30, 5.0)
+    """
+    _check_arguments(strategy, evaluator, n_trials, batch_size, max_time)
+    entropy = root_entropy(random_state)
+    bound = (strategy.default_encoding if encoding is None else encoding).bind(evaluator.search_space, length)
+    started = strategy.start(bound, stream(entropy, _STRATEGY))
+    deadline = None if max_time is None else time.monotonic() + max_time
+    batch_size = strategy.batch_size if batch_size is None else batch_size
+    book = None if journal is None else Journal(journal)
+    known = [] if book is None else book.read()
+
+    trials: list[Trial] = []
+    stop_reason = "n_trials"
+    while len(trials) < n_trials and stop_reason == "n_trials":
+        room = n_trials - len(trials)
+        points = started.suggest(room if batch_size is None else min(batch_size, room))
+        if not len(points):
+            stop_reason = "exhausted"
+            warnings.warn(
+                f"The search space holds no more points: the search ended after {len(trials)} of {n_trials} trials.",
+                stacklevel=2,
+            )
+            break
+        batch = []
+        for index, point in enumerate(points, start=len(trials)):
+            architecture = bound.decode(point, stream(entropy, _PLACEMENT, index))
+            batch.append(_Task(index, architecture, bound.distribution(point), seed(entropy, _EVALUATION, index)))
+        results: list[Trial] = []
+        evaluated = _evaluate(n_jobs, evaluator, batch, known)
+        try:
+            for trial in evaluated:
+                if book is not None and trial.index >= len(known):
+                    book.append(trial)
+                results.append(trial)
+                if callback is not None and callback(trial) is True:
+                    stop_reason = "callback"
+                elif deadline is not None and time.monotonic() >= deadline:
+                    stop_reason = "max_time"
+                if stop_reason != "n_trials":
+                    break
+        except KeyboardInterrupt:
+            if best_trial([*trials, *results]) is None:
+                raise
+            stop_reason = "interrupted"
+        finally:
+            # Ends what is still running.
+            evaluated.close()
+        trials.extend(results)
+        started.observe(results)
+    best = best_trial(trials)
+    if best is None:
+        reasons = sorted({trial.message for trial in trials})
+        raise SearchFailedError(
+            f"All {len(trials)} trials failed, so there is nothing to choose from. The reasons: " + "; ".join(reasons),
+            trials,
+        )
+    return SearchResult(tuple(trials), started.recommend(), best, started, stop_reason)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A trial that is still to be made."""
+
+    index: int
+    architecture: Architecture
+    distribution: OperationDistribution
+    seed: int
+
+    def run(self, evaluator: Evaluator) -> Trial:
+        trial = evaluator.evaluate(self.architecture, distribution=self.distribution, seed=self.seed)
+        return trial.replace(index=self.index)
+
+    def fail(self, message: str) -> Trial:
+        return Trial(
+            self.architecture, self.distribution, math.nan, seed=self.seed, status="failed", message=message, index=self.index
+        )
+
+    def check(self, trial: Trial) -> Trial:
+        if (trial.index, trial.seed, trial.architecture) != (self.index, self.seed, self.architecture):
+            raise ValueError(
+                f"The journal's trial {trial.index} (seed {trial.seed}, {trial.architecture}) is not the one that this "
+                f"search makes (seed {self.seed}, {self.architecture}). It is the journal of another search, or of one with "
+                "other settings or another random_state: give another file, or the settings of that search."
+            )
+        return trial
+
+
+def _evaluate(
+    n_jobs: int | None, evaluator: Evaluator, batch: Sequence[_Task], known: Sequence[Trial]
+) -> Generator[Trial, None, None]:
+    """Give the trials of a batch in its order: those of the journal first, the others as workers finish them."""
+    waiting = deque(batch)
+    while waiting and waiting[0].index < len(known):
+        task = waiting.popleft()
+        yield task.check(known[task.index])
+    together = len(waiting)
+    while waiting:
+        tasks = list(islice(waiting, together))
+        parallel = Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="n_jobs")
+        try:
+            with closing(parallel(delayed(_Task.run)(task, evaluator) for task in tasks)) as trials:
+                for trial in trials:
+                    waiting.popleft()
+                    yield trial
+        except BrokenExecutor as error:
+            # A worker died, most often for want of memory, and took its neighbours along. Alone, each of the others
+            # gets a fair chance, and the one that kills its worker is known.
+            if together == 1:
+                yield waiting.popleft().fail(f"The worker process died: {type(error).__name__}")
+            together = 1
+
+
+def _check_arguments(
+    strategy: Strategy, evaluator: Evaluator, n_trials: int, batch_size: int | None, max_time: float | None
+) -> None:
+    for value, expected, name in ((strategy, Strategy, "strategy"), (evaluator, Evaluator, "evaluator")):
+        if not isinstance(value, expected):
+            raise TypeError(f"{name} must be an instance of {expected.__name__}, got {value!r}.")
+    check_positive_integer("n_trials", n_trials)
+    if batch_size is not None:
+        check_positive_integer("batch_size", batch_size)
+    if max_time is not None and not max_time > 0:
+        raise ValueError(f"max_time must be a positive number of seconds or None, got {max_time!r}.")
+    if strategy.needs_gradient and not evaluator.gives_gradient:
+        raise ValueError(
+            f"{type(strategy).__name__} learns from gradients, which {type(evaluator).__name__} does not give; "
+            "use an evaluator that does, or another strategy."
+        )
+
+
+def check_positive_integer(name: str, value: object) -> None:
+    """Refuse anything but an integer >= 1, and say what the parameter `name` expects."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")

@@ -1,0 +1,51 @@
+"""Search spaces: the candidate operations and how they are wired into a cell."""
+
+from __future__ import annotations
+
+from skopdist.spaces._base import SearchSpace
+from skopdist.spaces._dense import DenseSpace
+from skopdist.spaces._nasbench201 import NASBench201Space
+from skopdist.spaces._sequence import SequenceSpace
+
+__all__ = ["DenseSpace", "NASBench201Space", "SearchSpace", "SequenceSpace", "make_space"]
+
+_BY_NAME: dict[str, type[SearchSpace]] = {
+    "dense": DenseSpace,
+    "sequence": SequenceSpace,
+    "nasbench201": NASBench201Space,
+}
+
+
+def make_space(search_space: SearchSpace | str | None, n_spatial: int) -> SearchSpace:
+    """Give the search space that a user named, or the one for the shape of the data.
+
+    Parameters
+    ----------
+    search_space : SearchSpace, {"dense", "sequence", "nasbench201"} or None
+        None takes the space for the number of spatial dimensions.
+    n_spatial : int
+        Number of dimensions of a sample behind its channels.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the space is one for other inputs.
+    TypeError
+        If `search_space` is something else.
+    """
+    if search_space is None:
+        search_space = next(name for name, cls in _BY_NAME.items() if cls.n_spatial == n_spatial)
+    if isinstance(search_space, str):
+        if search_space not in _BY_NAME:
+            raise ValueError(f"Unknown search space {search_space!r}; expected one of {sorted(_BY_NAME)} or an instance.")
+        search_space = _BY_NAME[search_space]()
+    if not isinstance(search_space, SearchSpace):
+        raise TypeError(
+            f"search_space must be None, one of {sorted(_BY_NAME)} or a SearchSpace instance, got {search_space!r}."
+        )
+    if search_space.n_spatial != n_spatial:
+        raise ValueError(
+            f"{type(search_space).__name__} takes samples with {search_space.n_spatial} spatial dimensions, but the data "
+            f"have {n_spatial}; choose another search_space, or give input_shape for flattened images or series."
+        )
+    return search_space

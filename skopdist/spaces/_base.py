@@ -1,0 +1,197 @@
+"""The abstract search space: which operations there are, and how a cell is wired."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from skopdist._random import RandomState, as_generator
+from skopdist.architecture import Architecture, Cell, Edge
+from skopdist.distribution import OperationDistribution, check_length, sample_counts
+from skopdist.operations import get_operation, is_zero
+
+# A thousand draws find a count of probability .01 but for one time in 20,000, in milliseconds.
+_COUNT_DRAWS = 1000
+_PLACEMENT_DRAWS = 500
+
+
+class SearchSpace(BaseEstimator, ABC):
+    """Candidate operations and the wirings that a cell of a given length may have.
+
+    A subclass states its operations, default length and input dimensions as class attributes and says how cells are
+    wired; ``skopdist.testing.check_space`` is the contract that it has to meet.
+
+    Parameters
+    ----------
+    operations : sequence of str or None, default=None
+        Names of registered operations; None takes ``default_operations``.
+
+    Attributes
+    ----------
+    default_operations : tuple of str
+    default_length : int
+        Number of operations in a cell unless told otherwise.
+    n_spatial : int
+        Number of dimensions behind the channels of a sample: 2 for images, 1 for series, 0 for flat input.
+    cell_types : tuple of str
+    """
+
+    default_operations: ClassVar[tuple[str, ...]]
+    default_length: ClassVar[int]
+    n_spatial: ClassVar[int]
+    cell_types: ClassVar[tuple[str, ...]] = ("cell",)
+
+    def __init__(self, operations: Sequence[str] | None = None) -> None:
+        self.operations = operations
+
+    @abstractmethod
+    def _potential_edges(self, length: int) -> tuple[Edge, ...]:
+        """List every edge that some wiring of `length` edges has, sorted by target, then source."""
+
+    @abstractmethod
+    def _sample_wiring(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
+        """Draw one of the wirings with equal probability, in the order of the potential edges."""
+
+    @abstractmethod
+    def _is_wiring(self, edges: frozenset[Edge], length: int) -> bool:
+        """Whether a set of potential edges is one of the wirings."""
+
+    @property
+    def operation_names(self) -> tuple[str, ...]:
+        """Names of the k candidate operations.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, repeats or belongs to an operation for other inputs.
+        """
+        names = self.default_operations if self.operations is None else tuple(self.operations)
+        if len(names) < 1 or len(set(names)) < len(names):
+            raise ValueError(f"operations must be distinct names, at least one; got {names}.")
+        for name in names:
+            operation = get_operation(name)
+            if not operation.fits(self.n_spatial):
+                raise ValueError(
+                    f"{type(self).__name__} needs operations for {self.n_spatial} spatial dimensions; "
+                    f"{name!r} is one for {operation.n_spatial}."
+                )
+        return names
+
+    def potential_edges(self, length: int) -> tuple[Edge, ...]:
+        """List every edge that some wiring of `length` operations has, sorted by target, then source."""
+        check_length(length)
+        return self._potential_edges(int(length))
+
+    def is_wiring(self, edges: Sequence[Edge], length: int) -> bool:
+        """Whether `edges` is a way in which a cell of `length` operations may be wired."""
+        check_length(length)
+        chosen = frozenset(edges)
+        return (
+            len(edges) == len(chosen) == length
+            and chosen <= set(self._potential_edges(length))
+            and self._is_wiring(chosen, length)
+        )
+
+    def is_valid(self, architecture: Architecture) -> bool:
+        """Whether every cell has a path from its input to its output."""
+        return all(cell.live_slots(is_zero) for cell in architecture.cells)
+
+    def sample(
+        self,
+        distribution: OperationDistribution,
+        length: int | None = None,
+        random_state: RandomState = None,
+        method: str = "systematic",
+    ) -> Architecture:
+        """Draw an architecture: counts from the distribution, a random wiring, a random placement.
+
+        A draw without a path from input to output is repeated, first with other placements of the same counts, then
+        with other counts. Where the distribution allows nothing else the invalid architecture is given; see
+        :meth:`is_valid`.
+
+        Parameters
+        ----------
+        distribution : OperationDistribution
+            Over the operations and cell types of this space.
+        length : int or None, default=None
+            Number of operations in a cell, any integer >= 1; None takes ``default_length``.
+        random_state : int, Generator, RandomState or None, default=None
+        method : {"systematic", "multinomial"}, default="systematic"
+            See :meth:`OperationDistribution.sample`.
+
+        Returns
+        -------
+        architecture : Architecture
+
+        Raises
+        ------
+        ValueError
+            If the distribution is one over other operations, or `length` is not a positive integer.
+        """
+        length = self.default_length if length is None else length
+        check_length(length)
+        self.check_distribution(distribution)
+        rng = as_generator(random_state)
+        cells = [self._sample_cell(p, int(length), rng, method) for p in distribution.probabilities]
+        return Architecture(tuple(cells), self.cell_types)
+
+    def encode(self, architecture: Architecture) -> OperationDistribution:
+        """Give the ratio of operations, n_i / N by cell type.
+
+        Raises
+        ------
+        ValueError
+            If the architecture has other operations or cell types than this space.
+        """
+        self.check_architecture(architecture)
+        names = self.operation_names
+        return OperationDistribution.from_counts(names, architecture.counts(names), self.cell_types)
+
+    def uniform(self) -> OperationDistribution:
+        """Give the distribution in which all operations are equally likely."""
+        return OperationDistribution.uniform(self.operation_names, self.cell_types)
+
+    def check_distribution(self, distribution: OperationDistribution) -> None:
+        """Refuse a distribution over other operations or cell types."""
+        expected = (self.operation_names, self.cell_types)
+        if (distribution.operations, distribution.cell_types) != expected:
+            raise ValueError(
+                f"{type(self).__name__} expects a distribution over the operations {expected[0]} and the cell types "
+                f"{expected[1]}; got one over {distribution.operations} and {distribution.cell_types}."
+            )
+
+    def check_architecture(self, architecture: Architecture) -> None:
+        """Refuse an architecture with other operations or cell types."""
+        names = self.operation_names
+        unknown = sorted(set(architecture.operations) - set(names))
+        if unknown or architecture.cell_types != self.cell_types:
+            raise ValueError(
+                f"{type(self).__name__} expects the operations {names} and the cell types {self.cell_types}; "
+                f"got an architecture with the cell types {architecture.cell_types} and the unknown operations {unknown}."
+            )
+
+    def _sample_cell(self, p: NDArray[np.float64], length: int, rng: np.random.Generator, method: str) -> Cell:
+        names = self.operation_names
+        passing = np.array([not is_zero(name) for name in names])
+        hopeless: set[bytes] = set()
+        for _ in range(_COUNT_DRAWS):
+            counts = sample_counts(p, length, rng, method)
+            if counts.tobytes() in hopeless:
+                continue
+            slots = np.repeat(np.arange(len(names)), counts)
+            for _ in range(_PLACEMENT_DRAWS):
+                placed = tuple(names[i] for i in rng.permutation(slots))
+                cell = Cell(placed, self._sample_wiring(length, rng))
+                if cell.live_slots(is_zero):
+                    return cell
+                if not counts[passing].any():
+                    break
+            hopeless.add(counts.tobytes())
+            if not p[passing].any():
+                break
+        return cell

@@ -1,0 +1,25 @@
+"""Cells for flat input."""
+
+from skopdist.spaces._dag import DAGSpace
+
+
+class DenseSpace(DAGSpace):
+    """Cells of fully connected blocks, for flat input of shape (n, features).
+
+    Each block is a layer normalisation, a linear map and its activation; layer normalisation works on batches of one.
+
+    Parameters
+    ----------
+    operations : sequence of str or None, default=None
+        None takes ``none``, ``skip_connect``, ``linear_relu``, ``linear_silu``, ``linear_tanh`` and ``gated_linear``.
+
+    Examples
+    --------
+    >>> from skopdist.spaces import DenseSpace
+    >>> DenseSpace().sample(DenseSpace().uniform(), length=3, random_state=0)
+    Architecture(gated_linear 0>1 | linear_tanh 0>2, linear_silu 1>2)
+    """
+
+    default_operations = ("none", "skip_connect", "linear_relu", "linear_silu", "linear_tanh", "gated_linear")
+    default_length = 6
+    n_spatial = 0

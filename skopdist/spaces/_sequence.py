@@ -1,0 +1,23 @@
+"""Cells for series."""
+
+from skopdist.spaces._dag import DAGSpace
+
+
+class SequenceSpace(DAGSpace):
+    """Cells of one-dimensional convolutions, for series of shape (n, channels, length).
+
+    Parameters
+    ----------
+    operations : sequence of str or None, default=None
+        None takes ``none``, ``skip_connect``, ``conv_3``, ``conv_9``, ``dil_conv_9`` (dilation 4) and ``max_pool_3``.
+
+    Examples
+    --------
+    >>> from skopdist.spaces import SequenceSpace
+    >>> SequenceSpace().sample(SequenceSpace().uniform(), length=3, random_state=0)
+    Architecture(max_pool_3 0>1 | dil_conv_9 0>2, conv_9 1>2)
+    """
+
+    default_operations = ("none", "skip_connect", "conv_3", "conv_9", "dil_conv_9", "max_pool_3")
+    default_length = 6
+    n_spatial = 1

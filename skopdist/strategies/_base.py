@@ -1,0 +1,110 @@
+"""The abstract strategy: it suggests points, observes trials and recommends a distribution."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+
+from skopdist._random import RandomState, as_generator
+from skopdist.distribution import OperationDistribution
+from skopdist.encodings import DistributionEncoding, Encoding
+from skopdist.trial import Trial
+
+
+class Strategy(BaseEstimator, ABC):
+    """A search technique, written against an encoding and free of data and networks.
+
+    ``start`` is called once, then ``suggest`` and ``observe`` in turn. ``skopdist.testing.check_strategy`` is the
+    contract that a new one has to meet.
+
+    Attributes
+    ----------
+    batch_size : int or None
+        How many points it likes to suggest at a time; None if it learns nothing from trials, so that all may be
+        suggested at once. This, and never the number of workers, decides what is known when a point is suggested.
+    needs_gradient : bool
+        Whether it learns from ``Trial.gradient`` and so needs an evaluator that gives one.
+    """
+
+    batch_size: ClassVar[int | None] = 1
+    needs_gradient: ClassVar[bool] = False
+
+    encoding_: Encoding
+    rng_: np.random.Generator
+    trials_: list[Trial]
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Set up the state of a new search; ``encoding_`` and ``rng_`` are there."""
+
+    @abstractmethod
+    def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
+        """Give `n` points; fewer, or none, if there are no more to ask about."""
+
+    @abstractmethod
+    def _observe(self, trials: Sequence[Trial]) -> None:
+        """Learn from trials, in the order of the suggestions; ``trials_`` holds them already."""
+
+    @abstractmethod
+    def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
+        """Give the distribution believed best; there is at least one trial that succeeded."""
+
+    @property
+    def default_encoding(self) -> Encoding:
+        """The encoding that the strategy works on where the user chose none."""
+        return DistributionEncoding()
+
+    def start(self, encoding: Encoding, random_state: RandomState = None) -> Self:
+        """Give a copy of this strategy that begins a new search.
+
+        Parameters
+        ----------
+        encoding : Encoding
+            Bound to a space and a length.
+        random_state : int, Generator, RandomState or None, default=None
+        """
+        started: Self = clone(self)
+        started.encoding_ = encoding
+        started.rng_ = as_generator(random_state)
+        started.trials_ = []
+        started._start()
+        return started
+
+    def suggest(self, n: int = 1) -> NDArray[np.float64]:
+        """Give points to evaluate next.
+
+        Parameters
+        ----------
+        n : int, default=1
+
+        Returns
+        -------
+        points : ndarray of shape (n, n_dims)
+            Fewer rows, or none, if the space holds no more.
+        """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}.")
+        return np.array(self._suggest(n), dtype=np.float64).reshape(-1, self.encoding_.n_dims)
+
+    def observe(self, trials: Sequence[Trial]) -> None:
+        """Learn from the trials of the points suggested last, in their order."""
+        self.trials_.extend(trials)
+        self._observe(trials)
+
+    def recommend(self) -> OperationDistribution:
+        """Give the distribution believed best, not that of one lucky draw.
+
+        Raises
+        ------
+        ValueError
+            If no trial has succeeded yet.
+        """
+        succeeded = [trial for trial in self.trials_ if trial.succeeded]
+        if not succeeded:
+            raise ValueError("recommend needs at least one trial that succeeded; observe some first.")
+        return self._recommend(succeeded)

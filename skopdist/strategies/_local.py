@@ -1,0 +1,111 @@
+"""Local search: move to the first better neighbour, restart when there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skopdist.distribution import OperationDistribution
+from skopdist.strategies._base import Strategy
+from skopdist.strategies._random import draw_point
+from skopdist.strategies._smoothing import smoothed_best
+from skopdist.trial import Trial
+
+# Small spaces run dry: after so many random starts in a row that were all seen, the space counts as exhausted.
+_START_DRAWS = 1000
+
+
+class LocalSearch(Strategy):
+    """Climb from the best of a few random points to the first better neighbour, and restart at local optima.
+
+    With the distribution encoding a move carries one operation's share to another; with the adjacency encoding it
+    changes one edge's operation. No point is asked twice.
+
+    Parameters
+    ----------
+    n_initial : int, default=5
+        Random points from whose best each climb starts.
+
+    References
+    ----------
+    .. [1] White, Nolen, Savani, "Exploring the Loss Landscape in Neural Architecture Search", UAI 2021,
+       arXiv 2005.02960.
+
+    Examples
+    --------
+    >>> from skopdist.evaluators import TabularEvaluator
+    >>> from skopdist.search import run_search
+    >>> from skopdist.spaces import NASBench201Space
+    >>> from skopdist.strategies import LocalSearch
+    >>> table = TabularEvaluator(NASBench201Space(), lambda operations: operations.count("nor_conv_3x3"))
+    >>> result = run_search(LocalSearch(), table, n_trials=40, random_state=0)
+    >>> result.best_distribution["nor_conv_3x3"]
+    1.0
+    """
+
+    batch_size = 4
+
+    def __init__(self, n_initial: int = 5) -> None:
+        self.n_initial = n_initial
+
+    def _start(self) -> None:
+        if self.n_initial < 1:
+            raise ValueError(f"n_initial must be at least 1, got {self.n_initial!r}.")
+        self.asked_: set[bytes] = set()
+        self._restart()
+
+    def _restart(self) -> None:
+        self.n_starts_left_ = self.n_initial
+        self.current_: tuple[float, NDArray[np.float64]] | None = None
+        self.queue_: list[NDArray[np.float64]] = []
+
+    def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
+        points: list[NDArray[np.float64]] = []
+        while len(points) < n:
+            if self.n_starts_left_ > 0:
+                point = self._fresh_start()
+                if point is None:
+                    break
+                self.n_starts_left_ -= 1
+            elif self.queue_:
+                point = self.queue_.pop()
+                if _key(point) in self.asked_:
+                    continue
+            elif points:
+                # The scores of these may open a new neighbourhood: wait for them.
+                break
+            else:
+                self._restart()
+                continue
+            self.asked_.add(_key(point))
+            points.append(point)
+        return points
+
+    def _fresh_start(self) -> NDArray[np.float64] | None:
+        for _ in range(_START_DRAWS):
+            # A distribution between lattice points is rounded by its sample, and that sample is what gets a score.
+            drawn = draw_point(self.encoding_, self.rng_)
+            point = self.encoding_.encode(self.encoding_.decode(drawn, self.rng_))
+            if _key(point) not in self.asked_:
+                return point
+        return None
+
+    def _observe(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            if trial.succeeded and (self.current_ is None or trial.score > self.current_[0]):
+                self.current_ = (trial.score, self.encoding_.encode(trial.architecture))
+                self.queue_ = []
+        if self.current_ is not None and not self.queue_ and self.n_starts_left_ == 0:
+            neighbours = self.encoding_.neighbours(self.current_[1])
+            fresh = [point for point in neighbours if _key(point) not in self.asked_]
+            self.queue_ = [fresh[i] for i in self.rng_.permutation(len(fresh))]
+
+    def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
+        return smoothed_best(self.encoding_, succeeded)
+
+
+def _key(point: NDArray[np.float64]) -> bytes:
+    # Rounded, for 0.1 + 0.2 and 0.3 are the same point; + 0.0 turns -0.0 into 0.0.
+    return (np.round(point, 9) + 0.0).tobytes()
