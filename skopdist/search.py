@@ -217,7 +217,13 @@ class _Task:
 
     def fail(self, message: str) -> Trial:
         return Trial(
-            self.architecture, self.distribution, math.nan, seed=self.seed, status="failed", message=message, index=self.index
+            self.architecture,
+            self.distribution,
+            math.nan,
+            seed=self.seed,
+            status="failed",
+            message=message,
+            index=self.index,
         )
 
     def check(self, trial: Trial) -> Trial:

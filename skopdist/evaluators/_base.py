@@ -131,4 +131,3 @@ class Evaluator(BaseEstimator, ABC):
             gradient=outcome.gradient,
             info=dict(outcome.info),
         )
-

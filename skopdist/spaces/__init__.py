@@ -37,7 +37,9 @@ def make_space(search_space: SearchSpace | str | None, n_spatial: int) -> Search
         search_space = next(name for name, cls in _BY_NAME.items() if cls.n_spatial == n_spatial)
     if isinstance(search_space, str):
         if search_space not in _BY_NAME:
-            raise ValueError(f"Unknown search space {search_space!r}; expected one of {sorted(_BY_NAME)} or an instance.")
+            raise ValueError(
+                f"Unknown search space {search_space!r}; expected one of {sorted(_BY_NAME)} or an instance."
+            )
         search_space = _BY_NAME[search_space]()
     if not isinstance(search_space, SearchSpace):
         raise TypeError(

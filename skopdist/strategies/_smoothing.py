@@ -46,9 +46,7 @@ def smoothed_best(encoding: Encoding, trials: Sequence[Trial]) -> OperationDistr
     return ratios[max(range(len(trials)), key=lambda i: (round(means[i], 9), scores[i], -i))]
 
 
-def _leave_one_out(
-    distances: np.ndarray, values: np.ndarray, bandwidth: float
-) -> tuple[float, np.ndarray]:
+def _leave_one_out(distances: np.ndarray, values: np.ndarray, bandwidth: float) -> tuple[float, np.ndarray]:
     """Give the squared error of predicting left-out values, and the kernel means with all values."""
     weights = np.exp(-distances / bandwidth)
     means = weights @ values / weights.sum(axis=1)
