@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
+from sklearn.utils.class_weight import compute_class_weight
 
 _CHUNK = 4096
 _HELD_OUT = 0.25
@@ -55,7 +57,8 @@ def canonical(X: NDArray[Any], y: NDArray[np.int64], weight: NDArray[np.float64]
     # Adding zero turns -0.0, which equals 0.0, into it.
     digests = np.array([_digest(np.ascontiguousarray(X[i]) + X.dtype.type(0), y[i]) for i in used])
     _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
-    return WeightedData(X[used[first]], y[used[first]], np.bincount(inverse.ravel(), weights=weight[used]))
+    totals = np.bincount(inverse.ravel(), weights=weight[used]).astype(np.float64)
+    return WeightedData(X[used[first]], y[used[first]], totals)
 
 
 def _digest(sample: NDArray[Any], label: np.int64) -> bytes:
@@ -65,15 +68,54 @@ def _digest(sample: NDArray[Any], label: np.int64) -> bytes:
     return digest.digest() + b"."
 
 
-def balanced(data: WeightedData, class_weight: NDArray[np.float64] | None) -> WeightedData:
-    """Multiply the weights by those of the classes, shape (n_classes,)."""
-    return data if class_weight is None else WeightedData(data.X, data.y, data.weight * class_weight[data.y])
+def combined_weights(
+    y: NDArray[Any], sample_weight: NDArray[np.float64] | None, class_weight: Mapping[Any, float] | str | None
+) -> NDArray[np.float64] | None:
+    """Give the product of the samples' weights and those of their classes, shape (n,); None if there are neither.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two classes have a weight, or `class_weight` is neither a mapping nor "balanced".
+    """
+    weight = np.ones(len(y)) if sample_weight is None else sample_weight
+    # A sample of weight 0 counts as not being there.
+    used = weight > 0
+    if not used.any():
+        raise ValueError("All sample weights are zero, so no sample is left to learn from.")
+    classes, indices = np.unique(y[used], return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"The data must have at least two classes, but y has only one class: {classes.tolist()}; "
+            "there is nothing to tell apart."
+        )
+    if class_weight is None:
+        return sample_weight
+    combined = np.zeros(len(y))
+    combined[used] = (
+        weight[used] * _class_weights(class_weight, classes, indices.ravel(), weight[used])[indices.ravel()]
+    )
+    return combined
+
+
+def _class_weights(
+    class_weight: Mapping[Any, float] | str,
+    classes: NDArray[Any],
+    indices: NDArray[np.intp],
+    weight: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    if not isinstance(class_weight, str):
+        return compute_class_weight(dict(class_weight), classes=classes, y=classes[indices])
+    if class_weight != "balanced":
+        raise ValueError(f"class_weight must be a mapping, 'balanced' or None, got {class_weight!r}.")
+    # scikit-learn's own balance counts samples; here a weight of two is the same as two samples.
+    return weight.sum() / (len(classes) * np.bincount(indices, weights=weight))
 
 
 def hold_out(
     data: WeightedData, fraction: float | None, classes: NDArray[Any], seed: int
-) -> tuple[WeightedData, WeightedData]:
-    """Split into training and validation data, stratified by class.
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give the indices of the samples to train and to validate on, stratified by class.
 
     A class with a single distinct sample is trained on and not held out.
 
@@ -103,14 +145,14 @@ def hold_out(
     n_valid = max(wanted, n_shared) if fraction is None else wanted
     if min(n_valid, len(shared) - n_valid) < n_shared:
         raise ValueError(
-            f"validation_fraction={fraction} of {len(shared)} distinct samples leaves {len(shared) - n_valid} to train on "
-            f"and {n_valid} to validate on, but both need one for each of the {n_shared} classes at least: "
+            f"validation_fraction={fraction} of {len(shared)} distinct samples leaves {len(shared) - n_valid} to train "
+            f"on and {n_valid} to validate on, but both need one for each of the {n_shared} classes at least: "
             "change validation_fraction, add samples, or leave rare classes out."
         )
     _, valid = train_test_split(shared, test_size=n_valid, stratify=data.y[shared], random_state=seed % 2**32)
     held_out = np.zeros(len(data), dtype=bool)
     held_out[valid] = True
-    return data.take(np.flatnonzero(~held_out)), data.take(np.flatnonzero(held_out))
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
 def input_statistics(data: WeightedData) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

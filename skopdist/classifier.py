@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -18,6 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skopdist._data import combined_weights
 from skopdist._random import RandomState, root_entropy, seed
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation
@@ -90,8 +90,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Points that the strategy suggests at a time, and so the most trials that can run in parallel; None takes the
         strategy's own.
     net_params : mapping or None, default=None
-        Further arguments of ``skorch.NeuralNetClassifier`` (``optimizer``, ``callbacks``, ``iterator_train``, ...); they
-        win over the settings above, and callbacks are added.
+        Further arguments of ``skorch.NeuralNetClassifier`` (``optimizer``, ``callbacks``, ``iterator_train``, ...);
+        they win over the settings above, and callbacks are added.
     journal : str, Path or None, default=None
         File to which each trial is written; a fit that finds trials of an interrupted one there goes on behind them.
     random_state : int, Generator, RandomState or None, default=None
@@ -234,7 +234,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             self, X, y, dtype=[np.float64, np.float32, np.uint8], allow_nd=True, ensure_min_samples=2
         )
         check_classification_targets(labels)
-        weight = self._weights(samples, labels, sample_weight)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, samples, dtype=np.float64, ensure_non_negative=True)
+        weight = combined_weights(labels, sample_weight, self.class_weight)
         samples = self._shaped(samples)
         entropy = root_entropy(self.random_state)
 
@@ -244,13 +246,12 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             self.evaluator_ = clone(self.evaluator).fit(samples, labels, weight, random_state=seed(entropy, _SPLIT))
         self.sample_shape_ = samples.shape[1:]
         self.classes_ = trainer.classes_
-        self._search(seed(entropy, _SEARCH))
-        # A fit that is repeated without refit must not leave an older net to predict with.
+        # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
         self.__dict__.pop("net_", None)
+        best = self._search(seed(entropy, _SEARCH))
         if self.refit:
-            n_epochs = None if self.early_stopping is None else self._best_trial.info.get("n_epochs")
-            self.net_ = trainer.train_on_all(self.best_architecture_, seed(entropy, _REFIT), n_epochs)
-        del self._best_trial
+            n_epochs = None if self.early_stopping is None else best.info.get("n_epochs")
+            self.net_ = trainer.train_on_all(best.architecture, seed(entropy, _REFIT), n_epochs)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -275,11 +276,17 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         if not hasattr(self, "net_"):
             raise NotFittedError(
-                "This OpDistNASClassifier was fitted with refit=False, so no network was trained; fit it with refit=True, "
-                "or build best_architecture_ yourself."
+                "This OpDistNASClassifier was fitted with refit=False, so no network was trained; fit it with "
+                "refit=True, or build best_architecture_ yourself."
             )
         samples = validate_data(self, X, dtype=[np.float64, np.float32, np.uint8], allow_nd=True, reset=False)
-        return predict_proba(self.net_, self._shaped(samples))
+        samples = self._shaped(samples)
+        if samples.shape[1:] != self.sample_shape_:
+            raise ValueError(
+                f"X has samples of shape {samples.shape[1:]}, but OpDistNASClassifier is expecting "
+                f"{self.sample_shape_}, the shape that it was fitted with."
+            )
+        return predict_proba(self.net_, samples)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Give the most probable class of each sample, shape (n,); see :meth:`predict_proba`."""
@@ -313,7 +320,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             space = getattr(self.evaluator, "space", None)
         return evaluator.set_params(space=space)
 
-    def _search(self, random_state: int) -> None:
+    def _search(self, random_state: int) -> Trial:
+        """Search, set what was found, and give the best trial."""
         strategy = RandomSearch() if self.strategy is None else self.strategy
 
         def report(trial: Trial) -> None:
@@ -345,28 +353,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.best_distribution_ = result.best_distribution
         self.best_architecture_ = result.best_architecture
         self.best_score_ = result.best_score
-        self.search_results_ = _results(result.trials)
-        self._best_trial = result.best_trial
-
-    def _weights(self, X: NDArray[Any], y: NDArray[Any], sample_weight: ArrayLike | None) -> NDArray[np.float64] | None:
-        if sample_weight is None and self.class_weight is None:
-            _check_classes(np.unique(y))
-            return None
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        used = weight > 0
-        if not used.any():
-            raise ValueError("All sample weights are zero, so no sample is left to learn from.")
-        classes = np.unique(y[used])
-        _check_classes(classes)
-        if self.class_weight is not None:
-            factors = np.zeros(len(weight))
-            # Computed on what has a weight, for a sample of weight 0 counts as not being there.
-            of_class = dict(
-                zip(classes, _class_weights(self.class_weight, classes, y[used], weight[used]), strict=True)
-            )
-            factors[used] = [of_class[label] for label in y[used]]
-            weight = weight * factors
-        return weight
+        self.search_results_ = result.table()
+        return result.best_trial
 
     def _shaped(self, X: NDArray[Any]) -> NDArray[Any]:
         """Give X in the shape of its samples."""
@@ -376,59 +364,12 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             shape = tuple(self.input_shape)
             if X.shape[1:] != shape and (X.ndim != 2 or int(np.prod(shape)) != X.shape[1]):
                 raise ValueError(
-                    f"input_shape={shape} does not fit: it holds {int(np.prod(shape))} values, but the samples of X have "
-                    f"the shape {X.shape[1:]}; give the shape of one sample, for example (1, 8, 8) for 64 features."
+                    f"input_shape={shape} does not fit: it holds {int(np.prod(shape))} values, but the samples of X "
+                    f"have the shape {X.shape[1:]}; give the shape of one sample, such as (1, 8, 8) for 64 features."
                 )
         if len(shape) > 3:
             raise ValueError(
-                f"Found array with dim {X.ndim}, while OpDistNASClassifier expects (n, features), (n, channels, length) or "
-                "(n, channels, height, width)."
+                f"Found array with dim {X.ndim}, while OpDistNASClassifier expects (n, features), (n, channels, "
+                "length) or (n, channels, height, width)."
             )
-        expected = getattr(self, "sample_shape_", shape)
-        fitting = not hasattr(self, "trials_")
-        if not fitting and shape != expected:
-            raise ValueError(f"X has samples of shape {shape}, but OpDistNASClassifier was fitted with {expected}.")
         return X.reshape(len(X), *shape)
-
-
-def _check_classes(classes: NDArray[Any]) -> None:
-    if len(classes) < 2:
-        raise ValueError(
-            f"The data must have at least two classes, but y has only one class: {classes.tolist()}; "
-            "there is nothing to tell apart."
-        )
-
-
-def _class_weights(
-    class_weight: Mapping[Any, float] | str, classes: NDArray[Any], y: NDArray[Any], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    if isinstance(class_weight, str):
-        if class_weight != "balanced":
-            raise ValueError(f"class_weight must be a mapping, 'balanced' or None, got {class_weight!r}.")
-        # scikit-learn's own balance counts samples; here a weight of two is the same as two samples.
-        totals = np.array([weight[y == label].sum() for label in classes])
-        return weight.sum() / (len(classes) * totals)
-    return compute_class_weight(dict(class_weight), classes=classes, y=y)
-
-
-def _results(trials: Sequence[Trial]) -> dict[str, NDArray[Any]]:
-    """Give the trials as columns of equal length, like ``cv_results_``."""
-    scores = np.array([trial.score for trial in trials])
-    # The best has rank 1 and equals share a rank; failed trials come last.
-    comparable = np.where(np.isnan(scores), -np.inf, scores)
-    columns: dict[str, NDArray[Any]] = {
-        "trial": np.array([trial.index for trial in trials]),
-        "status": np.array([trial.status for trial in trials]),
-        "score": scores,
-        "rank": 1 + (comparable[None, :] > comparable[:, None]).sum(axis=1),
-        "cost": np.array([trial.cost for trial in trials]),
-        "seed": np.array([trial.seed for trial in trials]),
-        "architecture": np.array([str(trial.architecture) for trial in trials]),
-        "message": np.array([trial.message for trial in trials]),
-    }
-    first = trials[0].distribution
-    for t, cell_type in enumerate(first.cell_types):
-        prefix = "p_" if len(first.cell_types) == 1 else f"p_{cell_type}_"
-        for o, name in enumerate(first.operations):
-            columns[prefix + name] = np.array([trial.distribution.probabilities[t, o] for trial in trials])
-    return columns

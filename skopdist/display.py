@@ -12,7 +12,6 @@ from skopdist.trial import Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 def progress_line(trial: Trial, n_trials: int, best: float) -> str:
@@ -126,10 +125,8 @@ class SearchDisplay:
             If matplotlib, from the extra ``skopdist[plot]``, is not installed.
         """
         if axes is None:
-            figure, axes = _figure()
-            self.figure_ = figure
-        else:
-            self.figure_ = axes[0].figure
+            axes = _axes()
+        self.figure_ = axes[0].figure
         self.axes_ = np.array(axes)
         self._plot_scores(axes[0])
         self._plot_distribution(axes[1])
@@ -144,28 +141,33 @@ class SearchDisplay:
         failed = [trial.index + 1 for trial in self.trials if not trial.succeeded]
         if failed:
             ax.plot(failed, [min(scores)] * len(failed), "x", color="C3", label="failed trial")
+        # A reference far below all trials, as the majority class is, would press them into one line: the legend names
+        # its score instead.
+        margin = max(max(scores) - min(scores), 1e-3)
+        ax.set_ylim(min(scores) - margin, max(scores) + margin / 4)
         for i, (name, score) in enumerate((self.references or {}).items(), start=1):
-            ax.axhline(score, linestyle="--", color=f"C{i}", label=name)
+            ax.axhline(score, linestyle="--", color=f"C{i}", label=f"{name} ({score:.3f})")
         ax.set(xlabel="trial", ylabel=self.score_name, title="Search")
-        ax.legend(fontsize="small")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.legend(fontsize="small", loc="lower right")
 
     def _plot_distribution(self, ax: Axes) -> None:
         names, types = self.distribution.operations, self.distribution.cell_types
         height = 0.8 / len(types)
         positions = np.arange(len(names))
         for i, (cell_type, row) in enumerate(zip(types, self.distribution.probabilities, strict=True)):
-            ax.barh(positions + (i - (len(types) - 1) / 2) * height, row, height=height, label=cell_type)
+            bars = ax.barh(positions + (i - (len(types) - 1) / 2) * height, row, height=height, label=cell_type)
+            ax.bar_label(bars, fmt="%.2f", padding=3)
         ax.set_yticks(positions, names)
         ax.invert_yaxis()
-        ax.set(xlabel="probability", xlim=(0, 1), title="Best operation distribution")
+        ax.set(xlabel="probability", xlim=(0, 1.1), title="Best operation distribution")
         if len(types) > 1:
             ax.legend(fontsize="small")
 
 
-def _figure() -> tuple[Figure, Sequence[Axes]]:
+def _axes() -> Sequence[Axes]:
     try:
         from matplotlib import pyplot as plt  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ImportError("Plots need matplotlib, which comes with the extra: pip install 'skopdist[plot]'.") from error
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    return figure, axes
+    return plt.subplots(1, 2, figsize=(10, 4), layout="constrained")[1]

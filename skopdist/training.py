@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +16,10 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
 from torch import Tensor, nn
-from torch.utils.data import Dataset, Subset
 
+from skopdist._batches import Batches, TensorData
 from skopdist._data import WeightedData, input_statistics
+from skopdist._device import isolated_generators, one_thread
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation
 from skopdist.network import Network
@@ -66,88 +66,6 @@ class Recipe:
     device: str = "cpu"
     precision: str = "float32"
     net_params: Mapping[str, Any] = field(default_factory=dict)
-
-
-class TensorData(Dataset[Any]):
-    """A skorch data set of whole tensors; targets carry the weights where there are any."""
-
-    def __init__(self, data: WeightedData) -> None:
-        self.X = torch.from_numpy(np.ascontiguousarray(data.X))
-        self.y = torch.from_numpy(data.y)
-        weight = data.relative_weight
-        self.weight = None if weight is None else torch.from_numpy(weight.astype(np.float32))
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def __getitem__(self, index: Any) -> Any:
-        target = self.y[index]
-        return self.X[index], target if self.weight is None else (target, self.weight[index])
-
-
-class Batches:
-    """Whole batches by index, where torch's own loader would collate them sample by sample.
-
-    Parameters
-    ----------
-    dataset : data set with the array attributes ``X`` and ``y``, or a subset of one
-    batch_size : int
-        The most samples in a batch. Batches are of nearly equal size, so that none is left with a single sample, which
-        batch normalisation could not take.
-    shuffle : bool, default=False
-    augmentation : callable or None, default=None
-    seed : int, default=0
-        Of the shuffling and of the augmentation.
-    device : str, default="cpu"
-        Where the data are kept, if they take less than half of the free memory there.
-    """
-
-    def __init__(
-        self,
-        dataset: Any,
-        batch_size: int,
-        shuffle: bool = False,
-        augmentation: Augmentation | None = None,
-        seed: int = 0,
-        device: str = "cpu",
-    ) -> None:
-        self.tensors = _tensors(dataset)
-        self.device = device
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.augmentation = augmentation
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.tensors[0]) / self.batch_size)
-
-    def __iter__(self) -> Iterator[Any]:
-        self.tensors = [_move_if_fits(tensor, self.device) for tensor in self.tensors]
-        inputs, *all_targets = self.tensors
-        n = len(inputs)
-        order = torch.randperm(n, generator=self.generator) if self.shuffle else torch.arange(n)
-        for indices in order.to(inputs.device).tensor_split(len(self)):
-            X = inputs[indices]
-            if self.augmentation is not None:
-                X = self.augmentation(X, self.generator)
-            targets = tuple(target[indices] for target in all_targets)
-            yield X, targets if len(targets) > 1 else targets[0]
-
-
-def _tensors(dataset: Any) -> list[Tensor]:
-    if isinstance(dataset, Subset):
-        return [tensor[dataset.indices] for tensor in _tensors(dataset.dataset)]
-    # Without targets, skorch expects a placeholder beside each batch.
-    y = torch.zeros(len(dataset)) if dataset.y is None else torch.as_tensor(dataset.y)
-    weight = getattr(dataset, "weight", None)
-    return [torch.as_tensor(dataset.X), y, *([] if weight is None else [weight])]
-
-
-def _move_if_fits(tensor: Tensor, device: str) -> Tensor:
-    if not device.startswith("cuda"):
-        return tensor
-    free, _ = torch.cuda.mem_get_info(device)
-    return tensor.to(device) if tensor.nbytes < free / 2 else tensor
 
 
 class WeightedCrossEntropy(nn.CrossEntropyLoss):
@@ -339,69 +257,3 @@ def predict_proba(net: NeuralNetClassifier, X: NDArray[Any]) -> NDArray[np.float
             batch = torch.from_numpy(np.array(X[start : start + _PREDICTION_BATCH])).to(device)
             logits.append(module(batch).double().cpu())  # (n, n_classes)
     return torch.cat(logits).softmax(dim=1).numpy()
-
-
-def resolve_device(device: str) -> str:
-    """Give the device that "auto" stands for, and refuse one that is not there.
-
-    Raises
-    ------
-    ValueError
-        If torch does not know the device, or has none of the kind.
-    """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device).type
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(
-            f"device must be 'auto' or a device of torch such as 'cpu' or 'cuda:0', got {device!r}."
-        ) from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device={device!r} was asked for, but torch finds no CUDA device; use 'auto' or 'cpu'.")
-    return device
-
-
-def resolve_precision(precision: str, device: str, n_spatial: int) -> str:
-    """Give the precision that "auto" stands for: bfloat16 for images where the hardware multiplies it, else float32.
-
-    Raises
-    ------
-    ValueError
-        If `precision` is unknown.
-    """
-    if precision in ("float32", "bfloat16"):
-        return precision
-    if precision != "auto":
-        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}.")
-    if n_spatial != 2:
-        return "float32"
-    if device.startswith("cuda"):
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    return "float32"
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute in one thread.
-
-    Threads of several workers fight for the cores, and a result must not depend on how many there are.
-    """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
-
-
-@contextmanager
-def isolated_generators(device: str | None) -> Iterator[None]:
-    """Leave the global generators of torch and numpy as they are found."""
-    devices = [torch.device(device)] if device is not None and device.startswith("cuda") else []
-    numpy_state = np.random.get_state()  # noqa: NPY002 - to leave it alone
-    try:
-        with torch.random.fork_rng(devices=devices):
-            yield
-    finally:
-        np.random.set_state(numpy_state)  # noqa: NPY002

@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skorch import NeuralNetClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer
+from skorch import NeuralNetClassifier
 
 from skopdist._data import WeightedData, canonical, hold_out
+from skopdist._device import resolve_device, resolve_precision
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation, make_augmentation
 from skopdist.distribution import OperationDistribution
 from skopdist.evaluators._base import Evaluator, Outcome
 from skopdist.spaces import SearchSpace, make_space
-from skopdist.training import Recipe, make_net, predict_proba, resolve_device, resolve_precision, train
+from skopdist.training import Recipe, make_net, predict_proba, train
 
 _MOST_SAMPLES_PER_BATCH = 128
 _FEWEST_SAMPLES_PER_BATCH = 16
@@ -126,8 +127,9 @@ class TrainingEvaluator(Evaluator):
         self.space_.operation_names  # noqa: B018 - refuses unknown operations before anything is trained
         self.classes_, indices = np.unique(y, return_inverse=True)
         self.data_ = canonical(X, indices.astype(np.int64), sample_weight)
-        self.training_, self.held_out_ = hold_out(self.data_, self.validation_fraction, self.classes_, seed)
-        self.recipe_ = self._make_recipe(n_spatial, len(self.training_))
+        # Indices, for a worker that is sent this evaluator should get the samples once.
+        self.training_rows_, self.held_out_rows_ = hold_out(self.data_, self.validation_fraction, self.classes_, seed)
+        self.recipe_ = self._make_recipe(n_spatial, len(self.training_rows_))
         self.scorer_ = get_scorer("accuracy" if self.scoring is None else self.scoring)
 
     def _make_recipe(self, n_spatial: int, n_samples: int) -> Recipe:
@@ -152,23 +154,33 @@ class TrainingEvaluator(Evaluator):
         )
 
     def _evaluate(self, architecture: Architecture, distribution: OperationDistribution, seed: int) -> Outcome:
-        predictor: BaseEstimator
+        training, held_out = self.training_, self.held_out_
         if not self.space_.is_valid(architecture):
             # Nothing of the input reaches the output, so all that training could find are the class frequencies.
-            labels = self.classes_[self.training_.y]
-            predictor = DummyClassifier(strategy="prior").fit(labels, labels, sample_weight=self.training_.weight)
-            return Outcome(self._score(predictor), 0.0, "invalid")
-        net = make_net(architecture, self.training_, len(self.classes_), self.recipe_, seed, self.held_out_)
-        train(net, self.training_, seed)
+            labels = self.classes_[training.y]
+            dummy = DummyClassifier(strategy="prior").fit(labels, labels, sample_weight=training.weight)
+            return Outcome(self._score(dummy, held_out), 0.0, "invalid")
+        net = make_net(architecture, training, len(self.classes_), self.recipe_, seed, held_out)
+        train(net, training, seed)
         n_parameters = sum(parameter.numel() for parameter in net.module_.parameters())
         n_epochs = len(net.history)
-        score = self._score(_Predictor(net, self.classes_))
+        score = self._score(_Predictor(net, self.classes_), held_out)
         return Outcome(score, float(n_epochs), info={"n_parameters": n_parameters, "n_epochs": n_epochs})
 
-    def _score(self, predictor: BaseEstimator) -> float:
-        weight = self.held_out_.relative_weight
+    def _score(self, predictor: BaseEstimator, data: WeightedData) -> float:
+        weight = data.relative_weight
         arguments = {} if weight is None or not _takes_weights(self.scorer_) else {"sample_weight": weight}
-        return float(self.scorer_(predictor, self.held_out_.X, self.classes_[self.held_out_.y], **arguments))
+        return float(self.scorer_(predictor, data.X, self.classes_[data.y], **arguments))
+
+    @property
+    def training_(self) -> WeightedData:
+        """The samples that trials are trained on."""
+        return self.data_.take(self.training_rows_)
+
+    @property
+    def held_out_(self) -> WeightedData:
+        """The samples that trials are scored on."""
+        return self.data_.take(self.held_out_rows_)
 
     def train_on_all(self, architecture: Architecture, seed: int, max_epochs: int | None = None) -> NeuralNetClassifier:
         """Train an architecture on all data, held-out ones included.

@@ -47,7 +47,7 @@ def make_space(search_space: SearchSpace | str | None, n_spatial: int) -> Search
         )
     if search_space.n_spatial != n_spatial:
         raise ValueError(
-            f"{type(search_space).__name__} takes samples with {search_space.n_spatial} spatial dimensions, but the data "
-            f"have {n_spatial}; choose another search_space, or give input_shape for flattened images or series."
+            f"{type(search_space).__name__} takes samples with {search_space.n_spatial} spatial dimensions, but the "
+            f"data have {n_spatial}; choose another search_space, or give input_shape for flattened images or series."
         )
     return search_space
