@@ -47,18 +47,17 @@ class WeightedData:
 
 
 def canonical(X: NDArray[Any], y: NDArray[np.int64], weight: NDArray[np.float64] | None) -> WeightedData:
-    """Give the data as a weighted set: equal samples merged, weights of zero dropped, in an order of its own.
+    """Give the data as a weighted set: equal samples merged, in an order of its own.
 
     So a weight of two is the same as a sample that is there twice, exactly and not only on average, the order of the
     rows does not matter, and no copy of a training sample is held out.
     """
     weight = np.ones(len(y)) if weight is None else weight
-    used = np.flatnonzero(weight > 0)
     # Adding zero turns -0.0, which equals 0.0, into it.
-    digests = np.array([_digest(np.ascontiguousarray(X[i]) + X.dtype.type(0), y[i]) for i in used])
+    digests = np.array([_digest(np.ascontiguousarray(X[i]) + X.dtype.type(0), y[i]) for i in range(len(y))])
     _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
-    totals = np.bincount(inverse.ravel(), weights=weight[used]).astype(np.float64)
-    return WeightedData(X[used[first]], y[used[first]], totals)
+    totals = np.bincount(inverse.ravel(), weights=weight).astype(np.float64)
+    return WeightedData(X[first], y[first], totals)
 
 
 def _digest(sample: NDArray[Any], label: np.int64) -> bytes:
@@ -91,10 +90,9 @@ def combined_weights(
         )
     if class_weight is None:
         return sample_weight
+    indices = indices.ravel()
     combined = np.zeros(len(y))
-    combined[used] = (
-        weight[used] * _class_weights(class_weight, classes, indices.ravel(), weight[used])[indices.ravel()]
-    )
+    combined[used] = weight[used] * _class_weights(class_weight, classes, indices, weight[used])[indices]
     return combined
 
 

@@ -234,9 +234,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             self, X, y, dtype=[np.float64, np.float32, np.uint8], allow_nd=True, ensure_min_samples=2
         )
         check_classification_targets(labels)
+        weight: NDArray[np.float64] | None = None
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, samples, dtype=np.float64, ensure_non_negative=True)
-        weight = combined_weights(labels, sample_weight, self.class_weight)
+            weight = _check_sample_weight(sample_weight, samples, dtype=np.float64, ensure_non_negative=True)
+        weight = combined_weights(labels, weight, self.class_weight)
         samples = self._shaped(samples)
         entropy = root_entropy(self.random_state)
 

@@ -148,7 +148,7 @@ class SearchDisplay:
         for i, (name, score) in enumerate((self.references or {}).items(), start=1):
             ax.axhline(score, linestyle="--", color=f"C{i}", label=f"{name} ({score:.3f})")
         ax.set(xlabel="trial", ylabel=self.score_name, title="Search")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
         ax.legend(fontsize="small", loc="lower right")
 
     def _plot_distribution(self, ax: Axes) -> None:

@@ -125,6 +125,10 @@ class TrainingEvaluator(Evaluator):
         n_spatial = X.ndim - 2
         self.space_ = make_space(self.space, n_spatial)
         self.space_.operation_names  # noqa: B018 - refuses unknown operations before anything is trained
+        if sample_weight is not None and not sample_weight.all():
+            # A sample of weight 0 counts as not being there, and neither does its class.
+            used = sample_weight > 0
+            X, y, sample_weight = X[used], y[used], sample_weight[used]
         self.classes_, indices = np.unique(y, return_inverse=True)
         self.data_ = canonical(X, indices.astype(np.int64), sample_weight)
         # Indices, for a worker that is sent this evaluator should get the samples once.
