@@ -113,6 +113,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     strategy_ : Strategy
         The strategy in its last state.
     evaluator_ : Evaluator
+        With the data on which the trials were scored; pickles and copies of the estimator leave the data out.
     stop_reason_ : str
         Why the search ended; see :class:`~skopdist.search.SearchResult`.
     net_ : skorch.NeuralNetClassifier
@@ -205,6 +206,13 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.journal = journal
         self.random_state = random_state
         self.verbose = verbose
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A stored model should be as large as its network, not as the data that it was trained on.
+        state: dict[str, Any] = super().__getstate__()
+        if "evaluator_" in state:
+            state = state | {"evaluator_": state["evaluator_"].without_data()}
+        return state
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Search, and train the best architecture on all data.
@@ -373,4 +381,6 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 f"Found array with dim {X.ndim}, while OpDistNASClassifier expects (n, features), (n, channels, "
                 "length) or (n, channels, height, width)."
             )
-        return X.reshape(len(X), *shape)
+        # Double precision would only double the memory of images.
+        dtype = np.float32 if len(shape) == 3 and X.dtype != np.uint8 else X.dtype
+        return X.reshape(len(X), *shape).astype(dtype, copy=False)

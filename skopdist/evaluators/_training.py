@@ -81,6 +81,8 @@ class TrainingEvaluator(Evaluator):
     True
     """
 
+    _data_attributes = ("data_",)
+
     def __init__(
         self,
         space: SearchSpace | str | None = None,
