@@ -84,22 +84,24 @@ def test_bad_cells(operations, edges, message):
 
 def test_bad_architectures():
     cell = Cell(["a"], [(0, 1)])
-    with pytest.raises(ValueError, match="one cell for each of its distinct cell types; got 1 cells for"):
+    with pytest.raises(ValueError, match=r"one cell for each of its distinct cell types; got 1 cells for"):
         Architecture([cell], ["normal", "reduce"])
-    with pytest.raises(ValueError, match="distinct cell types"):
+    with pytest.raises(ValueError, match=r"distinct cell types"):
         Architecture([cell, cell], ["x", "x"])
-    with pytest.raises(ValueError, match="got 0 cells"):
+    with pytest.raises(ValueError, match=r"got 0 cells"):
         Architecture([], [])
 
 
 def test_build_refuses_operations_for_other_inputs():
     architecture = Architecture([Cell(["nor_conv_3x3"], [(0, 1)])])
     with pytest.raises(
-        ValueError, match="'nor_conv_3x3' takes samples with 2 spatial dimensions.*has 0.*another space"
+        ValueError, match=r"'nor_conv_3x3' takes samples with 2 spatial dimensions.*has 0.*another space"
     ):
         architecture.build((4,), 3)
     unknown = Architecture([Cell(["telepathy"], [(0, 1)])])
-    with pytest.raises(ValueError, match="Unknown operation 'telepathy'; the registered ones are .*register_operation"):
+    with pytest.raises(
+        ValueError, match=r"Unknown operation 'telepathy'; the registered ones are .*register_operation"
+    ):
         unknown.build((4,), 3)
 
 

@@ -99,9 +99,9 @@ def test_array_has_a_row_for_each_cell_type_unless_there_is_one():
 
 def test_is_immutable():
     p = OperationDistribution(["a", "b"], [0.25, 0.75])
-    with pytest.raises(AttributeError, match="immutable"):
+    with pytest.raises(AttributeError, match=r"immutable"):
         p.operations = ("c",)
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match=r"read-only"):
         p.probabilities[0, 0] = 1
     np.asarray(p)[0] = 1
     assert p["a"] == 0.25
@@ -141,13 +141,13 @@ def test_bad_probabilities(probabilities, message):
 def test_bad_names():
     with pytest.raises(ValueError, match=r"operations must be distinct names, at least one; got \('a', 'a'\)"):
         OperationDistribution(["a", "a"], [0.5, 0.5])
-    with pytest.raises(ValueError, match="operations must be distinct names, at least one"):
+    with pytest.raises(ValueError, match=r"operations must be distinct names, at least one"):
         OperationDistribution([], [])
-    with pytest.raises(ValueError, match="cell_types must be distinct names"):
+    with pytest.raises(ValueError, match=r"cell_types must be distinct names"):
         OperationDistribution(["a"], [[1], [1]], ["x", "x"])
     with pytest.raises(KeyError, match=r"'c' is not one of the operations \('a', 'b'\)"):
         OperationDistribution(["a", "b"], [0.5, 0.5])["c"]
-    with pytest.raises(ValueError, match="positive sum"):
+    with pytest.raises(ValueError, match=r"positive sum"):
         OperationDistribution.from_counts(["a", "b"], [0, 0])
 
 
@@ -164,7 +164,7 @@ def test_bad_sampling_method():
 
 @pytest.mark.parametrize("random_state", [-1, "seed", 1.5])
 def test_bad_random_state(random_state):
-    with pytest.raises(ValueError, match="random_state must be"):
+    with pytest.raises(ValueError, match=r"random_state must be"):
         OperationDistribution(["a", "b"], [0.5, 0.5]).sample(3, random_state)
 
 

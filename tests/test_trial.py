@@ -83,5 +83,5 @@ def test_journal_refuses_other_files(tmp_path, line):
     path = tmp_path / "trials.jsonl"
     Journal(path).append(make_trial())
     path.write_text(line + "\n" + path.read_text())
-    with pytest.raises(ValueError, match="Line 1 of the journal .* is not a trial"):
+    with pytest.raises(ValueError, match=r"Line 1 of the journal .* is not a trial"):
         Journal(path).read()

@@ -18,15 +18,15 @@ def test_bad_points(encoding):
 @pytest.mark.parametrize("encoding", BOUND, ids=lambda e: type(e).__name__)
 def test_refuses_what_belongs_elsewhere(encoding):
     space = NASBench201Space()
-    with pytest.raises(ValueError, match="Expected an architecture of length 6, got length 3"):
+    with pytest.raises(ValueError, match=r"Expected an architecture of length 6, got length 3"):
         encoding.encode(space.sample(space.uniform(), 3, 0))
-    with pytest.raises(ValueError, match="NASBench201Space expects the operations"):
+    with pytest.raises(ValueError, match=r"NASBench201Space expects the operations"):
         encoding.encode(DenseSpace().sample(DenseSpace().uniform(), 6, 0))
-    with pytest.raises(ValueError, match="NASBench201Space expects a distribution over"):
+    with pytest.raises(ValueError, match=r"NASBench201Space expects a distribution over"):
         encoding.from_distribution(DenseSpace().uniform())
 
 
 def test_bind_takes_the_default_length_and_refuses_bad_ones():
     assert DistributionEncoding().bind(DenseSpace()).length_ == DenseSpace.default_length
-    with pytest.raises(ValueError, match="length must be an integer >= 1"):
+    with pytest.raises(ValueError, match=r"length must be an integer >= 1"):
         DistributionEncoding().bind(DenseSpace(), 0)

@@ -57,7 +57,7 @@ def test_placement_is_uniformly_random():
 
 @pytest.mark.parametrize("length", [0, -3, 2.0, "6", True])
 def test_bad_length(length):
-    with pytest.raises(ValueError, match="length must be an integer >= 1"):
+    with pytest.raises(ValueError, match=r"length must be an integer >= 1"):
         DenseSpace().sample(DenseSpace().uniform(), length)
 
 
@@ -76,11 +76,11 @@ def test_bad_operations(operations, message):
 
 
 def test_refuses_what_belongs_to_another_space():
-    with pytest.raises(ValueError, match="DenseSpace expects a distribution over .*got one over"):
+    with pytest.raises(ValueError, match=r"DenseSpace expects a distribution over .*got one over"):
         DenseSpace().sample(SequenceSpace().uniform(), 3)
     with pytest.raises(ValueError, match=r"DenseSpace expects the operations .*unknown operations .*conv_3"):
         DenseSpace().encode(Architecture([Cell(["conv_3"], [(0, 1)])]))
-    with pytest.raises(ValueError, match="cell types"):
+    with pytest.raises(ValueError, match=r"cell types"):
         DenseSpace().encode(Architecture([Cell(["linear_relu"], [(0, 1)])], ["reduce"]))
 
 
@@ -101,9 +101,9 @@ def test_make_space_knows_names():
 def test_make_space_refuses_other_things():
     with pytest.raises(ValueError, match=r"Unknown search space 'outer'; expected one of \['dense', .*or an instance"):
         make_space("outer", 0)
-    with pytest.raises(TypeError, match="search_space must be None, one of .* or a SearchSpace instance, got 3"):
+    with pytest.raises(TypeError, match=r"search_space must be None, one of .* or a SearchSpace instance, got 3"):
         make_space(3, 0)
-    with pytest.raises(TypeError, match="a SearchSpace instance, got <class"):
+    with pytest.raises(TypeError, match=r"a SearchSpace instance, got <class"):
         make_space(DenseSpace, 0)
-    with pytest.raises(ValueError, match="DenseSpace takes samples with 0 spatial dimensions.*have 2.*input_shape"):
+    with pytest.raises(ValueError, match=r"DenseSpace takes samples with 0 spatial dimensions.*have 2.*input_shape"):
         make_space("dense", 2)
