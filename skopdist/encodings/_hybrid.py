@@ -47,7 +47,9 @@ class HybridEncoding(GraphEncoding):
         live = table.live
         parts = {
             "distribution": live.sum(axis=1) / self.length_,
-            "slots": live.reshape(len(live), -1),
+            "slots": live.reshape(len(live), live.shape[1] * live.shape[2]),
             "paths": table.summary(),
         }
-        return {name: part.reshape(len(points), -1) for name, part in parts.items()}
+        # One row for each cell so far; the sizes are given, for no points at all have no size to infer.
+        n_types = len(self.space_.cell_types)
+        return {name: part.reshape(len(points), n_types * part.shape[1]) for name, part in parts.items()}

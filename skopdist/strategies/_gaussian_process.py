@@ -1,0 +1,153 @@
+"""A Gaussian process whose kernel is a sum over named parts of the features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+from scipy.optimize import minimize
+
+Array = NDArray[np.float64]
+Parts = Mapping[str, Array]
+
+# Priors of the logarithms of each part's variance and length scale and of the noise's variance: mean and standard
+# deviation, in units of the (standardised) score and of the mean squared distance in the space. They are wide, and
+# there to keep the first fits, which have more parameters than observations, from running away.
+_LOG_SCALE = (0.3, 1.0)
+_LOG_VARIANCE_DEVIATION = 2.0
+_LOG_NOISE = (np.log(0.02), 1.5)
+_JITTER = 1e-6
+_MAX_ITERATIONS = 25
+
+
+class AdditiveGaussianProcess:
+    """Zero-mean Gaussian process with one exponential (Matérn-1/2) kernel for each part of the features.
+
+    The kernel is ``sum_i v_i exp(-d_i / l_i)``, with the Euclidean distance d_i in part i; variances v, length scales l
+    and the variance of the noise maximise the posterior density. That is automatic relevance determination by part: a
+    part that explains nothing loses its variance.
+
+    scikit-learn's ``GaussianProcessRegressor`` could hold the same kernel, but computes all distances anew for every
+    evaluation of the likelihood; see ``benchmarks/search_efficiency.py --gaussian-process`` for the times. It warns
+    when a parameter comes near its bound, and raises when a matrix is not positive definite.
+
+    Parameters
+    ----------
+    units : mapping of str to float
+        The mean squared distance between points of the space, by part: the unit of the length scales.
+    """
+
+    def __init__(self, units: Mapping[str, float]) -> None:
+        self.units = dict(units)
+        k = len(self.units)
+        self._centre = np.concatenate([np.full(k, -np.log(k)), np.full(k, _LOG_SCALE[0]), [_LOG_NOISE[0]]])
+        self._deviation = np.concatenate(
+            [np.full(k, _LOG_VARIANCE_DEVIATION), np.full(k, _LOG_SCALE[1]), [_LOG_NOISE[1]]]
+        )
+        self.theta = self._centre.copy()
+
+    def fit(self, parts: Parts, z: Array, tune: bool = True) -> None:
+        """Condition on observations.
+
+        Parameters
+        ----------
+        parts : mapping of str to ndarray of shape (n, n_features)
+        z : ndarray of shape (n,)
+            Standardised scores.
+        tune : bool, default=True
+            Whether to fit the hyper-parameters too, from where they stand.
+        """
+        self._parts = dict(parts)
+        self._z = z
+        distances = self._distances(parts, parts)
+        for distance in distances:
+            np.fill_diagonal(distance, 0.0)
+        if tune:
+            k = len(self.units)
+            bounds = [(-8.0, 4.0)] * k + [(-3.0, 4.0)] * k + [(-9.0, 1.0)]
+            result = minimize(
+                self._loss,
+                self.theta,
+                args=(distances,),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=bounds,
+                options={"maxiter": _MAX_ITERATIONS},
+            )
+            if np.isfinite(result.fun):
+                self.theta = result.x
+        variances, scales, noise = self._unpack(self.theta)
+        kernel = self._kernel(distances, variances, scales)
+        jitter = noise + _JITTER
+        while True:
+            kernel[np.diag_indices_from(kernel)] = variances.sum() + jitter
+            factor, info = lapack.dpotrf(kernel, lower=1, clean=1)
+            if info == 0:
+                break
+            # Rounding can only spoil a positive definite matrix by so much: ten times the noise ends it soon.
+            jitter *= 10
+        self._factor = factor
+        self._weights = lapack.dpotrs(factor, z, lower=1)[0]
+
+    def predict(self, parts: Parts) -> tuple[Array, Array]:
+        """Give the posterior mean and standard deviation, without noise, at other points, each of shape (m,)."""
+        variances, scales, _ = self._unpack(self.theta)
+        cross = self._kernel(self._distances(parts, self._parts), variances, scales)
+        solved = lapack.dtrtrs(self._factor, cross.T, lower=1)[0]
+        variance = variances.sum() - np.einsum("ij,ij->j", solved, solved)
+        return cross @ self._weights, np.sqrt(np.maximum(variance, 1e-10))
+
+    @property
+    def noise(self) -> float:
+        """Variance of what the features do not explain."""
+        return float(np.exp(self.theta[-1]))
+
+    def _unpack(self, theta: Array) -> tuple[Array, Array, float]:
+        k = len(self.units)
+        return np.exp(theta[:k]), np.exp(theta[k : 2 * k]), float(np.exp(theta[-1]))
+
+    def _distances(self, left: Parts, right: Parts) -> list[Array]:
+        distances = []
+        for name, unit in self.units.items():
+            a, b = left[name], right[name]
+            squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * (a @ b.T)
+            distances.append(np.sqrt(np.maximum(squares, 0.0) / unit))
+        return distances
+
+    def _kernel(self, distances: list[Array], variances: Array, scales: Array) -> Array:
+        kernel = np.zeros_like(distances[0])
+        for distance, variance, scale in zip(distances, variances, scales, strict=True):
+            term = distance * (-1 / scale)
+            np.exp(term, out=term)
+            term *= variance
+            kernel += term
+        return kernel
+
+    def _loss(self, theta: Array, distances: list[Array]) -> tuple[float, Array]:
+        """Give the negative log posterior density of the hyper-parameters, and its gradient."""
+        k = len(self.units)
+        variances, scales, noise = self._unpack(theta)
+        terms = [
+            variance * np.exp(distance * (-1 / scale))
+            for distance, variance, scale in zip(distances, variances, scales, strict=True)
+        ]
+        kernel = sum(terms, np.zeros_like(distances[0]))
+        kernel[np.diag_indices_from(kernel)] += noise + _JITTER
+        factor, info = lapack.dpotrf(kernel, lower=1)
+        if info != 0:
+            # A wall, which the line search turns away from.
+            return 1e10, np.zeros_like(theta)
+        weights = lapack.dpotrs(factor, self._z, lower=1)[0]
+        inverse = np.tril(lapack.dpotri(factor, lower=1)[0])
+        inverse = inverse + np.tril(inverse, -1).T
+        sensitivity = 0.5 * (inverse - np.outer(weights, weights))
+        offset = (theta - self._centre) / self._deviation
+        loss = 0.5 * self._z @ weights + np.log(np.diag(factor)).sum() + 0.5 * offset @ offset
+        gradient = offset / self._deviation
+        for i, (term, distance, scale) in enumerate(zip(terms, distances, scales, strict=True)):
+            gradient[i] += np.vdot(sensitivity, term)
+            gradient[k + i] += np.vdot(sensitivity, term * distance) / scale
+        gradient[-1] += noise * np.trace(sensitivity)
+        return float(loss), gradient
