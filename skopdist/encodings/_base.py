@@ -128,7 +128,7 @@ class Encoding(BaseEstimator, ABC):
         return self._features(self._check_all(points))
 
     def keys(self, points: ArrayLike) -> list[bytes]:
-        """Give a key for each point, equal for those whose architectures compute the same function of their weights.
+        """Give a key for each point, equal for those whose architectures are the same expression, weights aside.
 
         The key is empty where there is no path from input to output.
         """
@@ -142,13 +142,15 @@ class Encoding(BaseEstimator, ABC):
         return self._points(limit)
 
     def n_architectures(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Count how many architectures a point stands for, at least, shape (n_points,); 1 where it decides everything."""
+        """Count how many architectures a point stands for, at least; 1 where it decides everything. Shape (n_points,)."""
         return self._n_architectures(self._check_all(points))
 
     def _check_all(self, points: ArrayLike) -> NDArray[np.float64]:
         values = np.asarray(points, dtype=np.float64)
         if values.ndim != 2 or values.shape[1] != self.n_dims or not np.isfinite(values).all():
-            raise ValueError(f"Expected points of shape (n_points, {self.n_dims}), all finite; got shape {values.shape}.")
+            raise ValueError(
+                f"Expected points of shape (n_points, {self.n_dims}), all finite; got shape {values.shape}."
+            )
         return values
 
     def _check(self, point: ArrayLike) -> Point:

@@ -79,7 +79,8 @@ class DistributionEncoding(Encoding):
         passing = np.array([not is_zero(name) for name in self.space_.operation_names])
         # Rounded, for 0.1 + 0.2 and 0.3 are the same point; + 0.0 turns -0.0 into 0.0.
         rounded = np.round(points, 9) + 0.0
-        alive = rounded.reshape(len(points), -1, len(passing))[:, :, passing].any(axis=2).all(axis=1)
+        rows = rounded.reshape(len(points), len(self.space_.cell_types), len(passing))
+        alive: NDArray[np.bool_] = np.all(np.any(rows[:, :, passing] > 0, axis=2), axis=1)
         return [row.tobytes() if lives else b"" for row, lives in zip(rounded, alive, strict=True)]
 
     def _points(self, limit: int) -> NDArray[np.float64] | None:
@@ -92,6 +93,7 @@ class DistributionEncoding(Encoding):
 
     def _n_architectures(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         # The placements of the counts, by the multinomial coefficient; wirings come on top and are not counted.
-        counts = np.floor(points * self.length_ + 1e-6).reshape(len(points), len(self.space_.cell_types), -1)
+        shape = len(points), len(self.space_.cell_types), len(self.space_.operation_names)
+        counts = np.floor(points * self.length_ + 1e-6).reshape(shape)
         logs = gammaln(counts.sum(axis=2) + 1) - gammaln(counts + 1).sum(axis=2)
         return np.rint(np.exp(np.minimum(logs.sum(axis=1), 40.0)))

@@ -89,9 +89,9 @@ class GraphEncoding(Encoding):
         for cell, used in zip(cells, wirings, strict=True):
             for slot, edge in enumerate(used):
                 cell[np.arange(len(placements)), edge, placements[:, slot]] = 1.0
-        cells = cells.reshape(-1, n_edges * k)
-        choices = np.array(list(product(range(len(cells)), repeat=n_types)))
-        return cells[choices].reshape(len(choices), -1)
+        flat = cells.reshape(-1, n_edges * k)
+        choices = np.array(list(product(range(len(flat)), repeat=n_types)))
+        return flat[choices].reshape(len(choices), -1)
 
     def _keys(self, points: NDArray[np.float64]) -> list[bytes]:
         keys = self._path_table(points).keys.reshape(len(points), -1)

@@ -29,12 +29,10 @@ class PathTable:
         The indicator of each operation that passes something on, of those edges that lie on a path; the last column
         marks all other edges.
     keys : ndarray of shape (n,), uint64
-        Equal for cells that compute the same function up to the values of their weights; 0 for a cell with no path.
+        Equal for cells whose outputs are the same expression in the input, weights aside; 0 for a cell with no path.
     """
 
-    def __init__(
-        self, cells: NDArray[np.float64], edges: Sequence[Edge], operations: Sequence[str]
-    ) -> None:
+    def __init__(self, cells: NDArray[np.float64], edges: Sequence[Edge], operations: Sequence[str]) -> None:
         passing = [i for i, name in enumerate(operations) if not is_zero(name)]
         self._edges = edges
         self._names = [operations[i] for i in passing]

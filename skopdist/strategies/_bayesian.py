@@ -48,10 +48,10 @@ class BayesianOptimization(Strategy):
     n_initial : int, default=3
         Random points before the first fit.
     transform : {"log", "none"}, default="log"
-        What is modelled: ``"log"`` takes minus the logarithm of the distance to a ceiling somewhat above the best score,
-        and clips the lower tail, so that differences among good architectures count and bad ones do not swamp them. It
-        is the logarithm of the error in all but the unknown ceiling, for any scale of the scores. ``"none"`` takes
-        the scores as they are.
+        What is modelled: ``"log"`` takes minus the logarithm of the distance to a ceiling somewhat above the best
+        score, and clips the lower tail, so that differences among good architectures count and bad ones do not swamp
+        them. It is the logarithm of the error in all but the unknown ceiling, for any scale of the scores. ``"none"``
+        takes the scores as they are.
 
     References
     ----------

@@ -51,6 +51,7 @@ class CandidatePool:
         self._asked: Counter[bytes] = Counter()
         self._asked_points: set[bytes] = set()
         self._by_function = True
+        self._reserve: list[Array] = []
         self._listed = encoding.points(_LISTED)
         if self._listed is not None:
             self.add(self._listed)
@@ -59,7 +60,8 @@ class CandidatePool:
 
     def add(self, points: Array) -> None:
         """Take up those points that are new."""
-        first, kept = len(self.points), []
+        first = len(self.points)
+        kept: list[int] = []
         keys = self._keys(points)
         for i, key in enumerate(keys):
             if key and key not in self._row:
@@ -101,13 +103,17 @@ class CandidatePool:
         rows = np.flatnonzero(self._room > 0)
         if not len(rows) and self._listed is None:
             self._draw(_DRAWN // 10)
-        elif not len(rows) and self._by_function:
+            return np.flatnonzero(self._room > 0)
+        if not len(rows) and self._listed is not None and self._by_function:
+            trainable = np.array([key != b"" for key in self._keys(self._listed)])
+            unasked = np.array([point_key(point) not in self._asked_points for point in self._listed])
             self._by_function = False
-            rest = [point_key(point) not in self._asked_points for point in self._listed]
-            self.add(self._listed[np.flatnonzero(rest)])
-        else:
-            return rows
-        return np.flatnonzero(self._room > 0)
+            # Equals of what has been asked, and only after them those that cannot be trained.
+            self._reserve = [self._listed[unasked & ~trainable], self._listed[unasked & trainable]]
+        while not len(rows) and self._reserve:
+            self.add(self._reserve.pop())
+            rows = np.flatnonzero(self._room > 0)
+        return rows
 
     def select(self, rows: NDArray[np.int64]) -> dict[str, Array]:
         """Give the features of some candidates."""

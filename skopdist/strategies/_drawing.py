@@ -21,9 +21,7 @@ def draw_point(encoding: Encoding, rng: np.random.Generator, concentration: floa
     return encoding.from_distribution(OperationDistribution(names, rows, cell_types), rng)
 
 
-def draw_unseen(
-    encoding: Encoding, rng: np.random.Generator, seen: Container[bytes]
-) -> NDArray[np.float64] | None:
+def draw_unseen(encoding: Encoding, rng: np.random.Generator, seen: Container[bytes]) -> NDArray[np.float64] | None:
     """Draw a point of the lattice whose key is not among `seen`; None where there seems to be none."""
     for _ in range(_DRAWS):
         # A distribution between lattice points is rounded by its sample, and that sample is what gets a score.

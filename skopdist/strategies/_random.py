@@ -46,8 +46,8 @@ class RandomSearch(Strategy):
     >>> from skopdist.strategies import RandomSearch
     >>> strategy = RandomSearch().start(DistributionEncoding().bind(DenseSpace()), random_state=0)
     >>> strategy.suggest(2).round(2)
-    array([[0.08, 0.12, 0.  , 0.  , 0.06, 0.73],
-           [0.11, 0.07, 0.18, 0.24, 0.19, 0.2 ]])
+    array([[0.17, 0.26, 0.01, 0.  , 0.14, 0.42],
+           [0.05, 0.06, 0.21, 0.45, 0.24, 0.  ]])
     """
 
     def __init__(self, concentration: float = 1.0, sequential: bool = False) -> None:
