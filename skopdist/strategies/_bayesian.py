@@ -19,6 +19,9 @@ from skopdist.trial import Trial
 Array = NDArray[np.float64]
 
 TRANSFORMS = ("log", "none")
+# Counts along paths act gradually. An operation's place, and the mixture on the lattice, may act abruptly: one step can
+# cut the cell, and no path summary of its own has to say so.
+_SMOOTH = ("paths", "sequences")
 # The ceiling of the scores, seen from the best one, in units of the best one's lead over the median.
 _HEADROOM = 0.3
 # Interquartile ranges below the median, after which a score is as bad as any.
@@ -84,7 +87,7 @@ class BayesianOptimization(Strategy):
         if self.transform not in TRANSFORMS:
             raise ValueError(f"transform must be one of {TRANSFORMS}, got {self.transform!r}.")
         self.pool_ = CandidatePool(self.encoding_, self.rng_)
-        self.model_ = AdditiveGaussianProcess(self.pool_.units())
+        self.model_ = AdditiveGaussianProcess(self.pool_.units(), _SMOOTH)
         self.asked_: set[bytes] = set()
         self.points_ = np.empty((0, self.encoding_.n_dims))
         self.scores_ = np.empty(0)

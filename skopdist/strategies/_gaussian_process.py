@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,11 @@ _MAX_ITERATIONS = 25
 
 
 class AdditiveGaussianProcess:
-    """Zero-mean Gaussian process with one exponential (Matérn-1/2) kernel for each part of the features.
+    """Zero-mean Gaussian process with one kernel for each part of the features.
 
-    The kernel is ``sum_i v_i exp(-d_i / l_i)``, with the Euclidean distance d_i in part i; variances v, length scales l
-    and the variance of the noise maximise the posterior density. That is automatic relevance determination by part: a
+    The kernel is ``sum_i v_i exp(-d_i / l_i)``, with the Euclidean distance d_i in part i (Matérn-1/2), and
+    ``v_i exp(-(d_i / l_i)**2 / 2)`` (squared exponential) for smooth parts; variances v, length scales l and the
+    variance of the noise maximise the posterior density. That is automatic relevance determination by part: a
     part that explains nothing loses its variance.
 
     scikit-learn's ``GaussianProcessRegressor`` could hold the same kernel, but computes all distances anew for every
@@ -37,10 +38,13 @@ class AdditiveGaussianProcess:
     ----------
     units : mapping of str to float
         The mean squared distance between points of the space, by part: the unit of the length scales.
+    smooth : collection of str, default=()
+        Names of the smooth parts.
     """
 
-    def __init__(self, units: Mapping[str, float]) -> None:
+    def __init__(self, units: Mapping[str, float], smooth: Container[str] = ()) -> None:
         self.units = dict(units)
+        self.smooth = [name in smooth for name in self.units]
         k = len(self.units)
         self._centre = np.concatenate([np.full(k, -np.log(k)), np.full(k, _LOG_SCALE[0]), [_LOG_NOISE[0]]])
         self._deviation = np.concatenate(
@@ -118,9 +122,11 @@ class AdditiveGaussianProcess:
 
     def _kernel(self, distances: list[Array], variances: Array, scales: Array) -> Array:
         kernel = np.zeros_like(distances[0])
-        for distance, variance, scale in zip(distances, variances, scales, strict=True):
-            term = distance * (-1 / scale)
-            np.exp(term, out=term)
+        for distance, variance, scale, smooth in zip(distances, variances, scales, self.smooth, strict=True):
+            term = distance / scale
+            if smooth:
+                term *= 0.5 * term
+            np.exp(-term, out=term)
             term *= variance
             kernel += term
         return kernel
@@ -129,10 +135,11 @@ class AdditiveGaussianProcess:
         """Give the negative log posterior density of the hyper-parameters, and its gradient."""
         k = len(self.units)
         variances, scales, noise = self._unpack(theta)
-        terms = [
-            variance * np.exp(distance * (-1 / scale))
-            for distance, variance, scale in zip(distances, variances, scales, strict=True)
-        ]
+        ratios = [distance / scale for distance, scale in zip(distances, scales, strict=True)]
+        # The exponent of each kernel, and its derivative by the logarithm of the length scale, up to their sign.
+        exponents = [0.5 * ratio**2 if smooth else ratio for ratio, smooth in zip(ratios, self.smooth, strict=True)]
+        slopes = [ratio**2 if smooth else ratio for ratio, smooth in zip(ratios, self.smooth, strict=True)]
+        terms = [variance * np.exp(-exponent) for variance, exponent in zip(variances, exponents, strict=True)]
         kernel = sum(terms, np.zeros_like(distances[0]))
         kernel[np.diag_indices_from(kernel)] += noise + _JITTER
         factor, info = lapack.dpotrf(kernel, lower=1)
@@ -146,8 +153,8 @@ class AdditiveGaussianProcess:
         offset = (theta - self._centre) / self._deviation
         loss = 0.5 * self._z @ weights + np.log(np.diag(factor)).sum() + 0.5 * offset @ offset
         gradient = offset / self._deviation
-        for i, (term, distance, scale) in enumerate(zip(terms, distances, scales, strict=True)):
+        for i, (term, slope) in enumerate(zip(terms, slopes, strict=True)):
             gradient[i] += np.vdot(sensitivity, term)
-            gradient[k + i] += np.vdot(sensitivity, term * distance) / scale
+            gradient[k + i] += np.vdot(sensitivity, term * slope)
         gradient[-1] += noise * np.trace(sensitivity)
         return float(loss), gradient

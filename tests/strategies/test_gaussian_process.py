@@ -16,9 +16,10 @@ def data(n=20, seed=0):
     return parts, (z - z.mean()) / z.std()
 
 
-def test_gradient():
+@pytest.mark.parametrize("smooth", [(), ("a",), ("a", "b")])
+def test_gradient(smooth):
     parts, z = data()
-    model = AdditiveGaussianProcess({"a": 6.0, "b": 4.0})
+    model = AdditiveGaussianProcess({"a": 6.0, "b": 4.0}, smooth)
     model.fit(parts, z, tune=False)
     distances = model._distances(parts, parts)
     for distance in distances:
