@@ -1,8 +1,9 @@
 """Neural architecture search by operation distributions, as a scikit-learn estimator."""
 
 from skopdist.architecture import Architecture, Cell
+from skopdist.classifier import OpDistNASClassifier
 from skopdist.distribution import OperationDistribution
 
 __version__ = "0.1.0"
 
-__all__ = ["Architecture", "Cell", "OperationDistribution"]
+__all__ = ["Architecture", "Cell", "OpDistNASClassifier", "OperationDistribution"]

@@ -32,8 +32,7 @@ def root_entropy(random_state: RandomState) -> int:
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
     raise ValueError(
-        "random_state must be None, an integer, a numpy Generator or a numpy RandomState, "
-        f"got {random_state!r}."
+        f"random_state must be None, an integer, a numpy Generator or a numpy RandomState, got {random_state!r}."
     )
 
 

@@ -118,7 +118,8 @@ class Architecture:
         cells, types = tuple(self.cells), tuple(str(name) for name in self.cell_types)
         if len(cells) != len(types) or len(set(types)) < len(types) or not cells:
             raise ValueError(
-                f"An architecture needs one cell for each of its distinct cell types; got {len(cells)} cells for {types}."
+                f"An architecture needs one cell for each of its distinct cell types; got {len(cells)} cells for "
+                f"{types}."
             )
         object.__setattr__(self, "cells", cells)
         object.__setattr__(self, "cell_types", types)

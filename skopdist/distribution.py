@@ -96,9 +96,7 @@ class OperationDistribution:
         return cls(operations, np.full((len(cell_types), k), 1 / k), cell_types)
 
     @classmethod
-    def from_counts(
-        cls, operations: Sequence[str], counts: ArrayLike, cell_types: Sequence[str] = ("cell",)
-    ) -> Self:
+    def from_counts(cls, operations: Sequence[str], counts: ArrayLike, cell_types: Sequence[str] = ("cell",)) -> Self:
         """Normalise non-negative counts (or weights), of shape (k,) or (n_cell_types, k), into a distribution."""
         rows = np.array(counts, dtype=np.float64, ndmin=2)
         totals = rows.sum(axis=1, keepdims=True)
@@ -155,9 +153,7 @@ class OperationDistribution:
         values = -np.sum(p * np.log(np.where(p > 0, p, 1.0)), axis=1) + 0.0
         return float(values[0]) if len(values) == 1 else values
 
-    def sample(
-        self, length: int, random_state: RandomState = None, method: str = "systematic"
-    ) -> NDArray[np.int64]:
+    def sample(self, length: int, random_state: RandomState = None, method: str = "systematic") -> NDArray[np.int64]:
         """Draw how often each operation occurs in a cell of `length` operations.
 
         Parameters

@@ -12,9 +12,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
 from skopdist._random import RandomState, root_entropy, seed, stream
 from skopdist.architecture import Architecture
@@ -79,6 +81,31 @@ class SearchResult:
     def best_score(self) -> float:
         """The highest score of a trial."""
         return self.best_trial.score
+
+    def table(self) -> dict[str, NDArray[Any]]:
+        """Give the trials as columns of equal length, shaped like ``GridSearchCV.cv_results_``.
+
+        Times are left out (``trials`` has them), so that equal searches give equal tables.
+        """
+        scores = np.array([trial.score for trial in self.trials])
+        # The best has rank 1 and equals share a rank; failed trials come last.
+        comparable = np.where(np.isnan(scores), -np.inf, scores)
+        columns: dict[str, NDArray[Any]] = {
+            "trial": np.array([trial.index for trial in self.trials]),
+            "status": np.array([trial.status for trial in self.trials]),
+            "score": scores,
+            "rank": 1 + (comparable[None, :] > comparable[:, None]).sum(axis=1),
+            "cost": np.array([trial.cost for trial in self.trials]),
+            "seed": np.array([trial.seed for trial in self.trials]),
+            "architecture": np.array([str(trial.architecture) for trial in self.trials]),
+            "message": np.array([trial.message for trial in self.trials]),
+        }
+        first = self.trials[0].distribution
+        for t, cell_type in enumerate(first.cell_types):
+            prefix = "p_" if len(first.cell_types) == 1 else f"p_{cell_type}_"
+            for o, name in enumerate(first.operations):
+                columns[prefix + name] = np.array([trial.distribution.probabilities[t, o] for trial in self.trials])
+        return columns
 
 
 def run_search(
@@ -217,15 +244,21 @@ class _Task:
 
     def fail(self, message: str) -> Trial:
         return Trial(
-            self.architecture, self.distribution, math.nan, seed=self.seed, status="failed", message=message, index=self.index
+            self.architecture,
+            self.distribution,
+            math.nan,
+            seed=self.seed,
+            status="failed",
+            message=message,
+            index=self.index,
         )
 
     def check(self, trial: Trial) -> Trial:
         if (trial.index, trial.seed, trial.architecture) != (self.index, self.seed, self.architecture):
             raise ValueError(
                 f"The journal's trial {trial.index} (seed {trial.seed}, {trial.architecture}) is not the one that this "
-                f"search makes (seed {self.seed}, {self.architecture}). It is the journal of another search, or of one with "
-                "other settings or another random_state: give another file, or the settings of that search."
+                f"search makes (seed {self.seed}, {self.architecture}). It is the journal of another search, or of one "
+                "with other settings or another random_state: give another file, or the settings of that search."
             )
         return trial
 

@@ -2,5 +2,6 @@
 
 from skopdist.evaluators._base import Evaluator, Outcome
 from skopdist.evaluators._tabular import TabularEvaluator
+from skopdist.evaluators._training import TrainingEvaluator
 
-__all__ = ["Evaluator", "Outcome", "TabularEvaluator"]
+__all__ = ["Evaluator", "Outcome", "TabularEvaluator", "TrainingEvaluator"]

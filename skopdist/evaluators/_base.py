@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from abc import ABC, abstractmethod
@@ -54,6 +55,7 @@ class Evaluator(BaseEstimator, ABC):
     """
 
     gives_gradient: ClassVar[bool] = False
+    _data_attributes: ClassVar[tuple[str, ...]] = ()
 
     @property
     @abstractmethod
@@ -83,6 +85,13 @@ class Evaluator(BaseEstimator, ABC):
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         self._fit(np.asarray(X), np.asarray(y), weights, root_entropy(random_state))
         return self
+
+    def without_data(self) -> Self:
+        """Give a copy that knows its space and settings, but holds no samples and so can score nothing."""
+        bare = copy.copy(self)
+        for name in self._data_attributes:
+            bare.__dict__.pop(name, None)
+        return bare
 
     def evaluate(
         self, architecture: Architecture, *, distribution: OperationDistribution | None = None, seed: int = 0
@@ -131,4 +140,3 @@ class Evaluator(BaseEstimator, ABC):
             gradient=outcome.gradient,
             info=dict(outcome.info),
         )
-

@@ -37,7 +37,9 @@ def make_space(search_space: SearchSpace | str | None, n_spatial: int) -> Search
         search_space = next(name for name, cls in _BY_NAME.items() if cls.n_spatial == n_spatial)
     if isinstance(search_space, str):
         if search_space not in _BY_NAME:
-            raise ValueError(f"Unknown search space {search_space!r}; expected one of {sorted(_BY_NAME)} or an instance.")
+            raise ValueError(
+                f"Unknown search space {search_space!r}; expected one of {sorted(_BY_NAME)} or an instance."
+            )
         search_space = _BY_NAME[search_space]()
     if not isinstance(search_space, SearchSpace):
         raise TypeError(
@@ -45,7 +47,7 @@ def make_space(search_space: SearchSpace | str | None, n_spatial: int) -> Search
         )
     if search_space.n_spatial != n_spatial:
         raise ValueError(
-            f"{type(search_space).__name__} takes samples with {search_space.n_spatial} spatial dimensions, but the data "
-            f"have {n_spatial}; choose another search_space, or give input_shape for flattened images or series."
+            f"{type(search_space).__name__} takes samples with {search_space.n_spatial} spatial dimensions, but the "
+            f"data have {n_spatial}; choose another search_space, or give input_shape for flattened images or series."
         )
     return search_space

@@ -172,7 +172,8 @@ class SearchSpace(BaseEstimator, ABC):
         if unknown or architecture.cell_types != self.cell_types:
             raise ValueError(
                 f"{type(self).__name__} expects the operations {names} and the cell types {self.cell_types}; "
-                f"got an architecture with the cell types {architecture.cell_types} and the unknown operations {unknown}."
+                f"got an architecture with the cell types {architecture.cell_types} and the unknown operations "
+                f"{unknown}."
             )
 
     def _sample_cell(self, p: NDArray[np.float64], length: int, rng: np.random.Generator, method: str) -> Cell:

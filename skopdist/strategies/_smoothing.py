@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
@@ -43,12 +44,12 @@ def smoothed_best(encoding: Encoding, trials: Sequence[Trial]) -> OperationDistr
         (_leave_one_out(distances, ranks.astype(np.float64), bandwidth) for bandwidth in _BANDWIDTHS),
         key=lambda result: result[0],
     )[1]
-    return ratios[max(range(len(trials)), key=lambda i: (round(means[i], 9), scores[i], -i))]
+    return ratios[max(range(len(trials)), key=lambda i: (float(np.round(means[i], 9)), scores[i], -i))]
 
 
 def _leave_one_out(
-    distances: np.ndarray, values: np.ndarray, bandwidth: float
-) -> tuple[float, np.ndarray]:
+    distances: NDArray[np.float64], values: NDArray[np.float64], bandwidth: float
+) -> tuple[float, NDArray[np.float64]]:
     """Give the squared error of predicting left-out values, and the kernel means with all values."""
     weights = np.exp(-distances / bandwidth)
     means = weights @ values / weights.sum(axis=1)

@@ -1,0 +1,61 @@
+# Every target sets up what it needs: a virtual environment in .venv, with the versions of constraints.txt.
+# Another interpreter, or another place:  make test PYTHON=python3.12 VENV=../skopdist-venv
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+# Two workers with one thread each: the nets are small, and threads of several workers would fight for the cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-slow lint typecheck docs bench clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+venv: $(VENV)/.installed  ## the environment; renewed when setup.cfg or constraints.txt changes
+
+$(VENV)/.installed: setup.cfg constraints.txt | $(BIN)/pip
+	@echo "Installing into $(VENV) (torch is large: the first time takes minutes) ..."
+	@$(PIP) install -qq --upgrade pip
+	@$(PIP) install -qq -c constraints.txt torch  # first and alone: nothing else may choose its build
+	@$(PIP) install -qq -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "skopdist needs Python 3.11 or newer, and '$(PYTHON)' is not that. Name one, for example:" >&2; \
+	  echo "  make venv PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	@$(PIP) install -qq -c constraints.txt -e '.[docs]'
+	@touch $@
+
+demo: venv  ## search a network for handwritten digits, and draw the search
+	$(BIN)/python examples/plot_digits.py
+
+test: venv  ## the tests and doctests, but for the slow ones
+	$(PYTEST) -m "not slow"
+
+test-slow: venv  ## the slow tests
+	$(PYTEST) -m slow || [ $$? -eq 5 ]  # 5: there are none
+
+lint: venv  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: venv  ## mypy, strictly
+	$(BIN)/mypy skopdist
+
+docs: $(VENV)/.installed-docs  ## the documentation, into docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: venv  ## the scripts behind the figures that we claim
+	@for script in benchmarks/*.py; do [ ! -e "$$script" ] || echo "$(BIN)/python $$script"; done
+
+clean:  ## remove all that was built, but for the environment
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst skopdist_digits.png examples/skopdist_digits.png
+	find skopdist tests docs examples benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,51 @@
+"""Sphinx configuration: ``make docs`` builds into docs/_build/html."""
+
+import os
+
+import skopdist
+
+project = "skopdist"
+author = "the skopdist developers"
+copyright = "2026, the skopdist developers"
+version = release = skopdist.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = f"skopdist {version}"
+
+# The reference follows each module's __all__ (_templates/module.rst): a new public class needs no edit here.
+autosummary_generate = True
+autosummary_imported_members = True
+autosummary_ignore_module_all = False
+autodoc_typehints = "none"  # the docstrings give types in words
+numpydoc_show_class_members = False  # _templates/class.rst lists them
+
+# Links into other projects' documentation need the network, which a hosted build has.
+if os.environ.get("READTHEDOCS"):
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "sklearn": ("https://scikit-learn.org/stable", None),
+        "skorch": ("https://skorch.readthedocs.io/en/stable", None),
+        "torch": ("https://docs.pytorch.org/docs/stable", None),
+    }
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "show_memory": False,
+}

@@ -1,0 +1,173 @@
+"""What a person reads of a search: lines, a leaderboard, a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from skopdist.distribution import OperationDistribution
+from skopdist.trial import Trial
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def progress_line(trial: Trial, n_trials: int, best: float) -> str:
+    """Say in one line what a trial gave.
+
+    Parameters
+    ----------
+    trial : Trial
+    n_trials : int
+        How many the search makes.
+    best : float
+        The highest score before it.
+
+    Examples
+    --------
+    >>> from skopdist import Architecture, Cell, OperationDistribution
+    >>> from skopdist.trial import Trial
+    >>> p = OperationDistribution(["linear_relu", "skip_connect"], [1, 0])
+    >>> trial = Trial(Architecture([Cell(["linear_relu"], [(0, 1)])]), p, score=0.9, duration=1.25, index=0)
+    >>> progress_line(trial, n_trials=20, best=0.5)
+    '[ 1/20] score 0.9000 *  best 0.9000    1.2 s  linear_relu 1.00'
+    """
+    width = len(str(n_trials))
+    head = f"[{trial.index + 1:{width}d}/{n_trials}]"
+    if not trial.succeeded:
+        return f"{head} failed: {trial.message}"
+    mark = "*" if trial.score > best else " "
+    return (
+        f"{head} score {trial.score:.4f} {mark}  best {max(trial.score, best):.4f}  {trial.duration:5.1f} s  "
+        f"{describe(trial.distribution)}"
+    )
+
+
+def describe(distribution: OperationDistribution) -> str:
+    """Name the operations that a distribution uses, the most frequent first."""
+    rows = []
+    for row in distribution.probabilities:
+        pairs = sorted(zip(row, distribution.operations, strict=True), key=lambda pair: -pair[0])
+        rows.append(", ".join(f"{name} {p:.2f}" for p, name in pairs if p >= 0.005))
+    return "; ".join(rows)
+
+
+def leaderboard(trials: Sequence[Trial], n: int = 5, references: Mapping[str, float] | None = None) -> str:
+    """Give a table of the best trials and of what they have to beat.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    n : int, default=5
+        Number of trials shown.
+    references : mapping of str to float or None, default=None
+        Names and scores of other models, on the same held-out data.
+
+    Returns
+    -------
+    table : str
+        One row a trial or a reference, the highest score first.
+    """
+    ranked = sorted((trial for trial in trials if trial.succeeded), key=lambda trial: -trial.score)[:n]
+    rows = [(trial.score, f"trial {trial.index + 1}", describe(trial.distribution)) for trial in ranked]
+    rows += [(score, name, "(reference)") for name, score in (references or {}).items()]
+    rows.sort(key=lambda row: -row[0])
+    width = max(len(name) for _, name, _ in rows)
+    lines = [f"{'score':>7}  {'model':{width}}  distribution"]
+    lines += [f"{score:7.4f}  {name:{width}}  {text}" for score, name, text in rows]
+    return "\n".join(lines)
+
+
+class SearchDisplay:
+    """A picture of a search: its scores over the trials, and the distribution it found.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    distribution : OperationDistribution
+        The one recommended.
+    references : mapping of str to float or None, default=None
+        Scores of other models, drawn as lines.
+    score_name : str, default="validation accuracy"
+        Label of the axis.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+    axes_ : ndarray of two matplotlib Axes
+    """
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        distribution: OperationDistribution,
+        references: Mapping[str, float] | None = None,
+        score_name: str = "validation accuracy",
+    ) -> None:
+        self.trials = trials
+        self.distribution = distribution
+        self.references = references
+        self.score_name = score_name
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, **kwargs: Any) -> Self:
+        """Draw the search of a fitted :class:`~skopdist.OpDistNASClassifier`; `kwargs` as in the constructor."""
+        return cls(estimator.trials_, estimator.best_distribution_, **kwargs).plot()
+
+    def plot(self, axes: Sequence[Axes] | None = None) -> Self:
+        """Draw into two axes, or into a new figure.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib, from the extra ``skopdist[plot]``, is not installed.
+        """
+        if axes is None:
+            axes = _axes()
+        self.figure_ = axes[0].figure
+        self.axes_ = np.array(axes)
+        self._plot_scores(axes[0])
+        self._plot_distribution(axes[1])
+        return self
+
+    def _plot_scores(self, ax: Axes) -> None:
+        succeeded = [trial for trial in self.trials if trial.succeeded]
+        numbers = [trial.index + 1 for trial in succeeded]
+        scores = [trial.score for trial in succeeded]
+        ax.plot(numbers, scores, "o", color="C0", label="trial")
+        ax.step(numbers, np.maximum.accumulate(scores), where="post", color="C0", label="best so far")
+        failed = [trial.index + 1 for trial in self.trials if not trial.succeeded]
+        if failed:
+            ax.plot(failed, [min(scores)] * len(failed), "x", color="C3", label="failed trial")
+        # A reference far below all trials, as the majority class is, would press them into one line: the legend names
+        # its score instead.
+        margin = max(max(scores) - min(scores), 1e-3)
+        ax.set_ylim(min(scores) - margin, max(scores) + margin / 4)
+        for i, (name, score) in enumerate((self.references or {}).items(), start=1):
+            ax.axhline(score, linestyle="--", color=f"C{i}", label=f"{name} ({score:.3f})")
+        ax.set(xlabel="trial", ylabel=self.score_name, title="Search")
+        ax.locator_params(axis="x", integer=True)
+        ax.legend(fontsize="small", loc="lower right")
+
+    def _plot_distribution(self, ax: Axes) -> None:
+        names, types = self.distribution.operations, self.distribution.cell_types
+        height = 0.8 / len(types)
+        positions = np.arange(len(names))
+        for i, (cell_type, row) in enumerate(zip(types, self.distribution.probabilities, strict=True)):
+            bars = ax.barh(positions + (i - (len(types) - 1) / 2) * height, row, height=height, label=cell_type)
+            ax.bar_label(bars, fmt="%.2f", padding=3)
+        ax.set_yticks(positions, names)
+        ax.invert_yaxis()
+        ax.set(xlabel="probability", xlim=(0, 1.1), title="Best operation distribution")
+        if len(types) > 1:
+            ax.legend(fontsize="small")
+
+
+def _axes() -> Sequence[Axes]:
+    try:
+        from matplotlib import pyplot as plt  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ImportError("Plots need matplotlib, which comes with the extra: pip install 'skopdist[plot]'.") from error
+    return plt.subplots(1, 2, figsize=(10, 4), layout="constrained")[1]
