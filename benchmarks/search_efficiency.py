@@ -6,10 +6,10 @@
 DIR (or the environment variable SKOPDIST_DATA) holds ``nas/nb201_master.csv.gz``: one row for each of the 15,625 cells,
 with the operation codes ``e01 e02 e12 e03 e13 e23`` and accuracies in percent such as ``c10_val_200``.
 
-Regret is the best accuracy of the table minus the best one found, in points, as the mean over the seeds; "median" is the
-number of queries until the optimum itself is found, ">" where that takes more than all of them; "hits" are the seeds that
-find it at all. Every search is one line of the result file, and those that are there already are not run again. Optuna's TPE
-is a row where Optuna is installed. Run with OMP_NUM_THREADS=1.
+Regret is the best accuracy of the table minus the best one found, in points, as the mean over the seeds; "median" is
+the number of queries until the optimum itself is found, ">" where that takes more than all of them; "hits" are the
+seeds that find it at all. Every search is one line of the result file, and those that are there already are not run
+again. Optuna's TPE is a row where Optuna is installed. Run with OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def optuna_tpe(table: Table, seed: int, queries: int) -> Iterator[tuple[float, f
 def summary(scores: list[float], best: float) -> dict[str, object]:
     found = np.maximum.accumulate(scores)
     first = int(np.argmax(found == best)) + 1 if found[-1] == best else None
-    regret = {str(n): round(float(best - found[min(n, len(found)) - 1]), 4) for n in AT if n <= len(scores) or n == AT[-1]}
+    regret = {
+        str(n): round(float(best - found[min(n, len(found)) - 1]), 4) for n in AT if n <= len(scores) or n == AT[-1]
+    }
     return {"regret": regret, "first": first, "queries": len(scores)}
 
 
@@ -190,7 +192,9 @@ def print_results(rows: list[dict], tasks: list[str]) -> bool:
     reached = True
     for task in tasks:
         print(f"\n{TASKS.get(task, task)}")
-        print(f"  {'strategy':12s} {'encoding':13s} seeds  " + " ".join(f"regret@{n:<4d}" for n in AT) + " median  hits")
+        print(
+            f"  {'strategy':12s} {'encoding':13s} seeds  " + " ".join(f"regret@{n:<4d}" for n in AT) + " median  hits"
+        )
         for (strategy, encoding), group in frame[frame.task == task].groupby(["strategy", "encoding"], sort=False):
             regrets = [np.mean([r.get(str(n), np.nan) for r in group.regret]) for n in AT]
             queries = group.queries.max()
@@ -218,9 +222,7 @@ def main() -> int:
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), help="columns of the table")
     parser.add_argument("--strategies", nargs="+", default=[*STRATEGIES, "tpe"], choices=[*STRATEGIES, "tpe"])
     parser.add_argument("--encodings", nargs="+", default=list(ENCODINGS), choices=list(ENCODINGS))
-    parser.add_argument(
-        "--output", type=Path, default=Path(__file__).parent / "results" / "search_efficiency.jsonl"
-    )
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "search_efficiency.jsonl")
     parser.add_argument("--no-times", action="store_true", help="do not time suggestions")
     parser.add_argument("--gaussian-process", action="store_true", help="only compare with scikit-learn's")
     arguments = parser.parse_args()

@@ -29,8 +29,6 @@ class HybridEncoding(GraphEncoding):
     ``paths``
         The logarithm of the number of paths from input to output, and for each operation how often a path holds it: on
         average and at most.
-    ``sequences``
-        How many paths there are (as a square root) of each sequence of operations, in which a skip is no operation.
 
     Their number grows with the number of edges and never with that of the paths.
 
@@ -41,7 +39,7 @@ class HybridEncoding(GraphEncoding):
     >>> encoding = HybridEncoding().bind(NASBench201Space())
     >>> point = encoding.from_distribution(NASBench201Space().uniform(), random_state=0)
     >>> {name: part.shape for name, part in encoding.features([point]).items()}
-    {'distribution': (1, 5), 'slots': (1, 30), 'paths': (1, 9), 'sequences': (1, 40)}
+    {'distribution': (1, 5), 'slots': (1, 30), 'paths': (1, 9)}
     """
 
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -51,7 +49,6 @@ class HybridEncoding(GraphEncoding):
             "distribution": live.sum(axis=1) / self.length_,
             "slots": live.reshape(len(live), live.shape[1] * live.shape[2]),
             "paths": table.summary(),
-            "sequences": table.sequences(),
         }
         # One row for each cell so far; the sizes are given, for no points at all have no size to infer.
         n_types = len(self.space_.cell_types)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skopdist.architecture import Edge
 from skopdist.operations import is_identity, is_zero
-
-# A cell of NAS-Bench-201 has 40 kinds of path, a longer one soon more than could be told apart by observation.
-_MAX_SEQUENCES = 200
-
 
 class PathTable:
     """What runs from the input to the output of each of n cells.
@@ -42,7 +37,7 @@ class PathTable:
         self._names = [operations[i] for i in passing]
         open_ = cells[:, :, passing] > 0
         n, n_nodes = len(cells), 1 + max(target for _, target in edges)
-        used = open_.any(axis=2)
+        used: NDArray[np.bool_] = np.any(open_, axis=2)
         forward, backward = np.zeros((2, n, n_nodes), dtype=bool)
         forward[:, 0] = backward[:, -1] = True
         for i, (source, target) in enumerate(edges):
@@ -84,38 +79,6 @@ class PathTable:
                 np.where(np.isfinite(most[:, -1]), most[:, -1], 0.0) / longest[-1],
             ]
         )
-
-    def sequences(self) -> NDArray[np.float64]:
-        """Count the paths by the sequence of operations along them, which identities are no part of.
-
-        Returns
-        -------
-        roots : ndarray of shape (n, n_sequences)
-            Square roots of the counts, as a share of the greatest: a second equal path says less than the first. Where
-            there would be too many sequences, the long ones are told apart by their last operations only.
-        """
-        real = [i for i, name in enumerate(self._names) if not is_identity(name)]
-        n, n_nodes, r = len(self._open), 1 + max(target for _, target in self._edges), len(real)
-        kept = 0
-        while kept < n_nodes - 1 and sum(r**j for j in range(kept + 2)) <= _MAX_SEQUENCES:
-            kept += 1
-        # Sequences are numbered like words in a list by length, so that the number of one follows from its parts.
-        words = [word for length in range(kept + 1) for word in product(range(r), repeat=length)]
-        number = {word: i for i, word in enumerate(words)}
-        counts = np.zeros((n_nodes, len(words), n))
-        counts[0, 0] = 1.0
-        possible = np.eye(1, n_nodes)[0]
-        for i, (source, target) in enumerate(self._edges):
-            possible[target] += possible[source]
-            for code in range(len(self._names)):
-                here = np.flatnonzero(self._open[:, i, code])
-                if code not in real:
-                    counts[target][:, here] += counts[source][:, here]
-                    continue
-                for word, row in number.items():
-                    longer = (*word, real.index(code))[-kept:] if kept else ()
-                    counts[target, number[longer], here] += counts[source, row, here]
-        return np.sqrt(counts[-1].T / possible[-1])
 
     def _hash(self, n: int, n_nodes: int) -> NDArray[np.uint64]:
         """Hash the expression of the output node.

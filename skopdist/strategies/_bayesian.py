@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 TRANSFORMS = ("log", "none")
 # Counts along paths act gradually. An operation's place, and the mixture on the lattice, may act abruptly: one step can
 # cut the cell, and no path summary of its own has to say so.
-_SMOOTH = ("paths", "sequences")
+_SMOOTH = ("paths",)
 # The ceiling of the scores, seen from the best one, in units of the best one's lead over the median.
 _HEADROOM = 0.3
 # Interquartile ranges below the median, after which a score is as bad as any.

@@ -13,9 +13,11 @@ Array = NDArray[np.float64]
 Parts = Mapping[str, Array]
 
 # Priors of the logarithms of each part's variance and length scale and of the noise's variance: mean and standard
-# deviation, in units of the (standardised) score and of the mean squared distance in the space. They are wide, and
-# there to keep the first fits, which have more parameters than observations, from running away.
-_LOG_SCALE = (0.3, 1.0)
+# deviation, in units of the (standardised) score and of the root of the mean squared distance in the space. They are
+# wide, and there to keep the first fits, which have more parameters than observations, from running away. A scale of
+# several distances expects an almost linear function; a shorter one is believed when the data say so. Features are
+# many and observations few, and where everything is uncorrelated there is nothing to learn from.
+_LOG_SCALE = (1.0, 1.0)
 _LOG_VARIANCE_DEVIATION = 2.0
 _LOG_NOISE = (np.log(0.02), 1.5)
 _JITTER = 1e-6

@@ -73,13 +73,16 @@ def test_features_of_any_space_and_length(encoding, space, length):
     bound = encoding().bind(space(), length)
     points = np.array([bound.from_distribution(space().uniform(), seed) for seed in range(5)])
     parts = bound.features(points)
-    assert parts and len(bound.keys(points)) == 5 and all(bound.keys(points))
+    assert parts
+    assert len(bound.keys(points)) == 5
+    assert all(bound.keys(points))
     for name, part in parts.items():
         assert part.shape[0] == 5 and np.isfinite(part).all(), name
         assert part.shape == (5, bound.features(points[:0])[name].shape[1])
     if encoding is HybridEncoding:
         assert parts["paths"].shape == (5, 1 + 2 * (len(space().operation_names) - 1))
-        assert 0 <= parts["paths"].min() and parts["paths"].max() <= 1
+        assert 0 <= parts["paths"].min()
+        assert parts["paths"].max() <= 1
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -74,7 +74,8 @@ def test_no_network_is_asked_twice(table):
     result = run(table, n_trials=40)
     encoding = HybridEncoding().bind(NASBench201Space())
     keys = encoding.keys([encoding.encode(trial.architecture) for trial in result.trials])
-    assert len(set(keys)) == 40 and all(keys)
+    assert len(set(keys)) == 40
+    assert all(keys)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -106,8 +107,13 @@ def test_what_cannot_be_trained_comes_last(operations):
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize(
     "values",
-    [lambda _: 0.5, lambda _: 0.0, lambda o: 1e300 * o.count("none"), lambda o: 1e-300 * o.count("none"),
-     lambda o: float(o[0] == "none")],
+    [
+        lambda _: 0.5,
+        lambda _: 0.0,
+        lambda o: 1e300 * o.count("none"),
+        lambda o: 1e-300 * o.count("none"),
+        lambda o: float(o[0] == "none"),
+    ],
     ids=["constant", "zero", "huge", "tiny", "two values"],
 )
 def test_odd_scores(encoding, values):
@@ -160,7 +166,7 @@ def test_any_length(space, length):
     assert 3 <= len(result.trials) <= 6
 
 
-@pytest.mark.parametrize("factor, offset", [(1, 0), (0.01, 0), (100, -5000)])
+@pytest.mark.parametrize(("factor", "offset"), [(1, 0), (0.01, 0), (100, -5000)])
 def test_scale_of_the_scores_makes_no_difference(factor, offset, table):
     scaled = TabularEvaluator(NASBench201Space(), lambda o: factor * score(o) + offset)
     ours, theirs = run(scaled, n_trials=15), run(table, n_trials=15)
@@ -170,9 +176,11 @@ def test_scale_of_the_scores_makes_no_difference(factor, offset, table):
 def test_transform():
     scores = np.array([10.0, 90.0, 91.0, 92.0, np.nan])
     z = transformed(scores, "log")
-    assert z[0] == z[4] and (np.diff(z[:4]) > 0).all()
-    assert z.mean() == pytest.approx(0) and z.std() == pytest.approx(1)
-    np.testing.assert_allclose(transformed(np.array([1.0, 2.0, 3.0]), "none"), [-1.5**0.5, 0, 1.5**0.5])
+    assert z[0] == z[4]
+    assert (np.diff(z[:4]) > 0).all()
+    assert z.mean() == pytest.approx(0)
+    assert z.std() == pytest.approx(1)
+    np.testing.assert_allclose(transformed(np.array([1.0, 2.0, 3.0]), "none"), [-(1.5**0.5), 0, 1.5**0.5])
 
 
 def test_expected_improvement():
@@ -188,7 +196,7 @@ def test_expected_improvement():
 
 
 @pytest.mark.parametrize(
-    "parameters, message", [({"n_initial": 0}, "n_initial"), ({"transform": "sqrt"}, "transform must be one of")]
+    ("parameters", "message"), [({"n_initial": 0}, "n_initial"), ({"transform": "sqrt"}, "transform must be one of")]
 )
 def test_bad_parameters(parameters, message, table):
     with pytest.raises(ValueError, match=message):
