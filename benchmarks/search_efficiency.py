@@ -76,7 +76,7 @@ def search(strategy: str, encoding: str, table: Table, seed: int, queries: int) 
 
 def optuna_tpe(table: Table, seed: int, queries: int) -> Iterator[tuple[float, float]]:
     """Give the score of each trial, and the seconds that its suggestion took."""
-    import optuna
+    import optuna  # noqa: PLC0415 - optional
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
@@ -144,11 +144,11 @@ def print_times(table: Table) -> None:
 
 def print_gaussian_process(table: Table) -> None:
     """Compare the Gaussian process with scikit-learn's, with the same kernel on the same 100 observations."""
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
+    from sklearn.gaussian_process import GaussianProcessRegressor  # noqa: PLC0415 - for this comparison only
+    from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel  # noqa: PLC0415
 
-    from skopdist.strategies._candidates import CandidatePool
-    from skopdist.strategies._gaussian_process import AdditiveGaussianProcess
+    from skopdist.strategies._candidates import CandidatePool  # noqa: PLC0415
+    from skopdist.strategies._gaussian_process import AdditiveGaussianProcess  # noqa: PLC0415
 
     class Columns(Matern):
         """Matérn-1/2 on some columns."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skopdist.architecture import Edge
 from skopdist.operations import is_identity, is_zero
 
+
 class PathTable:
     """What runs from the input to the output of each of n cells.
 
