@@ -142,7 +142,7 @@ class Encoding(BaseEstimator, ABC):
         return self._points(limit)
 
     def n_architectures(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Count how many architectures a point stands for, at least; 1 where it decides everything. Shape (n_points,)."""
+        """Count, or bound from below, how many architectures each point stands for, shape (n_points,)."""
         return self._n_architectures(self._check_all(points))
 
     def _check_all(self, points: ArrayLike) -> NDArray[np.float64]:
