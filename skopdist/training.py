@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -226,9 +227,19 @@ def train(net: NeuralNetClassifier, data: WeightedData, seed: int) -> NeuralNetC
             net.initialize()
         # As NeuralNet.partial_fit does, which however takes Ctrl-C for the end of the training.
         net.notify("on_train_begin", X=dataset, y=None)
-        net.fit_loop(dataset)
+        try:
+            net.fit_loop(dataset)
+        except KeyboardInterrupt as error:
+            if not _raised_by_callback(error):
+                raise
         net.notify("on_train_end", X=dataset, y=None)
     return net
+
+
+def _raised_by_callback(error: BaseException) -> bool:
+    """Whether a callback raised, which is how those of skorch, such as EarlyStopping, end a training."""
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    return isinstance(innermost.f_locals.get("self"), Callback)
 
 
 def predict_proba(net: NeuralNetClassifier, X: NDArray[Any]) -> NDArray[np.float64]:

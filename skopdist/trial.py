@@ -126,13 +126,14 @@ class Journal:
         if not self.path.exists():
             return []
         lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        # Even if all but its end was written: the next trial would be appended to the same line.
+        if lines and not lines[-1].endswith("\n"):
+            lines.pop()
+            self.path.write_text("".join(lines), encoding="utf-8")
         trials = []
         for number, line in enumerate(lines, start=1):
             try:
                 trials.append(Trial.from_dict(json.loads(line)))
             except (ValueError, KeyError, TypeError) as error:
-                if number == len(lines) and not line.endswith("\n"):
-                    self.path.write_text("".join(lines[:-1]), encoding="utf-8")
-                    break
                 raise ValueError(f"Line {number} of the journal {self.path} is not a trial: {error}") from error
         return trials

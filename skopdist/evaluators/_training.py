@@ -124,6 +124,7 @@ class TrainingEvaluator(Evaluator):
         return self.space_
 
     def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
+        _check_recipe(self)
         n_spatial = X.ndim - 2
         self.space_ = make_space(self.space, n_spatial)
         self.space_.operation_names  # noqa: B018 - refuses unknown operations before anything is trained
@@ -139,7 +140,6 @@ class TrainingEvaluator(Evaluator):
         self.scorer_ = get_scorer("accuracy" if self.scoring is None else self.scoring)
 
     def _make_recipe(self, n_spatial: int, n_samples: int) -> Recipe:
-        _check_recipe(self)
         batch_size = self.batch_size
         if batch_size is None:
             batch_size = min(max(n_samples // _BATCHES_PER_EPOCH, _FEWEST_SAMPLES_PER_BATCH), _MOST_SAMPLES_PER_BATCH)

@@ -17,7 +17,7 @@ class DenseSpace(DAGSpace):
     --------
     >>> from skopdist.spaces import DenseSpace
     >>> DenseSpace().sample(DenseSpace().uniform(), length=3, random_state=0)
-    Architecture(gated_linear 0>1 | linear_tanh 0>2, linear_silu 1>2)
+    Architecture(linear_silu 0>1 | none 0>2, gated_linear 1>2)
     """
 
     default_operations = ("none", "skip_connect", "linear_relu", "linear_silu", "linear_tanh", "gated_linear")

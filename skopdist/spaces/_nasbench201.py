@@ -24,7 +24,7 @@ class NASBench201Space(DAGSpace):
     >>> space = NASBench201Space()
     >>> architecture = space.sample(space.uniform(), length=6, random_state=0)
     >>> space.encode(architecture)
-    OperationDistribution(none=0.17, skip_connect=0.17, nor_conv_1x1=0.33, nor_conv_3x3=0.17, avg_pool_3x3=0.17)
+    OperationDistribution(none=0.17, skip_connect=0.33, nor_conv_1x1=0.17, nor_conv_3x3=0.17, avg_pool_3x3=0.17)
     """
 
     default_operations = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")

@@ -15,7 +15,7 @@ class SequenceSpace(DAGSpace):
     --------
     >>> from skopdist.spaces import SequenceSpace
     >>> SequenceSpace().sample(SequenceSpace().uniform(), length=3, random_state=0)
-    Architecture(max_pool_3 0>1 | dil_conv_9 0>2, conv_9 1>2)
+    Architecture(conv_9 0>1 | none 0>2, max_pool_3 1>2)
     """
 
     default_operations = ("none", "skip_connect", "conv_3", "conv_9", "dil_conv_9", "max_pool_3")

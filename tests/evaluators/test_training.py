@@ -1,0 +1,152 @@
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, make_scorer
+
+from skopdist import OperationDistribution
+from skopdist.evaluators import TrainingEvaluator
+from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.testing import check_evaluator
+
+SMALL = {"channels": 4, "n_cells": 1, "max_epochs": 3}
+
+
+@pytest.mark.parametrize("data", ["iris", "images", "series"])
+def test_contract(data, request):
+    X, y = request.getfixturevalue(data)
+    check_evaluator(TrainingEvaluator(**SMALL), X, y)
+
+
+@pytest.mark.parametrize(
+    ("data", "space", "n_spatial"),
+    [("iris", DenseSpace, 0), ("series", SequenceSpace, 1), ("images", NASBench201Space, 2)],
+)
+@pytest.mark.parametrize("length", [1, 2, 9, 23, 40])
+def test_scores_cells_of_every_length(data, space, n_spatial, length, request):
+    X, y = request.getfixturevalue(data)
+    evaluator = TrainingEvaluator(**(SMALL | {"max_epochs": 1})).fit(X, y, random_state=0)
+    assert isinstance(evaluator.search_space, space)
+    architecture = evaluator.search_space.sample(evaluator.search_space.uniform(), length, length)
+    trial = evaluator.evaluate(architecture, seed=1)
+    assert trial.status == "ok", trial.message
+    assert 0 <= trial.score <= 1
+    assert trial.cost == 1
+    assert trial.info["n_epochs"] == 1
+    built = architecture.build(X.shape[1:], len(np.unique(y)), channels=4, n_cells=1)
+    assert trial.info["n_parameters"] == sum(p.numel() for p in built.parameters())
+
+
+def test_what_lets_nothing_pass_scores_as_a_constant(iris):
+    X, y = iris
+    evaluator = TrainingEvaluator(**SMALL).fit(X[:130], y[:130], random_state=0)
+    space = evaluator.search_space
+    nothing = OperationDistribution(space.operation_names, np.eye(len(space.operation_names))[0])
+    trial = evaluator.evaluate(space.sample(nothing, 4, 0))
+    assert (trial.status, trial.cost) == ("invalid", 0)
+    assert trial.score == pytest.approx(np.bincount(y[:130]).max() / 130, abs=0.05)
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "balanced_accuracy", "f1_macro", "roc_auc_ovr", "neg_log_loss"])
+def test_any_scorer_of_scikit_learn(iris, scoring):
+    X, y = iris
+    labels = np.array(["setosa", "versicolor", "virginica"])[y]
+    evaluator = TrainingEvaluator(scoring=scoring, **SMALL).fit(X, labels, random_state=0)
+    space = evaluator.search_space
+    trial = evaluator.evaluate(space.sample(space.uniform(), random_state=0))
+    assert trial.status == "ok", trial.message
+    invalid = space.sample(OperationDistribution(space.operation_names, np.eye(6)[0]), 3, 0)
+    if scoring != "f1_macro":
+        assert evaluator.evaluate(invalid).status == "invalid"
+
+
+def test_a_scorer_of_the_user_gets_labels_and_weights(iris):
+    X, y = iris
+    labels = np.array(["setosa", "versicolor", "virginica"])[y]
+    seen = []
+
+    def metric(truth, prediction, sample_weight=None):
+        seen.append((set(truth), sample_weight is not None))
+        return accuracy_score(truth, prediction, sample_weight=sample_weight)
+
+    weight = np.linspace(1, 2, len(y))
+    for scoring in (make_scorer(metric), lambda model, X, y: float((model.predict(X) == y).mean())):
+        evaluator = TrainingEvaluator(scoring=scoring, **SMALL).fit(X, labels, weight, random_state=0)
+        space = evaluator.search_space
+        assert evaluator.evaluate(space.sample(space.uniform(), random_state=0)).status == "ok"
+    assert seen == [({"setosa", "versicolor", "virginica"}, True)]
+
+
+def test_splits_are_disjoint_and_follow_the_seed(iris):
+    X, y = iris
+    first, again, other = (TrainingEvaluator().fit(X, y, random_state=s) for s in (0, 0, 1))
+    assert not {row.tobytes() for row in first.training_.X} & {row.tobytes() for row in first.held_out_.X}
+    np.testing.assert_array_equal(first.held_out_.X, again.held_out_.X)
+    assert not np.array_equal(first.held_out_.X, other.held_out_.X)
+    assert len(first.held_out_) == pytest.approx(len(y) / 4, abs=1)
+
+
+def test_samples_of_no_weight_are_not_there(iris):
+    X, y = iris
+    weight = np.where(y == 2, 0.0, 1.0)
+    evaluator = TrainingEvaluator().fit(X, y, weight, random_state=0)
+    assert evaluator.classes_.tolist() == [0, 1]
+    assert len(evaluator.data_) == len(np.unique(X[y < 2], axis=0))
+
+
+def test_without_data_knows_the_space_and_holds_no_samples(images):
+    X, y = images
+    evaluator = TrainingEvaluator(**SMALL).fit(X, y, random_state=0)
+    bare = evaluator.without_data()
+    assert len(pickle.dumps(bare)) < 5000 < len(pickle.dumps(evaluator))
+    assert bare.search_space.operation_names == evaluator.search_space.operation_names
+    space = evaluator.search_space
+    assert bare.evaluate(space.sample(space.uniform(), random_state=0)).status == "failed"
+    assert evaluator.evaluate(space.sample(space.uniform(), random_state=0)).status == "ok"
+
+
+def test_train_on_all_takes_the_epochs_it_is_told(iris):
+    X, y = iris
+    evaluator = TrainingEvaluator(**SMALL).fit(X, y, random_state=0)
+    space = evaluator.search_space
+    architecture = space.sample(space.uniform(), random_state=0)
+    assert len(evaluator.train_on_all(architecture, 0).history) == 3
+    assert len(evaluator.train_on_all(architecture, 0, 2).history) == 2
+
+
+def test_early_stopping_lowers_the_cost(iris):
+    X, y = iris
+    rng = np.random.default_rng(0)
+    # Labels that cannot be learnt: the held-out loss only rises.
+    evaluator = TrainingEvaluator(channels=16, n_cells=1, max_epochs=60, early_stopping=2).fit(
+        X, rng.permutation(y), random_state=0
+    )
+    space = evaluator.search_space
+    trial = evaluator.evaluate(space.sample(space.uniform(), random_state=0))
+    assert trial.cost == trial.info["n_epochs"] < 60
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"channels": 0}, r"channels must be an integer >= 1, got 0"),
+        ({"n_cells": 1.5}, r"n_cells must be an integer >= 1, got 1\.5"),
+        ({"max_epochs": 0}, r"max_epochs must be an integer >= 1, got 0"),
+        ({"batch_size": True}, r"batch_size must be an integer >= 1, got True"),
+        ({"early_stopping": -1}, r"early_stopping must be an integer >= 1, got -1"),
+        ({"lr": 0}, r"lr must be positive, got 0"),
+        ({"lr": np.nan}, r"lr must be positive, got nan"),
+        ({"validation_fraction": 1.0}, r"validation_fraction must lie between 0 and 1, got 1\.0"),
+        ({"validation_fraction": 0}, r"validation_fraction must lie between 0 and 1, got 0"),
+        ({"label_smoothing": 1}, r"label_smoothing must lie in \[0, 1\), got 1"),
+        ({"weight_decay": -1}, r"weight_decay must not be negative, got -1"),
+        ({"space": ["dense"]}, r"search_space must be None, one of"),
+        ({"augment": "twirl"}, r"Unknown augment 'twirl'"),
+        ({"precision": "int4"}, r"precision must be"),
+        ({"device": "toaster"}, r"device must be"),
+        ({"scoring": "beauty"}, r"beauty"),
+    ],
+)
+def test_bad_parameters(iris, parameters, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        TrainingEvaluator(**parameters).fit(*iris)

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skopdist import Architecture, Cell, OperationDistribution
+from skopdist.spaces import DenseSpace, NASBench201Space, SearchSpace, SequenceSpace, make_space
+
+SPACES = [DenseSpace(), SequenceSpace(), NASBench201Space()]
+
+
+@given(st.sampled_from(SPACES), st.integers(1, 40), st.integers(0, 2**32), st.sampled_from([0.2, 1.0, 5.0]))
+def test_encoding_a_sample_gives_counts_within_one_of_the_distribution(space, length, seed, concentration):
+    rng = np.random.default_rng(seed)
+    # No share for the zero, since redrawing for validity is another matter.
+    p = np.concatenate([[0.0], rng.dirichlet(np.full(len(space.operation_names) - 1, concentration))])
+    distribution = OperationDistribution(space.operation_names, p)
+    architecture = space.sample(distribution, length, rng)
+    counts = np.array(architecture.counts(space.operation_names)[0])
+    assert counts.sum() == length
+    assert (np.abs(counts - length * p) < 1).all()
+    np.testing.assert_array_equal(np.asarray(space.encode(architecture)), counts / length)
+    assert space.is_valid(architecture)
+
+
+@given(st.sampled_from(SPACES), st.integers(1, 40), st.integers(0, 2**32))
+def test_sampling_the_ratio_of_an_architecture_gives_its_counts_again(space, length, seed):
+    first = space.sample(space.uniform(), length, seed)
+    second = space.sample(space.encode(first), length, seed + 1)
+    assert second.counts(space.operation_names) == first.counts(space.operation_names)
+
+
+@pytest.mark.parametrize("method", ["systematic", "multinomial"])
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_an_invalid_draw_is_repeated(space, method):
+    mostly_none = OperationDistribution(space.operation_names, [0.8, 0.2, *[0] * (len(space.operation_names) - 2)])
+    for seed in range(20):
+        assert space.is_valid(space.sample(mostly_none, 1, seed, method)), "counts are drawn anew"
+        assert space.is_valid(space.sample(mostly_none, 6, seed, method)), "placements are drawn anew"
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_what_cannot_be_valid_is_given_as_it_is(space):
+    nothing = OperationDistribution(space.operation_names, np.eye(len(space.operation_names))[0])
+    architecture = space.sample(nothing, 6, 0)
+    assert set(architecture.operations) == {"none"}
+    assert not space.is_valid(architecture)
+
+
+def test_placement_is_uniformly_random():
+    space = NASBench201Space()
+    p = OperationDistribution(space.operation_names, [0, 0, 0, 1 / 6, 5 / 6])
+    n_draws = 1200
+    slots = [space.sample(p, 6, seed).operations.index("nor_conv_3x3") for seed in range(n_draws)]
+    assert (np.abs(np.bincount(slots, minlength=6) - n_draws / 6) < 5 * np.sqrt(n_draws * 5 / 36)).all()
+
+
+@pytest.mark.parametrize("length", [0, -3, 2.0, "6", True])
+def test_bad_length(length):
+    with pytest.raises(ValueError, match=r"length must be an integer >= 1"):
+        DenseSpace().sample(DenseSpace().uniform(), length)
+
+
+@pytest.mark.parametrize(
+    ("operations", "message"),
+    [
+        (["telepathy"], "Unknown operation 'telepathy'; the registered ones are .*register_operation"),
+        (["nor_conv_3x3"], "DenseSpace needs operations for 0 spatial dimensions; 'nor_conv_3x3' is one for 2"),
+        ([], "distinct names, at least one"),
+        (["linear_relu", "linear_relu"], "distinct names"),
+    ],
+)
+def test_bad_operations(operations, message):
+    with pytest.raises(ValueError, match=message):
+        DenseSpace(operations).operation_names  # noqa: B018
+
+
+def test_refuses_what_belongs_to_another_space():
+    with pytest.raises(ValueError, match=r"DenseSpace expects a distribution over .*got one over"):
+        DenseSpace().sample(SequenceSpace().uniform(), 3)
+    with pytest.raises(ValueError, match=r"DenseSpace expects the operations .*unknown operations .*conv_3"):
+        DenseSpace().encode(Architecture([Cell(["conv_3"], [(0, 1)])]))
+    with pytest.raises(ValueError, match=r"cell types"):
+        DenseSpace().encode(Architecture([Cell(["linear_relu"], [(0, 1)])], ["reduce"]))
+
+
+@pytest.mark.parametrize("n_spatial", [0, 1, 2])
+def test_make_space_takes_the_space_for_the_data(n_spatial):
+    space = make_space(None, n_spatial)
+    assert isinstance(space, SearchSpace)
+    assert space.n_spatial == n_spatial
+    assert make_space(space, n_spatial) is space
+
+
+def test_make_space_knows_names():
+    assert isinstance(make_space("dense", 0), DenseSpace)
+    assert isinstance(make_space("sequence", 1), SequenceSpace)
+    assert isinstance(make_space("nasbench201", 2), NASBench201Space)
+
+
+def test_make_space_refuses_other_things():
+    with pytest.raises(ValueError, match=r"Unknown search space 'outer'; expected one of \['dense', .*or an instance"):
+        make_space("outer", 0)
+    with pytest.raises(TypeError, match=r"search_space must be None, one of .* or a SearchSpace instance, got 3"):
+        make_space(3, 0)
+    with pytest.raises(TypeError, match=r"a SearchSpace instance, got <class"):
+        make_space(DenseSpace, 0)
+    with pytest.raises(ValueError, match=r"DenseSpace takes samples with 0 spatial dimensions.*have 2.*input_shape"):
+        make_space("dense", 2)

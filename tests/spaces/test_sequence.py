@@ -1,0 +1,6 @@
+from skopdist.spaces import SequenceSpace
+from skopdist.testing import check_space
+
+
+def test_contract():
+    check_space(SequenceSpace())

@@ -1,0 +1,127 @@
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skopdist import Architecture, Cell
+from skopdist.operations import is_zero
+from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+
+SPACES = [DenseSpace(), SequenceSpace(), NASBench201Space()]
+
+
+@given(st.sampled_from(SPACES), st.integers(1, 40), st.integers(0, 2**32))
+def test_json_round_trip(space, length, seed):
+    architecture = space.sample(space.uniform(), length, seed)
+    assert Architecture.from_json(architecture.to_json()) == architecture
+    assert Architecture.from_dict(architecture.to_dict()) == architecture
+    restored = pickle.loads(pickle.dumps(architecture))
+    assert restored == architecture
+    assert hash(restored) == hash(architecture)
+
+
+def brute_force_live_slots(cell):
+    """All slots on any path, by listing the paths."""
+    live = set()
+
+    def walk(node, path):
+        if node == cell.n_nodes - 1:
+            live.update(path)
+        for i, (source, target) in enumerate(cell.edges):
+            if source == node and not is_zero(cell.operations[i]):
+                walk(target, [*path, i])
+
+    walk(0, [])
+    return tuple(sorted(live))
+
+
+@given(st.integers(1, 10), st.floats(0.1, 0.9), st.integers(0, 2**32))
+def test_live_slots_are_those_on_a_path(length, share, seed):
+    space, rng = DenseSpace(["none", "skip_connect"]), np.random.default_rng(seed)
+    edges = space.sample(space.uniform(), length, rng).cells[0].edges
+    operations = ["none" if rng.random() < share else "skip_connect" for _ in edges]
+    cell = Cell(operations, edges)
+    assert cell.live_slots(is_zero) == brute_force_live_slots(cell)
+    # Whatever the order in which the edges are listed.
+    order = rng.permutation(length)
+    shuffled = Cell([operations[i] for i in order], [edges[i] for i in order])
+    assert shuffled.live_slots(is_zero) == brute_force_live_slots(shuffled)
+
+
+def test_counts_and_operations_go_by_cell():
+    normal = Cell(["a", "b", "a"], [(0, 1), (0, 2), (1, 2)])
+    reduce = Cell(["b"], [(0, 1)])
+    architecture = Architecture([normal, reduce], ["normal", "reduce"])
+    assert architecture.operations == ("a", "b", "a", "b")
+    assert architecture.counts(["a", "b", "c"]) == [[2, 1, 0], [0, 1, 0]]
+    assert architecture.cell("reduce") is reduce
+    assert architecture.length == 3
+    assert str(architecture) == "normal: a 0>1 | b 0>2, a 1>2; reduce: b 0>1"
+    assert Architecture.from_json(architecture.to_json()) == architecture
+
+
+def test_sequences_of_any_kind_make_equal_cells():
+    assert Cell(["a"], [[0, 1]]) == Cell(("a",), ((np.int64(0), np.int64(1)),))
+
+
+@pytest.mark.parametrize(
+    ("operations", "edges", "message"),
+    [
+        ([], [], "at least one; got 0 operations and 0 edges"),
+        (["a"], [(0, 1), (0, 2)], "one edge for each operation.*got 1 operations and 2 edges"),
+        (["a", "b"], [(0, 1), (0, 1)], "must be distinct"),
+        (["a"], [(1, 0)], r"from an earlier node to a later one, got \(1, 0\)"),
+        (["a"], [(-1, 0)], r"from an earlier node to a later one, got \(-1, 0\)"),
+    ],
+)
+def test_bad_cells(operations, edges, message):
+    with pytest.raises(ValueError, match=message):
+        Cell(operations, edges)
+
+
+def test_bad_architectures():
+    cell = Cell(["a"], [(0, 1)])
+    with pytest.raises(ValueError, match=r"one cell for each of its distinct cell types; got 1 cells for"):
+        Architecture([cell], ["normal", "reduce"])
+    with pytest.raises(ValueError, match=r"distinct cell types"):
+        Architecture([cell, cell], ["x", "x"])
+    with pytest.raises(ValueError, match=r"got 0 cells"):
+        Architecture([], [])
+
+
+def test_build_refuses_operations_for_other_inputs():
+    architecture = Architecture([Cell(["nor_conv_3x3"], [(0, 1)])])
+    with pytest.raises(
+        ValueError, match=r"'nor_conv_3x3' takes samples with 2 spatial dimensions.*has 0.*another space"
+    ):
+        architecture.build((4,), 3)
+    unknown = Architecture([Cell(["telepathy"], [(0, 1)])])
+    with pytest.raises(
+        ValueError, match=r"Unknown operation 'telepathy'; the registered ones are .*register_operation"
+    ):
+        unknown.build((4,), 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input_shape": (1, 2, 3, 4)}, r"input_shape must be .*got \(1, 2, 3, 4\)"),
+        ({"input_shape": (0,)}, r"positive sizes, got \(0,\)"),
+        ({"n_classes": 0}, "n_classes must be at least 1, got 0"),
+        ({"channels": 0}, "channels must be at least 1, got 0"),
+        ({"n_cells": 0}, "n_cells must be at least 1, got 0"),
+    ],
+)
+def test_build_refuses_bad_sizes(arguments, message):
+    architecture = Architecture([Cell(["skip_connect"], [(0, 1)])])
+    with pytest.raises(ValueError, match=message):
+        architecture.build(**({"input_shape": (4,), "n_classes": 3} | arguments))
+
+
+def test_architectures_can_be_keys():
+    space = NASBench201Space()
+    sampled = [space.sample(space.uniform(), 3, seed) for seed in itertools.chain(range(5), range(5))]
+    assert len(set(sampled)) <= 5

@@ -1,0 +1,103 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skopdist import Architecture, Cell
+from skopdist.network import Network, Standardize
+from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+
+SPACES = {0: DenseSpace(), 1: SequenceSpace(), 2: NASBench201Space()}
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([0, 1, 2]),
+    st.integers(1, 40),
+    st.integers(0, 2**32),
+    st.lists(st.integers(1, 9), min_size=3, max_size=3),
+    st.integers(1, 4),
+)
+def test_every_valid_architecture_builds_and_runs_forward_and_backward(n_spatial, length, seed, sizes, n_cells):
+    space = SPACES[n_spatial]
+    architecture = space.sample(space.uniform(), length, seed)
+    assert space.is_valid(architecture)
+    shape = tuple(sizes[: n_spatial + 1])
+    network = architecture.build(shape, 3, channels=4, n_cells=n_cells)
+    logits = network(torch.randn(4, *shape))
+    assert logits.shape == (4, 3)
+    logits.square().sum().backward()
+    assert next(network.parameters()).grad.isfinite().all()
+
+
+@pytest.mark.parametrize("length", range(1, 41))
+@pytest.mark.parametrize("n_spatial", SPACES)
+def test_every_length_builds(n_spatial, length):
+    space = SPACES[n_spatial]
+    architecture = space.sample(space.uniform(), length, length)
+    shape = (2, 5, 6)[: n_spatial + 1]
+    logits = architecture.build(shape, 3, channels=4, n_cells=2)(torch.randn(3, *shape))
+    logits.sum().backward()
+    assert logits.isfinite().all()
+
+
+def test_parameter_counts_of_nas_bench_201():
+    # The published figures, in millions, of all-convolution cells: 15 cells, 16 channels, 10 classes.
+    def count(name):
+        cell = Cell([name] * 6, NASBench201Space().potential_edges(6))
+        network = Architecture([cell]).build((3, 32, 32), 10, channels=16, n_cells=15)
+        return sum(p.numel() for p in network.parameters()) / 1e6
+
+    assert count("nor_conv_3x3") == pytest.approx(1.531546, abs=1e-6)
+    assert count("skip_connect") == count("avg_pool_3x3") == count("none") == pytest.approx(0.073306, abs=1e-6)
+
+
+def test_dead_edges_are_not_computed_and_change_nothing():
+    # Node 1 leads nowhere.
+    cell = Cell(["nor_conv_3x3", "skip_connect", "none"], [(0, 1), (0, 2), (1, 2)])
+    network = Architecture([cell]).build((1, 8, 8), 2, channels=4, n_cells=1)
+    network(torch.randn(2, 1, 8, 8)).sum().backward()
+    dead = network.cells[0].operations[0]
+    assert all(p.grad is None for p in dead.parameters())
+
+
+def test_a_node_is_the_sum_of_its_edges():
+    from skopdist.network import CellModule
+
+    x = torch.randn(2, 3)
+    twice = CellModule(Cell(["skip_connect"] * 3, [(0, 1), (0, 2), (1, 2)]), 3)
+    torch.testing.assert_close(twice(x), 2 * x)
+    shuffled = CellModule(Cell(["skip_connect"] * 3, [(1, 2), (0, 2), (0, 1)]), 3)
+    torch.testing.assert_close(shuffled(x), 2 * x)
+    nothing = CellModule(Cell(["none"], [(0, 1)]), 3)
+    assert (nothing(x) == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32, torch.float64])
+def test_standardize_takes_any_dtype(dtype):
+    layer = Standardize([2.0, 4.0], [1.0, 2.0], 0)
+    out = layer(torch.tensor([[3, 8], [1, 0]], dtype=dtype))
+    assert out.tolist() == [[1, 2], [-1, -2]]
+
+
+@pytest.mark.parametrize("shape", [(1, 300, 2), (1, 5000)])
+def test_large_inputs_are_strided_down_by_the_stem(shape):
+    space = SPACES[len(shape) - 1]
+    network = space.sample(space.uniform(), 3, 0).build(shape, 2, channels=4, n_cells=1)
+    inner = network.stem(torch.randn(1, *shape))
+    assert max(inner.shape[2:]) <= (512 if len(shape) == 2 else 64)
+
+
+def test_evaluation_is_in_full_precision_where_training_is_not():
+    space = NASBench201Space()
+    architecture = space.sample(space.uniform(), 3, 0)
+    torch.manual_seed(0)
+    low = Network(architecture, (1, 8, 8), 2, channels=4, n_cells=1, precision="bfloat16")
+    torch.manual_seed(0)
+    full = Network(architecture, (1, 8, 8), 2, channels=4, n_cells=1)
+    x = torch.randn(4, 1, 8, 8)
+    assert low(x).dtype == torch.float32
+    assert not torch.equal(low(x), full(x))
+    # Equal weights, and equal running statistics again.
+    low.load_state_dict(full.state_dict())
+    assert torch.equal(low.eval()(x), full.eval()(x))
