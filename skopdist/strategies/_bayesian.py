@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,10 +172,14 @@ class BayesianOptimization(Strategy):
         self.scores_ = np.append(self.scores_, [trial.score if trial.succeeded else np.nan for trial in trials])
 
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
-        z = self._fit()
-        mean = np.where(np.isfinite(self.scores_), self._predict_points(self.points_)[0], -np.inf)
+        z = transformed(self.scores_, self.transform)
+        # A copy, for asking what is best must not change what is suggested next.
+        model = copy(self.model_)
+        features = self.encoding_.features(self.points_)
+        model.fit(features, z)
+        mean = np.where(np.isfinite(self.scores_), model.predict(features)[0], -np.inf)
         # Rounded, so that equal predictions are told apart by the scores themselves.
-        best = max(range(len(mean)), key=lambda i: (round(float(mean[i]), 9), z[i], -i))
+        best = max(range(len(mean)), key=lambda i: (round(float(mean[i]), 4), z[i], -i))
         return self.encoding_.distribution(self.points_[best])
 
 

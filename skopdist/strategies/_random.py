@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from skopdist.distribution import OperationDistribution
 from skopdist.strategies._base import Strategy
-from skopdist.strategies._drawing import draw_point
+from skopdist.strategies._drawing import draw_point, draw_unseen, point_key
 from skopdist.strategies._smoothing import smoothed_best
 from skopdist.trial import Trial
 
 _SEQUENTIAL_BATCH = 4
 # Every so many draws one comes from the prior.
 _PRIOR_EVERY = 4
+_TRIES = 20
 
 
 class RandomSearch(Strategy):
@@ -24,7 +25,7 @@ class RandomSearch(Strategy):
 
     The sequential form draws the n-th distribution from a Dirichlet whose concentration is that of the prior, plus n
     times one of the ceil(sqrt(n)) best distributions: the prior fades like a posterior's, and the best are an ever
-    smaller part of what has been seen. It takes turns with the prior itself, so that nothing is ever ruled out.
+    smaller part of what has been seen. It takes turns with the prior itself, so that nothing is ever ruled out, and asks no point twice.
 
     Parameters
     ----------
@@ -63,9 +64,24 @@ class RandomSearch(Strategy):
         if not self.concentration > 0:
             raise ValueError(f"concentration must be positive, got {self.concentration!r}.")
         self.n_drawn_ = 0
+        self.asked_: set[bytes] = set()
 
     def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
-        return [self._draw() for _ in range(n)]
+        if not self.sequential:
+            return [self._draw() for _ in range(n)]
+        points: list[NDArray[np.float64]] = []
+        while len(points) < n:
+            # Near the best points a draw often comes back to one of them; elsewhere there is still something to ask.
+            draws = (self._draw() for _ in range(_TRIES))
+            fresh = (point for point in draws if point_key(point) not in self.asked_)
+            point = next(fresh, None)
+            if point is None:
+                point = draw_unseen(self.encoding_, self.rng_, self.asked_)
+            if point is None:
+                break
+            self.asked_.add(point_key(point))
+            points.append(point)
+        return points
 
     def _draw(self) -> NDArray[np.float64]:
         self.n_drawn_ += 1

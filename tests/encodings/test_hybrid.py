@@ -6,6 +6,7 @@ import pytest
 from skopdist import Architecture, Cell
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.testing import check_encoding
 
 ENCODINGS = [DistributionEncoding, AdjacencyEncoding, HybridEncoding]
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -14,6 +15,11 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 def cell(*codes):
     names = NASBench201Space().operation_names
     return Architecture([Cell(tuple(names[code] for code in codes), EDGES)])
+
+
+@pytest.mark.parametrize("space", [None, DenseSpace()], ids=str)
+def test_contract(space):
+    check_encoding(HybridEncoding(), space)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from skopdist.search import run_search
 from skopdist.spaces import DenseSpace, NASBench201Space
 from skopdist.strategies import BayesianOptimization, RandomSearch
 from skopdist.strategies._bayesian import log_expected_improvement, transformed
+from skopdist.testing import check_strategy
 
 ENCODINGS = [DistributionEncoding, AdjacencyEncoding, HybridEncoding]
 TWO = ["skip_connect", "nor_conv_1x1"]
@@ -32,6 +33,24 @@ def table():
 def run(evaluator, encoding=None, strategy=None, **settings):
     settings = {"n_trials": 12, "random_state": 0} | settings
     return run_search(strategy or BayesianOptimization(), evaluator, encoding=encoding, **settings)
+
+
+@pytest.mark.parametrize("space", [NASBench201Space(), DenseSpace()], ids=str)
+@pytest.mark.parametrize("encoding", [encoding() for encoding in ENCODINGS], ids=str)
+def test_contract(encoding, space):
+    check_strategy(BayesianOptimization(), encoding, space)
+
+
+def test_asking_for_the_best_changes_nothing(table):
+    bound = HybridEncoding().bind(NASBench201Space())
+    asked, unasked = (BayesianOptimization().start(bound, 0) for _ in range(2))
+    for _ in range(12):
+        first, second = asked.suggest(1), unasked.suggest(1)
+        np.testing.assert_array_equal(first, second)
+        trial = table.evaluate(bound.decode(first[0]))
+        asked.observe([trial])
+        unasked.observe([trial])
+        asked.recommend()
 
 
 def test_default_encoding():

@@ -8,8 +8,14 @@ from skopdist.evaluators import TabularEvaluator
 from skopdist.search import run_search
 from skopdist.spaces import NASBench201Space
 from skopdist.strategies import RandomSearch, RegularizedEvolution
+from skopdist.testing import check_strategy
 
 ENCODINGS = [DistributionEncoding, AdjacencyEncoding, HybridEncoding]
+
+
+@pytest.mark.parametrize("encoding", [encoding() for encoding in ENCODINGS], ids=str)
+def test_contract(encoding):
+    check_strategy(RegularizedEvolution(), encoding)
 
 
 @pytest.fixture
