@@ -25,7 +25,8 @@ class RandomSearch(Strategy):
 
     The sequential form draws the n-th distribution from a Dirichlet whose concentration is that of the prior, plus n
     times one of the ceil(sqrt(n)) best distributions: the prior fades like a posterior's, and the best are an ever
-    smaller part of what has been seen. It takes turns with the prior itself, so that nothing is ever ruled out, and asks no point twice.
+    smaller part of what has been seen. It takes turns with the prior itself, so that nothing is ever ruled out, and
+    asks no point twice.
 
     Parameters
     ----------
