@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -49,27 +51,53 @@ def resolve_precision(precision: str, device: str, n_spatial: int) -> str:
     return "float32"
 
 
+_LOCK = threading.Lock()
+_INSIDE: dict[str, tuple[int, Callable[[], None]]] = {}
+
+
+@contextmanager
+def _restored(name: str, save: Callable[[], Callable[[], None]]) -> Iterator[None]:
+    """Restore what `save` found when the first thread came in, as soon as the last one leaves.
+
+    A thread that restored alone would give back what it found, which is what another one, still inside, had changed.
+    """
+    with _LOCK:
+        count, restore = _INSIDE[name] if name in _INSIDE else (0, save())
+        _INSIDE[name] = (count + 1, restore)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            count, restore = _INSIDE.pop(name)
+            if count > 1:
+                _INSIDE[name] = (count - 1, restore)
+            else:
+                restore()
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch compute in one thread.
 
     Threads of several workers fight for the cores, and a result must not depend on how many there are.
     """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+
+    def save() -> Callable[[], None]:
+        return partial(torch.set_num_threads, torch.get_num_threads())
+
+    with _restored("threads", save):
+        torch.set_num_threads(1)
         yield
-    finally:
-        torch.set_num_threads(n_threads)
 
 
 @contextmanager
 def isolated_generators(device: str | None) -> Iterator[None]:
     """Leave the global generators of torch and numpy as they are found."""
-    devices = [torch.device(device)] if device is not None and device.startswith("cuda") else []
-    numpy_state = np.random.get_state()  # noqa: NPY002 - to leave it alone
-    try:
-        with torch.random.fork_rng(devices=devices):
-            yield
-    finally:
-        np.random.set_state(numpy_state)  # noqa: NPY002
+    with ExitStack() as stack:
+        stack.enter_context(_restored("numpy", lambda: partial(np.random.set_state, np.random.get_state())))  # noqa: NPY002
+        stack.enter_context(_restored("cpu", lambda: partial(torch.set_rng_state, torch.get_rng_state())))
+        if device is not None and device.startswith("cuda"):
+            stack.enter_context(
+                _restored(device, lambda: partial(torch.cuda.set_rng_state, torch.cuda.get_rng_state(device), device))
+            )
+        yield

@@ -6,9 +6,9 @@ import math
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -276,7 +276,7 @@ def _evaluate(
         tasks = list(islice(waiting, together))
         parallel = Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="n_jobs")
         try:
-            with closing(parallel(delayed(_Task.run)(task, evaluator) for task in tasks)) as trials:
+            with _ended(parallel(delayed(_Task.run)(task, evaluator) for task in tasks)) as trials:
                 for trial in trials:
                     waiting.popleft()
                     yield trial
@@ -286,6 +286,17 @@ def _evaluate(
             if together == 1:
                 yield waiting.popleft().fail(f"The worker process died: {type(error).__name__}")
             together = 1
+
+
+@contextmanager
+def _ended(trials: Generator[Trial, None, None]) -> Iterator[Generator[Trial, None, None]]:
+    """Close a generator of joblib's, without its warning of results that nobody took."""
+    try:
+        yield trials
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            trials.close()
 
 
 def _check_arguments(

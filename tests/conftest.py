@@ -1,7 +1,12 @@
 """Settings and data that all tests share."""
 
 import os
+import sys
+from pathlib import Path
 
+# Test files are no package; what they share is imported by name, in worker processes as well.
+sys.path.insert(0, str(Path(__file__).parent))
+os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
 # Before scipy is imported: without it, scikit-learn skips its check of array API inputs.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 

@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -48,3 +50,28 @@ def test_threads_come_back():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_threads_that_overlap_leave_the_generators_alone(untouched_generators):
+    first_is_in, second_is_in, first_is_out = threading.Event(), threading.Event(), threading.Event()
+
+    def first():
+        with isolated_generators("cpu"):
+            torch.manual_seed(1)
+            np.random.rand(3)  # noqa: NPY002
+            first_is_in.set()
+            second_is_in.wait(10)
+        first_is_out.set()
+
+    def second():
+        first_is_in.wait(10)
+        with isolated_generators("cpu"):
+            torch.manual_seed(2)
+            second_is_in.set()
+            first_is_out.wait(10)
+
+    workers = [threading.Thread(target=target) for target in (first, second)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()

@@ -234,3 +234,11 @@ def test_a_cell_through_which_nothing_passes_still_trains():
     net = make_net(Architecture([Cell(["none"], [(0, 1)])]), data, 3, RECIPE, 0)
     probabilities = predict_proba(train(net, data, 0), data.X)
     assert np.ptp(probabilities, axis=0).max() < 1e-9
+
+
+@pytest.mark.parametrize("n_spatial", SPACES)
+def test_the_scale_of_the_input_does_not_matter(n_spatial):
+    data = make_data(n_spatial)
+    far = WeightedData(data.X * 1024 + 4096, data.y, data.weight)
+    probabilities = predict_proba(fit(n_spatial, data=data), data.X)
+    np.testing.assert_allclose(predict_proba(fit(n_spatial, data=far), far.X), probabilities, atol=1e-2)

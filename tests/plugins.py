@@ -1,0 +1,49 @@
+"""An evaluator that misbehaves; in a module of its own, so that worker processes can import it."""
+
+import os
+import signal
+import time
+
+from skopdist.evaluators import Evaluator
+from skopdist.evaluators._base import Outcome
+from skopdist.spaces import DenseSpace
+
+
+class Misbehaving(Evaluator):
+    """Scores by the share of one operation, but does something else for some seeds.
+
+    Parameters
+    ----------
+    deed : {"raise", "memory", "nan", "kill", "interrupt", "none"}
+    seeds : collection of int or None
+        The seeds of the trials that misbehave; None means all.
+    pause : float
+        Seconds that each evaluation takes.
+    """
+
+    def __init__(self, deed="none", seeds=None, pause=0.0):
+        self.deed = deed
+        self.seeds = seeds
+        self.pause = pause
+
+    @property
+    def search_space(self):
+        return DenseSpace()
+
+    def _fit(self, X, y, sample_weight, seed):
+        pass
+
+    def _evaluate(self, architecture, distribution, seed):
+        time.sleep(self.pause)
+        if self.seeds is None or seed in self.seeds:
+            if self.deed == "raise":
+                raise RuntimeError("raised on purpose")
+            if self.deed == "memory":
+                raise MemoryError("a fake shortage")
+            if self.deed == "nan":
+                return Outcome(float("nan"), 1.0)
+            if self.deed == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.deed == "interrupt":
+                raise KeyboardInterrupt
+        return Outcome(architecture.operations.count("linear_relu") / architecture.length, 1.0)

@@ -1,0 +1,208 @@
+"""What is wrong with the input is said with what was expected, what came and what to do; see also each part's own."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import NotFittedError
+
+from skopdist import OpDistNASClassifier
+from skopdist.spaces import DenseSpace, SequenceSpace
+
+
+def make(**changes):
+    settings = {"n_trials": 2, "max_epochs": 1, "n_cells": 1, "channels": 4, "random_state": 0}
+    return OpDistNASClassifier(**(settings | changes))
+
+
+@pytest.fixture(scope="module")
+def fitted(iris):
+    return make().fit(*iris)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("data", ["iris", "series", "images"])
+def test_nan_and_infinity(data, bad, request):
+    X, y = request.getfixturevalue(data)
+    spoiled = X.copy()
+    spoiled[(3, *[0] * (X.ndim - 1))] = bad
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+        make().fit(spoiled, y)
+    clf = make().fit(X, y)
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+        clf.predict(spoiled)
+
+
+def test_nan_labels(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match=r"Input y contains NaN"):
+        make().fit(X, np.where(y == 0, np.nan, y))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((30,), r"Expected 2D array, got 1D array instead"),
+        (
+            (30, 1, 2, 3, 4),
+            r"Found array with dim 5, while OpDistNASClassifier expects \(n, features\), .*height, width\)",
+        ),
+        ((30, 0), r"0 feature\(s\) .* a minimum of 1 is required"),
+        ((1, 4), r"1 sample\(s\)|a minimum of 2 is required"),
+    ],
+)
+def test_wrong_dimensions(shape, message):
+    with pytest.raises(ValueError, match=message):
+        make().fit(np.ones(shape), np.arange(shape[0]) % 2)
+
+
+def test_lengths_that_differ(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples"):
+        make().fit(X, y[:-1])
+    with pytest.raises(ValueError, match=r"sample_weight.shape == \(3,\)"):
+        make().fit(X, y, sample_weight=[1, 2, 3])
+
+
+@pytest.mark.parametrize("weight", [-1.0, np.nan])
+def test_weights_that_cannot_be(iris, weight):
+    X, y = iris
+    with pytest.raises(ValueError, match=r"[Nn]egative|NaN"):
+        make().fit(X, y, sample_weight=np.where(y == 0, weight, 1.0))
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 7), (3, 8, 8), (65,), (8, 9)])
+def test_an_input_shape_that_does_not_fit(digits, shape):
+    with pytest.raises(
+        ValueError, match=r"input_shape=.* does not fit: it holds \d+ values, but the samples .*\(64,\); give"
+    ):
+        make(input_shape=shape).fit(*digits)
+
+
+def test_an_input_shape_of_too_many_dimensions(digits):
+    with pytest.raises(ValueError, match=r"OpDistNASClassifier expects|input_shape"):
+        make(input_shape=(1, 1, 8, 8)).fit(*digits)
+
+
+@pytest.mark.parametrize(
+    ("space", "error", "message"),
+    [
+        ("outer", ValueError, r"Unknown search space 'outer'; expected one of \['dense', 'nasbench201', 'sequence'\]"),
+        (7, TypeError, r"search_space must be None, one of .* or a SearchSpace instance, got 7"),
+        (SequenceSpace(), ValueError, r"SequenceSpace takes samples with 1 spatial dim.*data have 0; choose another"),
+        (DenseSpace(["telepathy"]), ValueError, r"Unknown operation 'telepathy'; the registered ones are"),
+        (DenseSpace(["nor_conv_3x3"]), ValueError, r"DenseSpace needs operations for 0 .*'nor_conv_3x3' is one for 2"),
+    ],
+    ids=["name", "type", "dimensions", "operation", "foreign"],
+)
+def test_unknown_spaces_and_operations(iris, space, error, message):
+    with pytest.raises(error, match=message):
+        make(search_space=space).fit(*iris)
+
+
+def test_one_class(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match=r"at least two classes, but y has only one class: \[7\]"):
+        make().fit(X, np.full(len(y), 7))
+    with pytest.raises(ValueError, match=r"at least two classes, but y has only one class: \[1\]"):
+        make().fit(X, y, sample_weight=(y == 1).astype(float))
+
+
+def test_numbers_to_be_predicted_are_no_classes(iris):
+    X, _ = iris
+    with pytest.raises(ValueError, match=r"Unknown label type: continuous"):
+        make().fit(X, X[:, 0])
+
+
+def test_fewer_samples_than_classes_in_the_validation_split(iris):
+    X, y = iris
+    with pytest.raises(
+        ValueError, match=r"validation_fraction=0.01 of 149 distinct samples leaves 147 .* and 2 to valid"
+    ):
+        make(validation_fraction=0.01).fit(X, y)
+    with pytest.raises(ValueError, match=r"None of the 3 classes has two distinct samples.*add samples"):
+        make().fit(X[[0, 60, 120]], y[[0, 60, 120]])
+
+
+@pytest.mark.parametrize("n_trials", [0, -1, 1.5, None, "many", True])
+def test_n_trials(iris, n_trials):
+    with pytest.raises(ValueError, match=r"n_trials must be an integer >= 1, got"):
+        make(n_trials=n_trials).fit(*iris)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"strategy": "random"}, TypeError, r"strategy must be an instance of Strategy, got 'random'"),
+        ({"length": 0}, ValueError, r"length must be an integer >= 1"),
+        ({"length": 2.5}, ValueError, r"length must be an integer >= 1.*got 2\.5"),
+        ({"n_cells": 0}, ValueError, r"n_cells must be an integer >= 1, got 0"),
+        ({"channels": -4}, ValueError, r"channels must be an integer >= 1, got -4"),
+        ({"max_epochs": 0}, ValueError, r"max_epochs must be an integer >= 1, got 0"),
+        ({"batch_size": 0}, ValueError, r"batch_size must be an integer >= 1, got 0"),
+        ({"trial_batch": 0}, ValueError, r"must be an integer >= 1, got 0"),
+        ({"lr": -0.1}, ValueError, r"lr must be positive, got -0\.1"),
+        ({"label_smoothing": 1.5}, ValueError, r"label_smoothing must lie in \[0, 1\), got 1\.5"),
+        ({"max_time": -1}, ValueError, r"max_time must be a positive number of seconds or None, got -1"),
+        ({"validation_fraction": 1.5}, ValueError, r"validation_fraction must lie between 0 and 1, got 1\.5"),
+        ({"early_stopping": 0}, ValueError, r"early_stopping must be an integer >= 1, got 0"),
+        ({"device": "toaster"}, ValueError, r"device must be 'auto' or a device of torch .*got 'toaster'"),
+        ({"precision": "float8"}, ValueError, r"precision must be 'auto', 'float32' or 'bfloat16', got 'float8'"),
+        ({"augment": "twirl"}, ValueError, r"Unknown augment 'twirl'"),
+        ({"augment": "shift"}, ValueError, r"augment='shift' is for images.*use 'auto' or None"),
+        ({"class_weight": "heavy"}, ValueError, r"class_weight must be a mapping, 'balanced' or None, got 'heavy'"),
+        ({"scoring": "beauty"}, ValueError, r"beauty"),
+        ({"random_state": -1}, ValueError, r"random_state must be a non-negative integer, got -1"),
+        ({"net_params": {"module": torch.nn.Linear}}, Exception, r"net_params cannot set 'module'"),
+    ],
+    ids=lambda value: str(next(iter(value.items()))) if isinstance(value, dict) else "",
+)
+def test_parameters(iris, parameters, error, message):
+    with pytest.raises(error, match=message):
+        make(**parameters).fit(*iris)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_gpu_that_is_not_there(iris):
+    with pytest.raises(
+        ValueError, match=r"device='cuda' was asked for, but torch finds no CUDA device; use 'auto' or 'cpu'"
+    ):
+        make(device="cuda").fit(*iris)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "sample_architecture"])
+def test_before_fitting(iris, method):
+    arguments = () if method == "sample_architecture" else iris[:1]
+    with pytest.raises(NotFittedError, match=r"OpDistNASClassifier instance is not fitted yet"):
+        getattr(make(), method)(*arguments)
+
+
+def test_predicting_with_another_shape(iris, images, fitted):
+    X, _ = iris
+    with pytest.raises(ValueError, match=r"X has 3 features, but OpDistNASClassifier is expecting 4 features"):
+        fitted.predict(X[:, :3])
+    with pytest.raises(ValueError, match=r"Expected 2D array, got 1D array|expecting"):
+        fitted.predict(X[0])
+    X, y = images
+    clf = make().fit(X, y)
+    with pytest.raises(ValueError, match=r"X has samples of shape \(1, 8, 7\), but OpDistNAS.*expecting \(1, 8, 8\)"):
+        clf.predict(X[:, :, :, :7])
+    with pytest.raises(ValueError, match=r"X has 64 features, but OpDistNASClassifier is expecting 1"):
+        clf.predict(X.reshape(len(X), -1))
+
+
+def test_nothing_to_predict(fitted):
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        fitted.predict(np.empty((0, 4)))
+
+
+def test_words(iris):
+    with pytest.raises(ValueError, match=r"could not convert string"):
+        make().fit([["a", "b"], ["c", "d"]] * 4, [0, 1] * 4)
+
+
+def test_sparse_matrices(iris):
+    from scipy.sparse import csr_array
+
+    X, y = iris
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
+        make().fit(csr_array(X), y)

@@ -1,0 +1,608 @@
+import copy
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from plugins import Misbehaving
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EarlyStopping, EpochScoring
+
+from skopdist import Architecture, OpDistNASClassifier, OperationDistribution
+from skopdist.encodings import AdjacencyEncoding
+from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
+from skopdist.search import SearchFailedError
+from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.strategies import LocalSearch, RandomSearch
+
+STRATEGIES = [RandomSearch(), LocalSearch()]
+NAMES = np.array(["setosa", "versicolor", "virginica"])
+
+
+def make(strategy=None, **changes):
+    settings = {"n_trials": 2, "max_epochs": 4, "n_cells": 1, "channels": 8, "random_state": 0}
+    return OpDistNASClassifier(strategy, **(settings | changes))
+
+
+def assert_equal_fits(first, second, X):
+    assert list(first.search_results_) == list(second.search_results_)
+    for name, column in first.search_results_.items():
+        np.testing.assert_array_equal(column, second.search_results_[name], err_msg=name)
+    assert first.best_distribution_ == second.best_distribution_
+    assert first.best_architecture_ == second.best_architecture_
+    np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+
+
+# What a fit gives
+
+
+@pytest.mark.parametrize("data", ["iris", "series", "images"])
+def test_fitted_attributes(data, request, untouched_generators):
+    X, y = request.getfixturevalue(data)
+    clf = make(n_trials=3).fit(X, y)
+    space = {2: DenseSpace, 3: SequenceSpace, 4: NASBench201Space}[X.ndim]
+    assert isinstance(clf.best_distribution_, OperationDistribution)
+    assert clf.best_distribution_.operations == space().operation_names
+    assert isinstance(clf.best_architecture_, Architecture)
+    assert type(clf.net_) is NeuralNetClassifier
+    assert clf.n_features_in_ == X.shape[1]
+    assert clf.classes_.tolist() == sorted(set(y))
+    assert len(clf.trials_) == 3
+    assert clf.best_score_ == max(trial.score for trial in clf.trials_)
+    assert {len(column) for column in clf.search_results_.values()} == {3}
+    assert isinstance(clf.strategy_, RandomSearch)
+    assert clf.stop_reason_ == "n_trials"
+    probabilities = clf.predict_proba(X)
+    assert probabilities.shape == (len(X), len(clf.classes_))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    np.testing.assert_array_equal(clf.predict(X), clf.classes_[probabilities.argmax(axis=1)])
+    assert clf.score(X, y) == (clf.predict(X) == y).mean()
+
+
+def test_learns_iris_and_digits(iris, digits):
+    X, y = iris
+    assert make(n_trials=3, max_epochs=20, channels=32, n_cells=2).fit(X, y).score(X, y) > 0.93
+    X, y = digits
+    clf = make(input_shape=(1, 8, 8), n_trials=3, max_epochs=25, channels=16).fit(X[:120], y[:120])
+    assert clf.score(X[120:], y[120:]) > 0.7
+
+
+@pytest.mark.parametrize("data", ["iris", "series", "images"])
+def test_samples_architectures_of_every_length(data, request):
+    X, y = request.getfixturevalue(data)
+    clf = make(n_trials=1, max_epochs=1).fit(X, y)
+    for length in range(1, 41):
+        architecture = clf.sample_architecture(length, random_state=length)
+        assert architecture.length == length
+        network = architecture.build(X.shape[1:], len(clf.classes_), channels=4, n_cells=1)
+        loss = network(torch.as_tensor(X[:4])).square().sum()
+        loss.backward()
+        assert loss.isfinite()
+        if length in (1, 2, 5, 11, 40):
+            net = clf.evaluator_.train_on_all(architecture, seed=0)
+            assert np.isfinite(net.history[-1, "train_loss"])
+    assert clf.sample_architecture().length == clf.best_architecture_.length
+    assert clf.sample_architecture(9, 0) == clf.sample_architecture(9, 0)
+    assert len({clf.sample_architecture(9) for _ in range(5)}) > 1
+    with pytest.raises(ValueError, match=r"length must be an integer >= 1.*got 0"):
+        clf.sample_architecture(0)
+
+
+def test_a_cell_of_another_length_is_searched(iris):
+    assert make(length=3).fit(*iris).best_architecture_.length == 3
+
+
+# The same seed gives the same
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+def test_the_number_of_workers_changes_nothing(strategy, images, untouched_generators):
+    X, y = images
+    one = make(strategy, n_trials=4).fit(X, y)
+    two = make(strategy, n_trials=4, n_jobs=2).fit(X, y)
+    assert_equal_fits(one, two, X)
+    with joblib.parallel_config(backend="threading"):
+        assert_equal_fits(one, make(strategy, n_trials=4, n_jobs=2).fit(X, y), X)
+
+
+@pytest.mark.parametrize("data", ["iris", "images"])
+def test_a_second_fit_equals_the_first(data, request):
+    X, y = request.getfixturevalue(data)
+    clf = make().fit(X, y)
+    first = copy.deepcopy(clf)
+    assert_equal_fits(clf.fit(X, y), first, X)
+    assert_equal_fits(clone(clf).fit(X, y), first, X)
+
+
+def test_generators_of_the_user_are_left_alone_under_failure(iris, untouched_generators):
+    with pytest.raises(SearchFailedError):
+        make(lr=1e12).fit(*iris)
+
+
+def test_random_states_of_other_kinds(iris):
+    X, y = iris
+    for kind in (np.random.RandomState, np.random.default_rng):
+        first, second = (make(random_state=kind(3)).fit(X, y) for _ in range(2))
+        assert_equal_fits(first, second, X)
+    assert make(random_state=None).fit(X, y).score(X, y) > 0.3
+
+
+@pytest.mark.parametrize("data", ["iris", "images"])
+def test_order_and_repetition_are_the_same_as_weights(data, request):
+    X, y = request.getfixturevalue(data)
+    X, y = X[:60], y[:60] if data == "images" else np.arange(60) % 3
+    rng = np.random.default_rng(0)
+    weight = rng.integers(1, 4, len(X))
+    order = rng.permutation(np.repeat(np.arange(len(X)), weight))
+    weighted = make().fit(X, y, sample_weight=weight)
+    assert_equal_fits(weighted, make().fit(X[order], y[order]), X)
+    permuted = rng.permutation(len(X))
+    assert_equal_fits(weighted, make().fit(X[permuted], y[permuted], sample_weight=weight[permuted]), X)
+    # Zero is the same as not being there.
+    with_zero = np.where(np.arange(len(X)) < 10, 0, weight)
+    assert_equal_fits(make().fit(X, y, sample_weight=with_zero), make().fit(X[10:], y[10:], weight[10:]), X)
+
+
+# Copies
+
+
+@pytest.mark.parametrize("data", ["iris", "images"])
+def test_pickle_and_deepcopy_predict_the_same_and_leave_the_data_out(data, request):
+    X, y = request.getfixturevalue(data)
+    clf = make(LocalSearch()).fit(X, y)
+    for restored in (pickle.loads(pickle.dumps(clf)), copy.deepcopy(clf)):
+        np.testing.assert_array_equal(restored.predict_proba(X), clf.predict_proba(X))
+        assert restored.best_distribution_ == clf.best_distribution_
+        assert restored.sample_architecture(5, 0) == clf.sample_architecture(5, 0)
+        assert_equal_fits(restored.fit(X, y), clf, X)
+    assert clf.evaluator_.held_out_ is not None
+    assert not hasattr(pickle.loads(pickle.dumps(clf)).evaluator_, "data_")
+    assert X[0].tobytes() not in pickle.dumps(clf)
+
+
+def test_a_pickle_opens_in_another_process(iris, tmp_path):
+    X, y = iris
+    clf = make().fit(X, NAMES[y])
+    joblib.dump(clf, tmp_path / "clf")
+    np.save(tmp_path / "X.npy", X)
+    code = (
+        "import sys, joblib, numpy as np, torch; torch.set_num_threads(1)\n"
+        "folder = sys.argv[1]\n"
+        "np.save(folder + '/p.npy', joblib.load(folder + '/clf').predict_proba(np.load(folder + '/X.npy')))\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "p.npy"), clf.predict_proba(X))
+
+
+def test_parameters_are_stored_and_nothing_else():
+    strategy = LocalSearch(n_initial=3)
+    clf = OpDistNASClassifier(strategy, net_params={"lr": 0.1})
+    assert clf.strategy is strategy
+    assert clf.get_params()["strategy__n_initial"] == 3
+    assert vars(clf).keys() == clf.get_params(deep=False).keys()
+    assert clone(clf).strategy is not strategy
+    assert clf.set_params(strategy__n_initial=7, n_trials=3).strategy.n_initial == 7
+    assert "LocalSearch(n_initial=7)" in repr(clf)
+
+
+# scikit-learn's tools
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_grid_search_over_strategies(digits, n_jobs):
+    X, y = digits
+    grid = GridSearchCV(
+        make(max_epochs=2, input_shape=(1, 8, 8)),
+        {"strategy": STRATEGIES, "length": [3, 6]},
+        cv=2,
+        n_jobs=n_jobs,
+        error_score="raise",
+    ).fit(X, y)
+    assert len(grid.cv_results_["params"]) == 4
+    assert np.isfinite(grid.cv_results_["mean_test_score"]).all()
+    assert grid.best_estimator_.best_architecture_.length in (3, 6)
+
+
+def test_grid_search_over_nested_parameters(iris):
+    grid = GridSearchCV(
+        make(LocalSearch()), {"strategy__n_initial": [1, 2], "encoding": [None, AdjacencyEncoding()]}, cv=2
+    ).fit(*iris)
+    assert np.isfinite(grid.cv_results_["mean_test_score"]).all()
+
+
+def test_pipeline_of_a_scaler_and_flat_images(digits):
+    X, y = digits
+    pipeline = make_pipeline(StandardScaler(), make(input_shape=(1, 8, 8))).fit(X, y)
+    clf = pipeline[-1]
+    assert clf.n_features_in_ == 64
+    assert clf.best_distribution_.operations == NASBench201Space().operation_names
+    assert pipeline.predict(X).shape == (150,)
+    assert cross_val_score(pipeline, X, y, cv=2, error_score="raise").shape == (2,)
+    grid = GridSearchCV(pipeline, {"opdistnasclassifier__strategy": STRATEGIES}, cv=2, error_score="raise").fit(X, y)
+    assert grid.predict_proba(X).shape == (150, 10)
+
+
+def test_flat_and_shaped_images_are_the_same(digits):
+    X, y = digits
+    flat = make(input_shape=(1, 8, 8)).fit(X, y)
+    shaped = make().fit(X.reshape(-1, 1, 8, 8), y)
+    np.testing.assert_array_equal(flat.predict_proba(X), shaped.predict_proba(X.reshape(-1, 1, 8, 8)))
+    both = make(input_shape=[1, 8, 8]).fit(X.reshape(-1, 1, 8, 8), y)
+    np.testing.assert_array_equal(both.predict_proba(X.reshape(-1, 1, 8, 8)), flat.predict_proba(X))
+
+
+def test_series_from_flat_input(digits):
+    X, y = digits
+    clf = make(input_shape=(8, 8)).fit(X, y)
+    assert clf.best_distribution_.operations == SequenceSpace().operation_names
+    assert clf.predict(X).shape == (150,)
+
+
+def test_calibration_by_temperature(iris):
+    X, y = iris
+    clf = make().fit(X, y)
+    calibrated = CalibratedClassifierCV(FrozenEstimator(clf), method="temperature").fit(X, y)
+    np.testing.assert_array_equal(calibrated.predict(X), clf.predict(X))
+
+
+# Data of every kind
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [NAMES, NAMES.astype(object), np.array([5, -1, 300]), np.array([0.0, 1.0, 2.0])],
+    ids=["str", "object", "int", "float"],
+)
+def test_labels_of_any_type(iris, labels):
+    X, y = iris
+    clf = make().fit(X, labels[y])
+    assert set(clf.predict(X)) <= set(labels)
+    assert clf.classes_.tolist() == sorted(labels.tolist())
+    # Names play no part but for their order.
+    order = np.argsort(labels)
+    ranks = np.argsort(order)[y]
+    np.testing.assert_array_equal(make().fit(X, ranks).predict_proba(X), clf.predict_proba(X))
+
+
+def test_two_boolean_classes(iris):
+    X, y = iris
+    clf = make().fit(X, y == 1)
+    assert clf.classes_.tolist() == [False, True]
+    assert clf.predict(X).dtype == bool
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int64, np.int16, np.uint8])
+@pytest.mark.parametrize("data", ["digits", "images"])
+def test_numbers_of_any_type(data, dtype, request):
+    X, y = request.getfixturevalue(data)
+    clf = make(max_epochs=2).fit(X.astype(dtype), y)
+    probabilities = clf.predict_proba(X.astype(dtype))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    np.testing.assert_allclose(clf.predict_proba(X), probabilities, atol=1e-6)
+    if dtype in (np.int64, np.int16, np.float16):
+        np.testing.assert_array_equal(probabilities, make(max_epochs=2).fit(X, y).predict_proba(X))
+
+
+def test_lists(iris):
+    X, y = iris
+    clf = make().fit(X.tolist(), y.tolist())
+    np.testing.assert_array_equal(clf.predict_proba(X.tolist()), clf.predict_proba(X))
+
+
+def test_data_frames(iris):
+    pandas = pytest.importorskip("pandas")
+    X, y = iris
+    frame = pandas.DataFrame(X, columns=list("abcd"))
+    clf = make().fit(frame, pandas.Series(NAMES[y], name="species"))
+    assert clf.feature_names_in_.tolist() == list("abcd")
+    assert set(clf.predict(frame)) <= set(NAMES)
+    with pytest.raises(ValueError, match=r"feature names should match"):
+        clf.predict(frame[list("dcba")])
+
+
+def test_one_sample_is_predicted_like_many(images):
+    X, y = images
+    clf = make().fit(X, y)
+    np.testing.assert_allclose(clf.predict_proba(X[:1]), clf.predict_proba(X)[:1], atol=1e-6)
+
+
+# Weights
+
+
+def test_class_weight(iris):
+    X, y = iris
+    X, y = X[40:], y[40:]  # 10 of the first class
+    balanced = make(class_weight="balanced").fit(X, y)
+    n = np.bincount(y)
+    spelled_out = make(class_weight={label: len(y) / (3 * n[label]) for label in range(3)}).fit(X, y)
+    np.testing.assert_allclose(balanced.predict_proba(X), spelled_out.predict_proba(X), atol=1e-9)
+    as_samples = make().fit(X, y, sample_weight=(len(y) / (3 * n))[y])
+    np.testing.assert_allclose(balanced.predict_proba(X), as_samples.predict_proba(X), atol=1e-9)
+    heavy = make(class_weight={0: 50.0}).fit(X, y)
+    assert heavy.predict_proba(X)[:, 0].mean() > make().fit(X, y).predict_proba(X)[:, 0].mean()
+
+
+def test_class_weight_of_string_labels(iris):
+    X, y = iris
+    heavy = make(class_weight={"virginica": 30.0}).fit(X, NAMES[y])
+    assert (heavy.predict(X) == "virginica").mean() > 0.4
+
+
+# Settings
+
+
+def test_net_params_reach_skorch(digits):
+    X, y = digits
+    clf = make(
+        net_params={
+            "optimizer": torch.optim.AdamW,
+            "lr": 0.02,
+            "iterator_train": torch.utils.data.DataLoader,
+            "callbacks": [EpochScoring("accuracy", name="train_acc", on_train=True, lower_is_better=False)],
+        }
+    ).fit(X, y)
+    assert isinstance(clf.net_.optimizer_, torch.optim.AdamW)
+    assert clf.net_.lr == 0.02
+    assert 0 <= clf.net_.history[-1, "train_acc"] <= 1
+    assert pickle.loads(pickle.dumps(clf)).score(X, y) == clf.score(X, y)
+
+
+def test_net_params_with_weights_and_torch_s_loader(iris):
+    X, y = iris
+    weight = np.linspace(1, 2, len(y))
+    clf = make(net_params={"iterator_train": torch.utils.data.DataLoader}).fit(X, y, weight)
+    assert clf.score(X, y) > 0.3
+
+
+def test_skorch_s_own_early_stopping_ends_a_training_and_not_the_search(iris):
+    callbacks = [EarlyStopping("train_loss", patience=1, threshold=10, threshold_mode="abs")]
+    clf = make(max_epochs=30, net_params={"callbacks": callbacks}).fit(*iris)
+    assert clf.stop_reason_ == "n_trials"
+    assert len(clf.trials_) == 2
+    assert len(clf.net_.history) == 2
+
+
+def test_early_stopping_passes_its_epochs_on_to_the_refit(iris):
+    X, y = iris
+    rng = np.random.default_rng(0)
+    clf = make(max_epochs=60, early_stopping=2, channels=16).fit(X, rng.permutation(y))
+    assert all(trial.cost < 60 for trial in clf.trials_)
+    best = max(clf.trials_, key=lambda trial: trial.score)
+    assert len(clf.net_.history) == best.info["n_epochs"]
+
+
+@pytest.mark.parametrize("augment", ["auto", "shift", "shift_flip", None, lambda X, generator: X + 1])
+def test_augment(images, augment):
+    X, y = images
+    assert make(max_epochs=1, augment=augment).fit(X, y).predict(X).shape == (150,)
+
+
+@pytest.mark.parametrize("precision", ["auto", "float32", "bfloat16"])
+@pytest.mark.parametrize("data", ["iris", "images"])
+def test_precision(data, precision, request):
+    X, y = request.getfixturevalue(data)
+    clf = make(precision=precision).fit(X, y)
+    assert all(parameter.dtype == torch.float32 for parameter in clf.net_.module_.parameters())
+    assert clf.predict_proba(X).dtype == np.float64
+
+
+def test_without_refit_the_findings_are_there_but_no_net(iris):
+    X, y = iris
+    clf = make().fit(X, y)
+    clf.set_params(refit=False).fit(X, y)
+    assert clf.best_score_ == max(trial.score for trial in clf.trials_)
+    assert clf.sample_architecture(4).length == 4
+    with pytest.raises(NotFittedError, match=r"refit=False, so no network was trained; fit it with refit=True"):
+        clf.predict(X)
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "balanced_accuracy", "f1_macro", "neg_log_loss"])
+def test_scoring_of_two_named_classes(scoring):
+    X, y = load_breast_cancer(return_X_y=True)
+    clf = make(scoring=scoring).fit(X[:200], np.array(["malignant", "benign"])[y[:200]])
+    assert all(trial.succeeded for trial in clf.trials_), clf.search_results_["message"]
+
+
+def test_scoring_with_a_positive_label():
+    from sklearn.metrics import f1_score, make_scorer
+
+    X, y = load_breast_cancer(return_X_y=True)
+    scorer = make_scorer(f1_score, pos_label="malignant")
+    clf = make(scoring=scorer, max_epochs=10).fit(X[:200], np.array(["malignant", "benign"])[y[:200]])
+    assert clf.best_score_ > 0.7
+
+
+def test_max_time(iris):
+    clf = make(n_trials=10_000, max_epochs=1, max_time=1.0).fit(*iris)
+    assert clf.stop_reason_ == "max_time"
+    assert 1 <= len(clf.trials_) < 10_000
+
+
+def test_verbose_prints_a_line_for_each_trial(iris, capsys):
+    make(n_trials=3).fit(*iris)
+    assert capsys.readouterr() == ("", "")
+    make(n_trials=3, verbose=1).fit(*iris)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("[1/3] score ")
+
+
+@pytest.mark.parametrize("operations", [["linear_relu"], ("skip_connect", "gated_linear")])
+def test_a_space_of_other_operations(iris, operations):
+    clf = make(search_space=DenseSpace(operations)).fit(*iris)
+    assert clf.best_distribution_.operations == tuple(operations)
+
+
+def test_a_space_by_name(images):
+    assert make(search_space="nasbench201", max_epochs=1).fit(*images).best_architecture_.length == 6
+
+
+# Other evaluators
+
+
+def test_a_table_may_guide_the_search(iris):
+    X, y = iris
+    table = TabularEvaluator(DenseSpace(), lambda operations: operations.count("linear_relu"))
+    clf = make(LocalSearch(), evaluator=table, n_trials=60).fit(X, y)
+    assert clf.best_architecture_.operations == ("linear_relu",) * 6
+    assert clf.predict(X).shape == (150,)
+
+
+def test_another_training_evaluator_may_be_cheaper(iris):
+    X, y = iris
+    clf = make(evaluator=TrainingEvaluator(max_epochs=1, channels=4, n_cells=1), max_epochs=3).fit(X, y)
+    assert {trial.cost for trial in clf.trials_} == {1.0}
+    assert len(clf.net_.history) == 3
+
+
+# Failure
+
+
+def seeds_of_trials(X, y, n_trials, **changes):
+    return [t.seed for t in make(evaluator=Misbehaving(), n_trials=n_trials, refit=False, **changes).fit(X, y).trials_]
+
+
+def test_failed_trials_are_recorded_and_the_rest_is_used(iris):
+    X, y = iris
+    seeds = seeds_of_trials(X, y, 5)
+    clf = make(evaluator=Misbehaving("raise", seeds[1:3]), n_trials=5).fit(X, y)
+    assert clf.search_results_["status"].tolist() == ["ok", "failed", "failed", "ok", "ok"]
+    assert clf.search_results_["message"][1] == "RuntimeError: raised on purpose"
+    assert clf.predict(X).shape == (150,)
+
+
+def test_divergence_is_a_failure_with_its_reason(iris):
+    clf = make(lr=1e12, n_trials=3)
+    with pytest.raises(
+        SearchFailedError, match=r"All 3 trials failed.*FloatingPointError: training diverged.*smaller lr"
+    ):
+        clf.fit(*iris)
+    assert len(clf.trials_) == 3
+    assert all("training diverged" in trial.message for trial in clf.trials_)
+    with pytest.raises(NotFittedError):
+        clf.predict(iris[0])
+
+
+def test_a_failed_second_fit_leaves_no_older_net(iris):
+    clf = make().fit(*iris)
+    with pytest.raises(SearchFailedError):
+        clf.set_params(lr=1e12).fit(*iris)
+    with pytest.raises(NotFittedError):
+        clf.predict(iris[0])
+
+
+def test_ctrl_c_keeps_the_best_so_far(iris):
+    X, y = iris
+    seeds = seeds_of_trials(X, y, 4)
+    clf = make(evaluator=Misbehaving("interrupt", seeds[2:3]), n_trials=4).fit(X, y)
+    assert clf.stop_reason_ == "interrupted"
+    assert len(clf.trials_) == 2
+    assert clf.predict(X).shape == (150,)
+    with pytest.raises(KeyboardInterrupt):
+        make(evaluator=Misbehaving("interrupt", seeds[:1]), n_trials=4).fit(X, y)
+
+
+def test_ctrl_c_in_the_midst_of_a_training(images):
+    X, y = images
+    n_calls = []
+
+    def augment(batch, generator):
+        n_calls.append(1)
+        # The first trial takes 4 x 8 batches at most.
+        if len(n_calls) == 40:
+            raise KeyboardInterrupt
+        return batch
+
+    clf = make(n_trials=5, max_epochs=4, augment=augment).fit(X, y)
+    assert clf.stop_reason_ == "interrupted"
+    assert 1 <= len(clf.trials_) < 5
+
+
+# The journal
+
+
+def test_a_killed_search_goes_on_behind_its_journal(iris, tmp_path):
+    X, y = iris
+    whole = make(n_trials=5).fit(X, y)
+    journal = tmp_path / "trials.jsonl"
+    code = (
+        "import os, signal, sys, torch; torch.set_num_threads(1)\n"
+        "from sklearn.datasets import load_iris\n"
+        "from skopdist import OpDistNASClassifier\n"
+        "import skopdist.trial as trial\n"
+        "append = trial.Journal.append\n"
+        "def killing(self, t):\n"
+        "    append(self, t)\n"
+        "    if t.index == 2:\n"
+        "        open(self.path, 'a').write('{\"architecture\": {')\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "trial.Journal.append = killing\n"
+        "OpDistNASClassifier(n_trials=5, max_epochs=4, n_cells=1, channels=8, random_state=0, journal=sys.argv[1])"
+        ".fit(*load_iris(return_X_y=True))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(journal)], check=False)
+    assert done.returncode == -9
+    assert len(journal.read_text().splitlines()) == 4
+    assert_equal_fits(make(n_trials=5, journal=journal).fit(X, y), whole, X)
+    records = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [record["index"] for record in records] == list(range(5))
+
+
+def test_the_journal_of_another_search_is_refused(iris, tmp_path):
+    make(journal=tmp_path / "j").fit(*iris)
+    with pytest.raises(ValueError, match=r"is not the one that this search makes.*give another file"):
+        make(journal=tmp_path / "j", random_state=1).fit(*iris)
+
+
+def test_nothing_is_written_unasked(iris, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make().fit(*iris).predict(iris[0])
+    assert os.listdir(tmp_path) == []
+
+
+# With a GPU
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("data", ["iris", "series", "images"])
+def test_cuda_trains_and_its_pickle_opens_on_a_cpu(data, request, tmp_path):
+    X, y = request.getfixturevalue(data)
+    clf = make(device="cuda").fit(X, y)
+    assert next(clf.net_.module_.parameters()).is_cuda
+    joblib.dump(clf, tmp_path / "clf")
+    np.save(tmp_path / "X.npy", X)
+    code = (
+        "import sys, joblib, numpy as np\n"
+        "folder = sys.argv[1]\n"
+        "np.save(folder + '/p.npy', joblib.load(folder + '/clf').predict_proba(np.load(folder + '/X.npy')))\n"
+    )
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=environment)
+    np.testing.assert_allclose(np.load(tmp_path / "p.npy"), clf.predict_proba(X), atol=1e-3)
+
+
+@pytest.mark.gpu
+def test_cuda_in_worker_processes(images, untouched_generators):
+    X, y = images
+    clf = make(device="cuda", n_jobs=2, n_trials=3).fit(X, y)
+    assert all(trial.succeeded for trial in clf.trials_), clf.search_results_["message"]
+
+
+@pytest.mark.gpu
+def test_cuda_leaves_its_generator_alone(images):
+    before = torch.cuda.get_rng_state()
+    make(device="cuda").fit(*images)
+    assert torch.equal(torch.cuda.get_rng_state(), before)

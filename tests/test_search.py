@@ -1,0 +1,286 @@
+import json
+import time
+
+import joblib
+import numpy as np
+import pytest
+from plugins import Misbehaving
+
+from skopdist.encodings import AdjacencyEncoding, DistributionEncoding
+from skopdist.evaluators import TabularEvaluator
+from skopdist.search import SearchFailedError, SearchResult, run_search
+from skopdist.spaces import NASBench201Space
+from skopdist.strategies import LocalSearch, RandomSearch
+
+STRATEGIES = [RandomSearch(), LocalSearch()]
+ENCODINGS = [DistributionEncoding(), AdjacencyEncoding()]
+TABLE = TabularEvaluator(NASBench201Space(), lambda operations: operations.count("nor_conv_3x3") / 6)
+
+
+def assert_equal_tables(first, second):
+    assert list(first) == list(second)
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+def seeds_of(n_trials, **settings):
+    """The seeds of the trials of a search."""
+    return [t.seed for t in run_search(RandomSearch(), Misbehaving(), n_trials=n_trials, **settings).trials]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+def test_every_strategy_runs_on_every_encoding(strategy, encoding, untouched_generators):
+    result = run_search(strategy, TABLE, encoding=encoding, n_trials=40, random_state=0)
+    assert len(result.trials) == 40
+    assert [trial.index for trial in result.trials] == list(range(40))
+    assert result.best_score == max(trial.score for trial in result.trials) >= 3 / 6
+    assert TABLE.evaluate(result.best_architecture).score == result.best_score
+    assert result.best_distribution["nor_conv_3x3"] > 0.4
+    assert result.stop_reason == "n_trials"
+    assert not hasattr(strategy, "trials_"), "the strategy that was given stays as it was"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+def test_the_seed_decides_and_the_number_of_workers_does_not(strategy):
+    def search(random_state=0, **settings):
+        return run_search(strategy, Misbehaving(), n_trials=12, random_state=random_state, **settings)
+
+    first = search()
+    assert_equal_tables(search().table(), first.table())
+    assert search(n_jobs=2).table()["architecture"].tolist() == first.table()["architecture"].tolist()
+    assert_equal_tables(search(n_jobs=2).table(), first.table())
+    with joblib.parallel_config(backend="threading"):
+        assert_equal_tables(search(n_jobs=3).table(), first.table())
+    assert search(random_state=1).table()["architecture"].tolist() != first.table()["architecture"].tolist()
+    assert (
+        search(random_state=np.random.RandomState(3)).best_score
+        == search(random_state=np.random.RandomState(3)).best_score
+    )
+
+
+def test_a_longer_search_begins_like_a_shorter_one():
+    short, long = (run_search(RandomSearch(), TABLE, n_trials=n, random_state=0).table() for n in (5, 9))
+    for name in ("architecture", "seed", "score"):
+        assert long[name][:5].tolist() == short[name].tolist()
+
+
+def test_table_has_equal_columns_and_ranks():
+    evaluator = Misbehaving("raise", seeds_of(10, random_state=0)[2:4])
+    table = run_search(RandomSearch(), evaluator, n_trials=10, random_state=0).table()
+    assert {len(column) for column in table.values()} == {10}
+    assert table["status"].tolist().count("failed") == 2
+    assert sorted(table["rank"])[0] == 1
+    assert set(table["rank"][table["status"] == "failed"]) == {9}
+    assert np.argmax(table["score"][table["status"] == "ok"]) == np.argmin(table["rank"][table["status"] == "ok"])
+    probabilities = np.stack([table[name] for name in table if name.startswith("p_")], axis=1)
+    assert probabilities.shape == (10, 6)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 100])
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+def test_batches_of_any_size(strategy, batch_size):
+    result = run_search(strategy, TABLE, n_trials=10, batch_size=batch_size, random_state=0)
+    assert len(result.trials) == 10
+
+
+@pytest.mark.parametrize("length", [1, 2, 9, 40])
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
+def test_cells_of_any_length(encoding, length):
+    for strategy in STRATEGIES:
+        result = run_search(strategy, TABLE, encoding=encoding, n_trials=3, length=length, random_state=0)
+        assert {trial.architecture.length for trial in result.trials} == {length}
+
+
+def test_callback_sees_every_trial_and_may_end_the_search():
+    seen = []
+    run_search(RandomSearch(), TABLE, n_trials=6, random_state=0, callback=seen.append)
+    assert [trial.index for trial in seen] == list(range(6))
+    result = run_search(RandomSearch(), TABLE, n_trials=6, random_state=0, callback=lambda trial: trial.index == 2)
+    assert len(result.trials) == 3
+    assert result.stop_reason == "callback"
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_max_time_ends_the_search(n_jobs):
+    begin = time.monotonic()
+    result = run_search(
+        RandomSearch(), Misbehaving(pause=0.05), n_trials=2000, max_time=1, random_state=0, n_jobs=n_jobs
+    )
+    assert result.stop_reason == "max_time"
+    assert 1 <= len(result.trials) < 100
+    assert time.monotonic() - begin < 30
+
+
+# Failures
+
+
+@pytest.mark.parametrize(
+    ("deed", "message"),
+    [
+        ("raise", "RuntimeError: raised on purpose"),
+        ("memory", "MemoryError: a fake shortage"),
+        ("nan", "The score is nan; a finite number was expected."),
+    ],
+)
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+def test_a_failed_trial_is_recorded_and_the_search_goes_on(strategy, deed, message, n_jobs):
+    seeds = seeds_of(8, random_state=0)[1::3]
+    result = run_search(strategy, Misbehaving(deed, seeds), n_trials=8, random_state=0, n_jobs=n_jobs)
+    assert len(result.trials) == 8
+    failed = [trial for trial in result.trials if trial.status == "failed"]
+    assert [trial.index for trial in failed] == [1, 4, 7]
+    assert {trial.message for trial in failed} == {message}
+    assert all(np.isnan(trial.score) for trial in failed)
+    assert result.best_trial.succeeded
+
+
+def test_a_worker_that_dies_fails_alone():
+    victim = seeds_of(6, random_state=0)[2]
+    result = run_search(RandomSearch(), Misbehaving("kill", [victim]), n_trials=6, random_state=0, n_jobs=2)
+    healthy = run_search(RandomSearch(), Misbehaving(), n_trials=6, random_state=0)
+    assert [trial.status for trial in result.trials] == ["ok", "ok", "failed", "ok", "ok", "ok"]
+    assert "worker process died" in result.trials[2].message
+    for trial, expected in zip(result.trials, healthy.trials, strict=True):
+        assert trial.architecture == expected.architecture
+        assert trial.score == expected.score or trial.index == 2
+
+
+@pytest.mark.parametrize("deed", ["raise", "nan"])
+def test_all_failing_says_why(deed):
+    with pytest.raises(
+        SearchFailedError, match=r"All 5 trials failed.*The reasons: .*(on purpose|score is nan)"
+    ) as caught:
+        run_search(RandomSearch(), Misbehaving(deed), n_trials=5, random_state=0)
+    assert len(caught.value.trials) == 5
+    assert all(trial.message for trial in caught.value.trials)
+
+
+def test_the_failure_survives_the_way_from_a_worker():
+    import pickle
+
+    with pytest.raises(SearchFailedError) as caught:
+        run_search(RandomSearch(), Misbehaving("raise"), n_trials=2, random_state=0)
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert str(error) == str(caught.value)
+    assert len(error.trials) == 2
+
+
+def test_ctrl_c_keeps_the_best_so_far(tmp_path):
+    seeds = seeds_of(8, random_state=0)
+    journal = tmp_path / "journal"
+    result = run_search(
+        RandomSearch(), Misbehaving("interrupt", [seeds[3]]), n_trials=8, random_state=0, journal=journal
+    )
+    assert result.stop_reason == "interrupted"
+    assert [trial.index for trial in result.trials] == [0, 1, 2]
+    assert len(journal.read_text().splitlines()) == 3
+    # And the search can go on later.
+    resumed = run_search(RandomSearch(), Misbehaving(), n_trials=8, random_state=0, journal=journal)
+    whole = run_search(RandomSearch(), Misbehaving(), n_trials=8, random_state=0)
+    assert_equal_tables(resumed.table(), whole.table())
+
+
+def test_ctrl_c_before_any_success_is_raised():
+    seeds = seeds_of(3, random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        run_search(RandomSearch(), Misbehaving("interrupt", seeds[:1]), n_trials=3, random_state=0)
+
+
+# The journal
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+@pytest.mark.parametrize("n_known", [0, 1, 5, 11, 12])
+def test_a_search_goes_on_behind_its_journal(strategy, n_known, tmp_path):
+    settings = {"n_trials": 12, "random_state": 0}
+    whole = run_search(strategy, TABLE, **settings, journal=tmp_path / "whole")
+    lines = (tmp_path / "whole").read_text().splitlines(keepends=True)
+    assert len(lines) == 12
+    part = tmp_path / "part"
+    part.write_text("".join(lines[:n_known]) + (lines[n_known][:50] if n_known < 12 else ""))
+    evaluated = []
+
+    def score(operations):
+        evaluated.append(operations)
+        return operations.count("nor_conv_3x3") / 6
+
+    resumed = run_search(strategy, TabularEvaluator(NASBench201Space(), score), **settings, journal=part)
+    assert_equal_tables(resumed.table(), whole.table())
+    assert resumed.best_distribution == whole.best_distribution
+    assert len(evaluated) == 12 - n_known
+    kept, expected = (
+        [json.loads(x) | {"duration": 0} for x in path.read_text().splitlines()] for path in (part, tmp_path / "whole")
+    )
+    assert kept == expected
+
+
+def test_a_journal_may_be_extended(tmp_path):
+    run_search(RandomSearch(), TABLE, n_trials=4, random_state=0, journal=tmp_path / "j")
+    longer = run_search(RandomSearch(), TABLE, n_trials=9, random_state=0, journal=tmp_path / "j")
+    assert_equal_tables(longer.table(), run_search(RandomSearch(), TABLE, n_trials=9, random_state=0).table())
+    shorter = run_search(RandomSearch(), TABLE, n_trials=2, random_state=0, journal=tmp_path / "j")
+    assert len(shorter.trials) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"random_state": 1}, {"length": 4}, {"encoding": AdjacencyEncoding()}],
+    ids=lambda other: next(iter(other)),
+)
+def test_the_journal_of_another_search_is_refused(other, tmp_path):
+    run_search(RandomSearch(), TABLE, n_trials=4, random_state=0, journal=tmp_path / "j")
+    before = (tmp_path / "j").read_text()
+    with pytest.raises(
+        ValueError, match=r"journal's trial \d .*is not the one that this search makes.*give another file"
+    ):
+        run_search(RandomSearch(), TABLE, **({"n_trials": 6, "random_state": 0, "journal": tmp_path / "j"} | other))
+    assert (tmp_path / "j").read_text() == before
+
+
+def test_nothing_is_written_or_printed_unasked(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run_search(RandomSearch(), TABLE, n_trials=3, random_state=0)
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr() == ("", "")
+
+
+# Arguments
+
+
+class NeedsGradients(RandomSearch):
+    needs_gradient = True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"strategy": "random"}, TypeError, r"strategy must be an instance of Strategy, got 'random'"),
+        ({"strategy": RandomSearch}, TypeError, r"strategy must be an instance of Strategy, got <class"),
+        ({"evaluator": len}, TypeError, r"evaluator must be an instance of Evaluator, got"),
+        ({"n_trials": 0}, ValueError, r"n_trials must be an integer >= 1, got 0"),
+        ({"n_trials": 2.5}, ValueError, r"n_trials must be an integer >= 1, got 2\.5"),
+        ({"batch_size": 0}, ValueError, r"batch_size must be an integer >= 1, got 0"),
+        ({"max_time": 0}, ValueError, r"max_time must be a positive number of seconds or None, got 0"),
+        ({"length": 0}, ValueError, r"length must be an integer >= 1"),
+        ({"random_state": "x"}, ValueError, r"random_state must be"),
+        (
+            {"strategy": NeedsGradients()},
+            ValueError,
+            r"NeedsGradients learns from gradients, which TabularEvaluator does",
+        ),
+        ({"strategy": RandomSearch(concentration=0)}, ValueError, r"concentration must be positive"),
+    ],
+)
+def test_bad_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        run_search(**({"strategy": RandomSearch(), "evaluator": TABLE, "n_trials": 2} | arguments))
+
+
+def test_result_is_frozen():
+    result = run_search(RandomSearch(), TABLE, n_trials=2, random_state=0)
+    assert isinstance(result, SearchResult)
+    with pytest.raises(AttributeError):
+        result.stop_reason = "other"

@@ -1,0 +1,164 @@
+"""The contracts pass what is sound, elsewhere in these tests; here they catch what is not."""
+
+import numpy as np
+import pytest
+from plugins import Misbehaving
+
+from skopdist.encodings import DistributionEncoding
+from skopdist.evaluators._base import Outcome
+from skopdist.spaces import DenseSpace
+from skopdist.strategies import RandomSearch
+from skopdist.testing import check_encoding, check_evaluator, check_space, check_strategy
+
+
+class Unordered(DenseSpace):
+    def _sample_wiring(self, length, rng):
+        return tuple(reversed(super()._sample_wiring(length, rng)))
+
+
+class OneShort(DenseSpace):
+    def _sample_wiring(self, length, rng):
+        return self._potential_edges(length)
+
+    def _is_wiring(self, edges, length):
+        return False
+
+
+class Forgetful(DenseSpace):
+    def __init__(self, operations=None):
+        self.operations = None if operations is None else list(operations)
+
+
+def test_spaces_that_break_the_contract():
+    with pytest.raises(AssertionError, match=r"not in the order of potential_edges"):
+        check_space(Unordered(), lengths=[3])
+    with pytest.raises(AssertionError, match=r"which is_wiring\(\) refuses"):
+        check_space(OneShort(), lengths=[3])
+    with pytest.raises((AssertionError, RuntimeError), match=r"constructor"):
+        check_space(Forgetful(["skip_connect", "linear_relu"]), lengths=[3])
+
+
+class Lossy(DistributionEncoding):
+    def _encode(self, architecture):
+        return np.round(super()._encode(architecture), 1)
+
+
+class SelfNeighbour(DistributionEncoding):
+    def _neighbours(self, point):
+        return np.vstack([super()._neighbours(point), point])
+
+
+class Shrinking(DistributionEncoding):
+    def _neighbours(self, point):
+        neighbours = super()._neighbours(point)
+        return np.vstack([neighbours, neighbours[:1]])
+
+
+def test_encodings_that_break_the_contract():
+    with pytest.raises((AssertionError, ValueError)):
+        check_encoding(Lossy())
+    with pytest.raises(AssertionError, match=r"The point itself is among its neighbours"):
+        check_encoding(SelfNeighbour())
+    with pytest.raises(AssertionError, match=r"1 of \d+ neighbours are repeated"):
+        check_encoding(Shrinking())
+
+
+class UsesGlobalGenerator(RandomSearch):
+    def _suggest(self, n):
+        np.random.rand()  # noqa: NPY002
+        return super()._suggest(n)
+
+
+class Unseeded(RandomSearch):
+    def _suggest(self, n):
+        self.rng_ = np.random.default_rng()
+        return super()._suggest(n)
+
+
+class TooMany(RandomSearch):
+    def _suggest(self, n):
+        return super()._suggest(n + 1)
+
+
+class Repeats(RandomSearch):
+    batch_size = 4
+
+    def _suggest(self, n):
+        return super()._suggest(1) * n
+
+
+class Stubborn(RandomSearch):
+    def _suggest(self, n):
+        return super()._suggest(1) * n
+
+    def _start(self):
+        self.rng_ = np.random.default_rng(0)
+
+
+class ExpectsScores(RandomSearch):
+    def _observe(self, trials):
+        assert all(trial.score == trial.score for trial in trials), "a NaN came"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        (UsesGlobalGenerator(), r"numpy's global generator was used"),
+        (Unseeded(), r"The points suggested 1 at a time for one seed must be"),
+        (TooMany(), r"gave 2 points, more than it was asked for"),
+        (Repeats(), r"suggest\(4\) repeats points"),
+        (Stubborn(), r"Three seeds gave the same points"),
+        (ExpectsScores(), r"a NaN came"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_strategies_that_break_the_contract(strategy, message):
+    with pytest.raises(AssertionError, match=message):
+        check_strategy(strategy)
+
+
+def test_a_strategy_that_hangs_is_found(monkeypatch):
+    from skopdist import testing
+
+    class Hangs(RandomSearch):
+        def _suggest(self, n):
+            while len(self.encoding_.space_.operation_names) == 2 and not stop:
+                pass
+            return super()._suggest(n)
+
+    import sys
+
+    stop = []
+    monkeypatch.setattr(testing, "_PATIENCE", 0.2)
+    monkeypatch.setattr(sys.modules[__name__], "Hangs", Hangs, raising=False)
+    Hangs.__qualname__ = "Hangs"
+    with pytest.raises(AssertionError, match=r"did not come back within"):
+        check_strategy(Hangs())
+    stop.append(True)
+
+
+class Noisy(Misbehaving):
+    def _evaluate(self, architecture, distribution, seed):
+        return Outcome(float(np.random.default_rng().random()), 1.0)
+
+
+class Negative(Misbehaving):
+    def _evaluate(self, architecture, distribution, seed):
+        return Outcome(0.5, -1.0)
+
+
+class Unwritable(Misbehaving):
+    def _evaluate(self, architecture, distribution, seed):
+        return Outcome(0.5, 1.0, info={"what": {1, 2}})
+
+
+def test_evaluators_that_break_the_contract():
+    check_evaluator(Misbehaving())
+    with pytest.raises(AssertionError, match=r"The evaluation of .* failed: RuntimeError: raised on purpose"):
+        check_evaluator(Misbehaving("raise"))
+    with pytest.raises(AssertionError, match=r"Two evaluations of .* with the seed 0 gave the scores"):
+        check_evaluator(Noisy())
+    with pytest.raises(AssertionError, match=r"The cost must not be negative"):
+        check_evaluator(Negative())
+    with pytest.raises(TypeError, match=r"JSON"):
+        check_evaluator(Unwritable())
