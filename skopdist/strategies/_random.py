@@ -69,7 +69,7 @@ class RandomSearch(Strategy):
 
     def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
         if not self.sequential:
-            return [self._draw() for _ in range(n)]
+            return [draw_point(self.encoding_, self.rng_, self.concentration) for _ in range(n)]
         points: list[NDArray[np.float64]] = []
         while len(points) < n:
             # Near the best points a draw often comes back to one of them; elsewhere there is still something to ask.
@@ -86,7 +86,7 @@ class RandomSearch(Strategy):
 
     def _draw(self) -> NDArray[np.float64]:
         self.n_drawn_ += 1
-        seen = [trial for trial in self.trials_ if trial.succeeded] if self.sequential else []
+        seen = [trial for trial in self.trials_ if trial.succeeded]
         if not seen or self.n_drawn_ % _PRIOR_EVERY == 0:
             return draw_point(self.encoding_, self.rng_, self.concentration)
         best = sorted(seen, key=lambda trial: -trial.score)[: math.ceil(math.sqrt(len(seen)))]
