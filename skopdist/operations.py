@@ -32,12 +32,15 @@ class Operation:
         None if any number will do.
     is_zero : bool
         Whether the operation passes nothing on, so that a network may leave it out.
+    is_identity : bool
+        Whether the operation passes its input on unchanged, so that a path through it is a shorter path.
     """
 
     name: str
     factory: Factory
     n_spatial: int | None = None
     is_zero: bool = False
+    is_identity: bool = False
 
     def fits(self, n_spatial: int) -> bool:
         """Whether the operation takes inputs with so many dimensions behind the channels."""
@@ -48,7 +51,7 @@ _REGISTRY: dict[str, Operation] = {}
 
 
 def register_operation(
-    name: str, *, n_spatial: int | None = None, is_zero: bool = False
+    name: str, *, n_spatial: int | None = None, is_zero: bool = False, is_identity: bool = False
 ) -> Callable[[Factory], Factory]:
     """Register the decorated factory under a name.
 
@@ -59,6 +62,8 @@ def register_operation(
         Number of dimensions behind the channels that the module takes; None if any number will do.
     is_zero : bool, default=False
         Whether the operation passes nothing on.
+    is_identity : bool, default=False
+        Whether the operation passes its input on unchanged.
 
     Returns
     -------
@@ -88,7 +93,7 @@ def register_operation(
         # A module that is imported anew (a notebook cell run twice) registers the same factory again.
         if known is not None and known.factory.__qualname__ != factory.__qualname__:
             raise ValueError(f"The operation name {name!r} is taken by {known.factory!r}; choose another name.")
-        _REGISTRY[name] = Operation(name, factory, n_spatial, is_zero)
+        _REGISTRY[name] = Operation(name, factory, n_spatial, is_zero, is_identity)
         return factory
 
     return decorator
@@ -116,6 +121,11 @@ def is_zero(name: str) -> bool:
     return get_operation(name).is_zero
 
 
+def is_identity(name: str) -> bool:
+    """Whether the named operation passes its input on unchanged."""
+    return get_operation(name).is_identity
+
+
 class Zero(nn.Module):
     """Pass zeros on, with a gradient of zero."""
 
@@ -129,7 +139,7 @@ def _none(channels: int) -> nn.Module:
     return Zero()
 
 
-@register_operation("skip_connect")
+@register_operation("skip_connect", is_identity=True)
 def _skip(channels: int) -> nn.Module:
     return nn.Identity()
 

@@ -3,5 +3,6 @@
 from skopdist.encodings._adjacency import AdjacencyEncoding
 from skopdist.encodings._base import Encoding
 from skopdist.encodings._distribution import DistributionEncoding
+from skopdist.encodings._hybrid import HybridEncoding
 
-__all__ = ["AdjacencyEncoding", "DistributionEncoding", "Encoding"]
+__all__ = ["AdjacencyEncoding", "DistributionEncoding", "Encoding", "HybridEncoding"]

@@ -51,6 +51,22 @@ class Encoding(BaseEstimator, ABC):
     def _neighbours(self, point: Point) -> NDArray[np.float64]:
         """Give all points one smallest move away."""
 
+    @abstractmethod
+    def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Give the coordinates by which a model compares points, as named parts."""
+
+    @abstractmethod
+    def _keys(self, points: NDArray[np.float64]) -> list[bytes]:
+        """Give the same key to points that are as good as one; an empty one to those that cannot be trained."""
+
+    @abstractmethod
+    def _points(self, limit: int) -> NDArray[np.float64] | None:
+        """List all points, or give None if there are more than `limit`."""
+
+    @abstractmethod
+    def _n_architectures(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Count the architectures that :meth:`_decode` may draw at each point, or bound them from below."""
+
     def bind(self, space: SearchSpace, length: int | None = None) -> Self:
         """Give a copy of this encoding for the cells of `length` operations of a space.
 
@@ -100,6 +116,42 @@ class Encoding(BaseEstimator, ABC):
     def neighbours(self, point: ArrayLike) -> NDArray[np.float64]:
         """Give all points one smallest move away, shape (n_neighbours, n_dims), in a fixed order."""
         return self._neighbours(self._check(point))
+
+    def features(self, points: ArrayLike) -> dict[str, NDArray[np.float64]]:
+        """Give the coordinates by which a model compares points.
+
+        Returns
+        -------
+        parts : dict of str to ndarray of shape (n_points, n_features)
+            Each part is a view of its own on the points, with its own scale: a model weighs them.
+        """
+        return self._features(self._check_all(points))
+
+    def keys(self, points: ArrayLike) -> list[bytes]:
+        """Give a key for each point, equal for those whose architectures are the same expression, weights aside.
+
+        The key is empty where there is no path from input to output.
+        """
+        return self._keys(self._check_all(points))
+
+    def points(self, limit: int) -> NDArray[np.float64] | None:
+        """List all points on the lattice of the bound length, shape (n_points, n_dims).
+
+        None if there are more than `limit`; how many there are is known before any is made.
+        """
+        return self._points(limit)
+
+    def n_architectures(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Count, or bound from below, how many architectures each point stands for, shape (n_points,)."""
+        return self._n_architectures(self._check_all(points))
+
+    def _check_all(self, points: ArrayLike) -> NDArray[np.float64]:
+        values = np.asarray(points, dtype=np.float64)
+        if values.ndim != 2 or values.shape[1] != self.n_dims or not np.isfinite(values).all():
+            raise ValueError(
+                f"Expected points of shape (n_points, {self.n_dims}), all finite; got shape {values.shape}."
+            )
+        return values
 
     def _check(self, point: ArrayLike) -> Point:
         values = np.asarray(point, dtype=np.float64)

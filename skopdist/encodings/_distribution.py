@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import product
+from math import comb
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from skopdist.architecture import Architecture
-from skopdist.distribution import OperationDistribution
+from skopdist.distribution import OperationDistribution, lattice
 from skopdist.encodings._base import Encoding, Point
+from skopdist.operations import is_zero
 
 
 class DistributionEncoding(Encoding):
@@ -66,3 +71,29 @@ class DistributionEncoding(Encoding):
                     neighbour[target] += share
                     moved.append(neighbour)
         return np.array(moved).reshape(-1, n_types * k)
+
+    def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return {"distribution": points}
+
+    def _keys(self, points: NDArray[np.float64]) -> list[bytes]:
+        passing = np.array([not is_zero(name) for name in self.space_.operation_names])
+        # Rounded, for 0.1 + 0.2 and 0.3 are the same point; + 0.0 turns -0.0 into 0.0.
+        rounded = np.round(points, 9) + 0.0
+        rows = rounded.reshape(len(points), len(self.space_.cell_types), len(passing))
+        alive: NDArray[np.bool_] = np.all(np.any(rows[:, :, passing] > 0, axis=2), axis=1)
+        return [row.tobytes() if lives else b"" for row, lives in zip(rounded, alive, strict=True)]
+
+    def _points(self, limit: int) -> NDArray[np.float64] | None:
+        n_types, k = len(self.space_.cell_types), len(self.space_.operation_names)
+        if comb(self.length_ + k - 1, self.length_) ** n_types > limit:
+            return None
+        rows = lattice(k, self.length_) / self.length_
+        choices = np.array(list(product(range(len(rows)), repeat=n_types)))
+        return rows[choices].reshape(len(choices), -1)
+
+    def _n_architectures(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        # The placements of the counts, by the multinomial coefficient; wirings come on top and are not counted.
+        shape = len(points), len(self.space_.cell_types), len(self.space_.operation_names)
+        counts = np.floor(points * self.length_ + 1e-6).reshape(shape)
+        logs = gammaln(counts.sum(axis=2) + 1) - gammaln(counts + 1).sum(axis=2)
+        return np.rint(np.exp(np.minimum(logs.sum(axis=1), 40.0)))

@@ -1,7 +1,9 @@
 """Search strategies."""
 
 from skopdist.strategies._base import Strategy
+from skopdist.strategies._bayesian import BayesianOptimization
+from skopdist.strategies._evolution import RegularizedEvolution
 from skopdist.strategies._local import LocalSearch
 from skopdist.strategies._random import RandomSearch
 
-__all__ = ["LocalSearch", "RandomSearch", "Strategy"]
+__all__ = ["BayesianOptimization", "LocalSearch", "RandomSearch", "RegularizedEvolution", "Strategy"]

@@ -31,8 +31,9 @@ class Strategy(BaseEstimator, ABC):
         Whether it learns from ``Trial.gradient`` and so needs an evaluator that gives one.
     """
 
-    batch_size: ClassVar[int | None] = 1
     needs_gradient: ClassVar[bool] = False
+    # What `default_encoding` makes; a subclass names another.
+    _encoding_class: ClassVar[type[Encoding]] = DistributionEncoding
 
     encoding_: Encoding
     rng_: np.random.Generator
@@ -55,9 +56,14 @@ class Strategy(BaseEstimator, ABC):
         """Give the distribution believed best; there is at least one trial that succeeded."""
 
     @property
+    def batch_size(self) -> int | None:
+        """How many points to suggest at a time; see the class. A subclass may state a plain number instead."""
+        return 1
+
+    @property
     def default_encoding(self) -> Encoding:
         """The encoding that the strategy works on where the user chose none."""
-        return DistributionEncoding()
+        return self._encoding_class()
 
     def start(self, encoding: Encoding, random_state: RandomState = None) -> Self:
         """Give a copy of this strategy that begins a new search.

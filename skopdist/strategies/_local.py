@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from skopdist.distribution import OperationDistribution
 from skopdist.strategies._base import Strategy
-from skopdist.strategies._random import draw_point
+from skopdist.strategies._drawing import draw_unseen, point_key
 from skopdist.strategies._smoothing import smoothed_best
 from skopdist.trial import Trial
-
-# Small spaces run dry: after so many random starts in a row that were all seen, the space counts as exhausted.
-_START_DRAWS = 1000
 
 
 class LocalSearch(Strategy):
@@ -65,13 +62,13 @@ class LocalSearch(Strategy):
         points: list[NDArray[np.float64]] = []
         while len(points) < n:
             if self.n_starts_left_ > 0:
-                point = self._fresh_start()
+                point = draw_unseen(self.encoding_, self.rng_, self.asked_)
                 if point is None:
                     break
                 self.n_starts_left_ -= 1
             elif self.queue_:
                 point = self.queue_.pop()
-                if _key(point) in self.asked_:
+                if point_key(point) in self.asked_:
                     continue
             elif points:
                 # The scores of these may open a new neighbourhood: wait for them.
@@ -79,18 +76,9 @@ class LocalSearch(Strategy):
             else:
                 self._restart()
                 continue
-            self.asked_.add(_key(point))
+            self.asked_.add(point_key(point))
             points.append(point)
         return points
-
-    def _fresh_start(self) -> NDArray[np.float64] | None:
-        for _ in range(_START_DRAWS):
-            # A distribution between lattice points is rounded by its sample, and that sample is what gets a score.
-            drawn = draw_point(self.encoding_, self.rng_)
-            point = self.encoding_.encode(self.encoding_.decode(drawn, self.rng_))
-            if _key(point) not in self.asked_:
-                return point
-        return None
 
     def _observe(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
@@ -99,13 +87,8 @@ class LocalSearch(Strategy):
                 self.queue_ = []
         if self.current_ is not None and not self.queue_ and self.n_starts_left_ == 0:
             neighbours = self.encoding_.neighbours(self.current_[1])
-            fresh = [point for point in neighbours if _key(point) not in self.asked_]
+            fresh = [point for point in neighbours if point_key(point) not in self.asked_]
             self.queue_ = [fresh[i] for i in self.rng_.permutation(len(fresh))]
 
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
         return smoothed_best(self.encoding_, succeeded)
-
-
-def _key(point: NDArray[np.float64]) -> bytes:
-    # Rounded, for 0.1 + 0.2 and 0.3 are the same point; + 0.0 turns -0.0 into 0.0.
-    return (np.round(point, 9) + 0.0).tobytes()

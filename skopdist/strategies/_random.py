@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skopdist.distribution import OperationDistribution
-from skopdist.encodings import Encoding
 from skopdist.strategies._base import Strategy
+from skopdist.strategies._drawing import draw_point, draw_unseen, point_key
 from skopdist.strategies._smoothing import smoothed_best
 from skopdist.trial import Trial
 
+_SEQUENTIAL_BATCH = 4
+# Every so many draws one comes from the prior.
+_PRIOR_EVERY = 4
+_TRIES = 20
+
 
 class RandomSearch(Strategy):
-    """Draw distributions from a Dirichlet prior.
+    """Draw distributions from a Dirichlet prior, which may concentrate around the best of those seen.
+
+    The sequential form draws the n-th distribution from a Dirichlet whose concentration is that of the prior, plus n
+    times one of the ceil(sqrt(n)) best distributions: the prior fades like a posterior's, and the best are an ever
+    smaller part of what has been seen. It takes turns with the prior itself, so that nothing is ever ruled out, and
+    asks no point twice.
 
     Parameters
     ----------
     concentration : float, default=1.0
         Concentration of the symmetric Dirichlet distribution: 1 is uniform on the simplex, smaller values prefer cells
         with few kinds of operations, larger ones an even mixture.
+    sequential : bool, default=False
+        Whether to learn from trials. The draws are then no longer independent, and fewer are suggested at a time.
 
     References
     ----------
@@ -39,27 +52,51 @@ class RandomSearch(Strategy):
            [0.05, 0.06, 0.21, 0.45, 0.24, 0.  ]])
     """
 
-    batch_size = None
-
-    def __init__(self, concentration: float = 1.0) -> None:
+    def __init__(self, concentration: float = 1.0, sequential: bool = False) -> None:
         self.concentration = concentration
+        self.sequential = sequential
+
+    @property
+    def batch_size(self) -> int | None:
+        """How many points it likes to suggest at a time; all, unless it learns from trials."""
+        return _SEQUENTIAL_BATCH if self.sequential else None
 
     def _start(self) -> None:
         if not self.concentration > 0:
             raise ValueError(f"concentration must be positive, got {self.concentration!r}.")
+        self.n_drawn_ = 0
+        self.asked_: set[bytes] = set()
 
     def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
-        return [draw_point(self.encoding_, self.rng_, self.concentration) for _ in range(n)]
+        if not self.sequential:
+            return [draw_point(self.encoding_, self.rng_, self.concentration) for _ in range(n)]
+        points: list[NDArray[np.float64]] = []
+        while len(points) < n:
+            # Near the best points a draw often comes back to one of them; elsewhere there is still something to ask.
+            draws = (self._draw() for _ in range(_TRIES))
+            fresh = (point for point in draws if point_key(point) not in self.asked_)
+            point = next(fresh, None)
+            if point is None:
+                point = draw_unseen(self.encoding_, self.rng_, self.asked_)
+            if point is None:
+                break
+            self.asked_.add(point_key(point))
+            points.append(point)
+        return points
+
+    def _draw(self) -> NDArray[np.float64]:
+        self.n_drawn_ += 1
+        seen = [trial for trial in self.trials_ if trial.succeeded]
+        if not seen or self.n_drawn_ % _PRIOR_EVERY == 0:
+            return draw_point(self.encoding_, self.rng_, self.concentration)
+        best = sorted(seen, key=lambda trial: -trial.score)[: math.ceil(math.sqrt(len(seen)))]
+        centre = self.encoding_.space_.encode(best[self.rng_.integers(len(best))].architecture)
+        rows = [self.rng_.dirichlet(self.concentration + len(seen) * p) for p in centre.probabilities]
+        drawn = OperationDistribution(centre.operations, rows, centre.cell_types)
+        return self.encoding_.from_distribution(drawn, self.rng_)
 
     def _observe(self, trials: Sequence[Trial]) -> None:
-        """Learn nothing: trials are independent draws."""
+        """Keep nothing: ``trials_`` holds all that the sequential form looks at."""
 
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
         return smoothed_best(self.encoding_, succeeded)
-
-
-def draw_point(encoding: Encoding, rng: np.random.Generator, concentration: float = 1.0) -> NDArray[np.float64]:
-    """Draw a distribution from a symmetric Dirichlet prior and a point of the encoding that has it."""
-    names, cell_types = encoding.space_.operation_names, encoding.space_.cell_types
-    rows = rng.dirichlet(np.full(len(names), concentration), size=len(cell_types))
-    return encoding.from_distribution(OperationDistribution(names, rows, cell_types), rng)

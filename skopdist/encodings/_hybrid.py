@@ -1,0 +1,55 @@
+"""Distribution first, placement second: one point, compared by what it holds and by where it sits."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skopdist.encodings._graph import GraphEncoding
+
+
+class HybridEncoding(GraphEncoding):
+    """A point is the cell's graph, and a model sees its operation distribution, its placement and its paths.
+
+    The distribution predicts well from few observations, the placement from many: a model with one kernel for each
+    part, whose weights it learns, leans on the former first and on the latter later. The features forget what makes no
+    difference: an operation that no path from input to output reaches counts as absent, and paths are counted
+    whatever edges they run over. Points, moves and so all strategies that need no features are those of
+    :class:`AdjacencyEncoding`.
+
+    Notes
+    -----
+    The parts, each with the features of the cell types one after another:
+
+    ``distribution``
+        The share of each operation among the cell's slots, where it lies on a path from input to output, and the share
+        of slots that are dead.
+    ``slots``
+        For every edge, which operation it holds (one-hot), or that it is dead.
+    ``paths``
+        The logarithm of the number of paths from input to output, and for each operation how often a path holds it: on
+        average and at most.
+
+    Their number grows with the number of edges and never with that of the paths.
+
+    Examples
+    --------
+    >>> from skopdist.encodings import HybridEncoding
+    >>> from skopdist.spaces import NASBench201Space
+    >>> encoding = HybridEncoding().bind(NASBench201Space())
+    >>> point = encoding.from_distribution(NASBench201Space().uniform(), random_state=0)
+    >>> {name: part.shape for name, part in encoding.features([point]).items()}
+    {'distribution': (1, 5), 'slots': (1, 30), 'paths': (1, 9)}
+    """
+
+    def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        table = self._path_table(points)
+        live = table.live
+        parts = {
+            "distribution": live.sum(axis=1) / self.length_,
+            "slots": live.reshape(len(live), live.shape[1] * live.shape[2]),
+            "paths": table.summary(),
+        }
+        # One row for each cell so far; the sizes are given, for no points at all have no size to infer.
+        n_types = len(self.space_.cell_types)
+        return {name: part.reshape(len(points), n_types * part.shape[1]) for name, part in parts.items()}

@@ -1,0 +1,217 @@
+"""Bayesian optimisation: a Gaussian process on the encoding's features, and expected improvement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from skopdist.distribution import OperationDistribution
+from skopdist.encodings import HybridEncoding
+from skopdist.strategies._base import Strategy
+from skopdist.strategies._candidates import CandidatePool
+from skopdist.strategies._drawing import draw_unseen, point_key
+from skopdist.strategies._gaussian_process import AdditiveGaussianProcess
+from skopdist.trial import Trial
+
+Array = NDArray[np.float64]
+
+TRANSFORMS = ("log", "none")
+# Counts along paths act gradually. An operation's place, and the mixture on the lattice, may act abruptly: one step can
+# cut the cell, and no path summary of its own has to say so.
+_SMOOTH = ("paths",)
+# The ceiling of the scores, seen from the best one, in units of the best one's lead over the median.
+_HEADROOM = 0.3
+# Interquartile ranges below the median, after which a score is as bad as any.
+_TAIL = 2.5
+# Up to so many observations every one renews the hyper-parameters; then every tenth part more does.
+_ALWAYS_TUNED = 40
+# Where the space is too large to be listed: how many points are climbed from, and how many steps are made.
+_CLIMBERS, _STEPS = 8, 3
+# Standard deviations below the incumbent from which on the tail of the normal distribution is expanded.
+_FAR = -20.0
+
+
+class BayesianOptimization(Strategy):
+    """Ask where a Gaussian process expects the largest improvement.
+
+    The process has one kernel for each part of the encoding's features and learns how much each matters, so with the
+    default :class:`~skopdist.encodings.HybridEncoding` it leans on the distribution of operations first and on their
+    placement as observations grow. With :class:`~skopdist.encodings.DistributionEncoding` it is the search of the paper
+    [1]_: every question about a distribution is answered by another architecture, and what these differ by is noise.
+
+    Where the space is small, all of it is scored; otherwise random points, the neighbours of the best ones, and from
+    these a climb on the expected improvement. Points suggested together are chosen one by one, each in the belief that
+    those before it will score as the model predicts ("kriging believer" [2]_).
+
+    Parameters
+    ----------
+    n_initial : int, default=3
+        Random points before the first fit.
+    transform : {"log", "none"}, default="log"
+        What is modelled: ``"log"`` takes minus the logarithm of the distance to a ceiling somewhat above the best
+        score, and clips the lower tail, so that differences among good architectures count and bad ones do not swamp
+        them. It is the logarithm of the error in all but the unknown ceiling, for any scale of the scores. ``"none"``
+        takes the scores as they are.
+
+    References
+    ----------
+    .. [1] Wan, Ru, Esperança, Carlucci, "Approximate Neural Architecture Search via Operation Distribution
+       Learning", WACV 2022, arXiv 2111.04670.
+    .. [2] Ginsbourger, Le Riche, Carraro, "Kriging is Well-Suited to Parallelize Optimization", in: Computational
+       Intelligence in Expensive Optimization Problems, Springer 2010.
+
+    Examples
+    --------
+    >>> from skopdist.evaluators import TabularEvaluator
+    >>> from skopdist.search import run_search
+    >>> from skopdist.spaces import NASBench201Space
+    >>> from skopdist.strategies import BayesianOptimization
+    >>> table = TabularEvaluator(NASBench201Space(), lambda operations: operations.count("nor_conv_3x3"))
+    >>> result = run_search(BayesianOptimization(), table, n_trials=20, random_state=0)
+    >>> result.best_distribution["nor_conv_3x3"]
+    1.0
+    """
+
+    _encoding_class = HybridEncoding
+
+    def __init__(self, n_initial: int = 3, transform: str = "log") -> None:
+        self.n_initial = n_initial
+        self.transform = transform
+
+    def _start(self) -> None:
+        if self.n_initial < 1:
+            raise ValueError(f"n_initial must be at least 1, got {self.n_initial!r}.")
+        if self.transform not in TRANSFORMS:
+            raise ValueError(f"transform must be one of {TRANSFORMS}, got {self.transform!r}.")
+        self.pool_ = CandidatePool(self.encoding_, self.rng_)
+        self.model_ = AdditiveGaussianProcess(self.pool_.units(), _SMOOTH)
+        self.asked_: set[bytes] = set()
+        self.points_ = np.empty((0, self.encoding_.n_dims))
+        self.scores_ = np.empty(0)
+        self.tuned_at_ = 0
+
+    def _suggest(self, n: int) -> Sequence[Array]:
+        chosen: list[Array] = []
+        while len(chosen) < n:
+            known = np.isfinite(self.scores_).any()
+            point = self._best(chosen) if known and len(self.asked_) >= self.n_initial else self._random()
+            if point is None or point_key(point) in {point_key(other) for other in chosen}:
+                break
+            self.asked_.add(point_key(point))
+            self.pool_.close(point)
+            chosen.append(point)
+        return chosen
+
+    def _random(self) -> Array | None:
+        point = draw_unseen(self.encoding_, self.rng_, self.asked_)
+        if point is not None:
+            return point
+        rows = self.pool_.open_rows()
+        return self.pool_.points[rows[0]] if len(rows) else None
+
+    def _best(self, pending: Sequence[Array]) -> Array | None:
+        z = self._fit()
+        incumbent = z.max()
+        if pending:
+            believed = self._predict_points(np.array(pending))[0]
+            self._condition(np.concatenate([self.points_, pending]), np.concatenate([z, believed]), tune=False)
+            incumbent = max(incumbent, believed.max())
+        self.pool_.forget_neighbours()
+        self.pool_.add_neighbours(self.points_[np.argsort(-z, kind="stable")[:_CLIMBERS]])
+        rows = self._open_rows(pending)
+        if not len(rows):
+            return None
+        gain = self._improvement(rows, incumbent)
+        for _ in range(_STEPS):
+            top = rows[np.argsort(-gain, kind="stable")[:_CLIMBERS]]
+            if not self.pool_.add_neighbours(self.pool_.points[top]):
+                break
+            fresh = np.setdiff1d(self._open_rows(pending), rows)
+            rows = np.concatenate([rows, fresh])
+            gain = np.concatenate([gain, self._improvement(fresh, incumbent)])
+        return self.pool_.points[rows[np.argmax(gain)]]
+
+    def _open_rows(self, pending: Sequence[Array]) -> NDArray[np.int64]:
+        rows = self.pool_.open_rows()
+        waiting = {point_key(point) for point in pending}
+        if waiting and (self.encoding_.n_architectures(np.array(pending)) > 1).any():
+            # Only a point that stands for many architectures is still open when it has just been suggested.
+            rows = rows[[point_key(point) not in waiting for point in self.pool_.points[rows]]]
+        return rows
+
+    def _improvement(self, rows: NDArray[np.int64], incumbent: float) -> Array:
+        """Give the logarithm of the expected improvement, which has no plateaus of zeros."""
+        if not len(rows):
+            return np.empty(0)
+        mean, deviation = self.model_.predict(self.pool_.select(rows))
+        return log_expected_improvement(mean, deviation, incumbent)
+
+    def _fit(self) -> Array:
+        z = transformed(self.scores_, self.transform)
+        n = len(z)
+        tune = n <= _ALWAYS_TUNED or n >= 1.1 * self.tuned_at_
+        self._condition(self.points_, z, tune)
+        if tune:
+            self.tuned_at_ = n
+        return z
+
+    def _condition(self, points: Array, z: Array, tune: bool) -> None:
+        self.model_.fit(self.encoding_.features(points), z, tune)
+
+    def _predict_points(self, points: Array) -> tuple[Array, Array]:
+        return self.model_.predict(self.encoding_.features(points))
+
+    def _observe(self, trials: Sequence[Trial]) -> None:
+        # The ratio and placement that were evaluated, which a suggestion between lattice points only comes near.
+        points = [self.encoding_.encode(trial.architecture) for trial in trials]
+        self.points_ = np.concatenate([self.points_, np.reshape(points, (-1, self.encoding_.n_dims))])
+        self.scores_ = np.append(self.scores_, [trial.score if trial.succeeded else np.nan for trial in trials])
+
+    def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
+        z = transformed(self.scores_, self.transform)
+        # A copy, for asking what is best must not change what is suggested next.
+        model = copy(self.model_)
+        features = self.encoding_.features(self.points_)
+        model.fit(features, z)
+        mean = np.where(np.isfinite(self.scores_), model.predict(features)[0], -np.inf)
+        # Rounded, so that equal predictions are told apart by the scores themselves.
+        best = max(range(len(mean)), key=lambda i: (round(float(mean[i]), 4), z[i], -i))
+        return self.encoding_.distribution(self.points_[best])
+
+
+def transformed(scores: Array, transform: str) -> Array:
+    """Give what the process models: standardised, with failed trials (NaN) as bad as the worst score.
+
+    A failure tells that its surroundings are bad, and leaving it out would have the search come back.
+    """
+    y = np.where(np.isfinite(scores), scores, np.nanmin(scores))
+    # Differences first: scores of 1e300 must not overflow, nor may 1e-300 vanish.
+    spread = y.max() - y.min()
+    if not spread > 0:
+        return np.zeros(len(y))
+    y = (y - y.max()) / spread if np.isfinite(spread) else y / np.abs(y).max()
+    if transform == "log":
+        gap = y.max() - np.median(y)
+        # More than half of the scores are equal to the best one.
+        headroom = _HEADROOM * (gap if gap > 0 else y.max() - y.min())
+        y = -np.log(y.max() + headroom - y)
+        low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
+        if high > low:
+            y = np.maximum(y, middle - _TAIL * (high - low))
+    deviation = y.std()
+    return (y - y.mean()) / deviation if deviation > 0 else np.zeros(len(y))
+
+
+def log_expected_improvement(mean: Array, deviation: Array, incumbent: float) -> Array:
+    """Give the logarithm of E[max(f - incumbent, 0)] for f ~ N(mean, deviation**2), without underflow."""
+    u = (mean - incumbent) / deviation
+    log_density = -0.5 * u**2 - 0.5 * np.log(2 * np.pi)
+    near = np.maximum(u, _FAR)
+    direct = np.log(np.exp(-0.5 * near**2) / np.sqrt(2 * np.pi) + near * ndtr(near))
+    # Far below the incumbent, phi(u) + u Phi(u) tends to phi(u) / u**2.
+    tail = log_density - 2 * np.log(np.maximum(-u, 1.0))
+    return np.log(deviation) + np.where(u > _FAR, direct, tail)
