@@ -16,7 +16,11 @@ from skopdist.augmentation import Augmentation
 
 
 class TensorData(Dataset[Any]):
-    """A skorch data set of whole tensors; targets carry the weights where there are any."""
+    """A skorch data set of whole tensors.
+
+    Where the weights differ, a sample is the mapping ``{"x": ..., "sample_weight": ...}``, which skorch hands on to the
+    network and to the loss; targets stay plain labels, as callbacks that score them expect.
+    """
 
     def __init__(self, data: WeightedData) -> None:
         self.X = torch.from_numpy(np.ascontiguousarray(data.X))
@@ -28,8 +32,8 @@ class TensorData(Dataset[Any]):
         return len(self.X)
 
     def __getitem__(self, index: Any) -> Any:
-        target = self.y[index]
-        return self.X[index], target if self.weight is None else (target, self.weight[index])
+        x = self.X[index]
+        return x if self.weight is None else {"x": x, "sample_weight": self.weight[index]}, self.y[index]
 
 
 class Batches:
@@ -70,15 +74,14 @@ class Batches:
 
     def __iter__(self) -> Iterator[Any]:
         self.tensors = [_move_if_fits(tensor, self.device) for tensor in self.tensors]
-        inputs, *all_targets = self.tensors
+        inputs, targets, *weights = self.tensors
         n = len(inputs)
         order = torch.randperm(n, generator=self.generator) if self.shuffle else torch.arange(n)
         for indices in order.to(inputs.device).tensor_split(len(self)):
             X = inputs[indices]
             if self.augmentation is not None:
                 X = self.augmentation(X, self.generator)
-            targets = tuple(target[indices] for target in all_targets)
-            yield X, targets if len(targets) > 1 else targets[0]
+            yield {"x": X, "sample_weight": weights[0][indices]} if weights else X, targets[indices]
 
 
 def _tensors(dataset: Any) -> list[Tensor]:

@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 from sklearn.utils.class_weight import compute_class_weight
 
 _CHUNK = 4096
@@ -115,13 +114,13 @@ def hold_out(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Give the indices of the samples to train and to validate on, stratified by class.
 
-    A class with a single distinct sample is trained on and not held out.
+    A class with two distinct samples or more has one on either side at least; a single sample is trained on.
 
     Parameters
     ----------
     data : WeightedData
     fraction : float or None
-        None takes a quarter, but at least one sample for each class.
+        None takes a quarter.
     classes : ndarray of shape (n_classes,)
         The labels, for messages.
     seed : int
@@ -129,27 +128,30 @@ def hold_out(
     Raises
     ------
     ValueError
-        If no class has two distinct samples, or either part would have fewer samples than there are classes to share.
+        If no class has two distinct samples, or `fraction` leaves either part fewer samples than there are classes.
     """
     counts = np.bincount(data.y, minlength=len(classes))
-    shared = np.flatnonzero(counts[data.y] >= 2)
-    n_shared = int((counts >= 2).sum())
-    if not n_shared:
+    shared = np.flatnonzero(counts >= 2)
+    if not len(shared):
         raise ValueError(
             f"None of the {len(classes)} classes has two distinct samples, one to train on and one to validate on: "
             "add samples."
         )
-    wanted = int(np.ceil(len(shared) * (_HELD_OUT if fraction is None else fraction)))
-    n_valid = max(wanted, n_shared) if fraction is None else wanted
-    if min(n_valid, len(shared) - n_valid) < n_shared:
+    total = counts[shared].sum()
+    wanted = int(np.ceil(total * (_HELD_OUT if fraction is None else fraction)))
+    if fraction is not None and min(wanted, total - wanted) < len(shared):
         raise ValueError(
-            f"validation_fraction={fraction} of {len(shared)} distinct samples leaves {len(shared) - n_valid} to train "
-            f"on and {n_valid} to validate on, but both need one for each of the {n_shared} classes at least: "
+            f"validation_fraction={fraction} of {total} distinct samples leaves {total - wanted} to train on and "
+            f"{wanted} to validate on, but both need one for each of the {len(shared)} classes at least: "
             "change validation_fraction, add samples, or leave rare classes out."
         )
-    _, valid = train_test_split(shared, test_size=n_valid, stratify=data.y[shared], random_state=seed % 2**32)
+    rng = np.random.default_rng(seed)
     held_out = np.zeros(len(data), dtype=bool)
-    held_out[valid] = True
+    quotas = counts[shared] * wanted / total
+    n_valid = np.floor(quotas).astype(np.intp)
+    n_valid[np.argsort(n_valid - quotas, kind="stable")[: wanted - n_valid.sum()]] += 1
+    for label, n in zip(shared, np.clip(n_valid, 1, counts[shared] - 1), strict=True):
+        held_out[rng.permutation(np.flatnonzero(data.y == label))[:n]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 

@@ -170,8 +170,11 @@ class Network(nn.Module):
             # Convolutions on a CPU, and tensor cores, like the channels innermost.
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map a batch of raw samples, shape (n, *input_shape), to logits of shape (n, n_classes)."""
+    def forward(self, x: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """Map a batch of raw samples, shape (n, *input_shape), to logits of shape (n, n_classes).
+
+        skorch hands the weights over with the samples; they are for the loss, and nothing here depends on them.
+        """
         x = self.standardize(x).to(self.classify.weight.dtype)  # (n, features, ...)
         if self.n_spatial == 2:
             x = x.contiguous(memory_format=torch.channels_last)

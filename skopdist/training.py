@@ -42,7 +42,8 @@ class Recipe:
     batch_size : int
         The most samples in a batch; batches are of nearly equal size.
     lr : float
-        The highest learning rate; it rises linearly over the first fifth of the steps and falls as a cosine to zero.
+        The highest learning rate; it rises linearly over the first fifth of the steps and falls as a cosine to about
+        zero.
     weight_decay : float
     label_smoothing : float
     patience : int or None
@@ -69,24 +70,27 @@ class Recipe:
     net_params: Mapping[str, Any] = field(default_factory=dict)
 
 
-class WeightedCrossEntropy(nn.CrossEntropyLoss):
-    """Cross entropy, with label smoothing, of targets that may carry weights.
+class WeightedNet(NeuralNetClassifier):
+    """A skorch classifier whose loss heeds the ``sample_weight`` of a mapping of inputs.
 
-    A subclass, so that skorch knows that predictions are logits.
+    The criterion then must not reduce its losses: ``criterion__reduction="none"``.
     """
 
-    def forward(self, input: Tensor, target: Tensor | tuple[Tensor, Tensor]) -> Tensor:
-        """Give the mean loss of logits (n, n_classes) and class indices (n,), or (indices, weights)."""
-        labels, weight = target if isinstance(target, tuple | list) else (target, None)
-        smoothing = self.label_smoothing if self.training else 0.0
-        if weight is None:
-            return nn.functional.cross_entropy(input, labels, label_smoothing=smoothing)
-        losses = nn.functional.cross_entropy(input, labels, label_smoothing=smoothing, reduction="none")
-        return (losses * weight).mean()
+    def get_loss(self, y_pred: Tensor, y_true: Any, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
+        """Give the mean loss of logits (n, n_classes) and class indices (n,), weighted where X has weights."""
+        losses = super().get_loss(y_pred, y_true, X, *args, **kwargs)
+        if not isinstance(X, Mapping) or "sample_weight" not in X:
+            return losses.mean()
+        if losses.ndim == 0:
+            raise ValueError(
+                f"Samples have weights, but the criterion {type(self.criterion_).__name__} gives one loss for all; "
+                "it has to take reduction='none' and give one for each sample."
+            )
+        return (losses * X["sample_weight"].to(losses.device)).mean()
 
 
 class OneCycle(Callback):
-    """A linear warm-up over the first fifth of the steps, then half a cosine down to zero.
+    """A linear warm-up over the first fifth of the steps, then half a cosine down to about zero.
 
     After Smith & Topin, arXiv 1708.07120, with the cosine of Loshchilov & Hutter, arXiv 1608.03983.
     """
@@ -100,7 +104,7 @@ class OneCycle(Callback):
         def factor(step: int) -> float:
             if step < warm:
                 return (step + 1) / warm
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / max(1, n_steps - warm))))
+            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (n_steps - warm + 1))))
 
         self.schedule_ = torch.optim.lr_scheduler.LambdaLR(net.optimizer_, factor)
 
@@ -171,7 +175,7 @@ def make_net(
         "module__mean": mean,
         "module__std": std,
         "module__precision": recipe.precision,
-        "criterion": WeightedCrossEntropy,
+        "criterion": nn.CrossEntropyLoss,
         "criterion__label_smoothing": recipe.label_smoothing,
         "optimizer": torch.optim.SGD,
         "optimizer__momentum": 0.9,
@@ -203,7 +207,9 @@ def make_net(
     params = {name: value for name, value in params.items() if not name.startswith(replaced)} if replaced else params
     params |= {"iterator_train__shuffle": True} | given
     params["callbacks"] = [*callbacks, *given.get("callbacks", [])]
-    return NeuralNetClassifier(Network, **params)
+    if data.relative_weight is None:
+        return NeuralNetClassifier(Network, **params)
+    return WeightedNet(Network, **params | {"criterion__reduction": "none"})
 
 
 def _ignore(message: str) -> None:

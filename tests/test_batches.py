@@ -30,8 +30,9 @@ def test_every_sample_comes_once_and_no_batch_is_alone(n, shuffle):
 def test_targets_and_weights_stay_with_their_samples():
     data = make(50, weighted=True)
     known = {x: (y, w) for x, y, w in zip(data.X.ravel().tolist(), data.y.tolist(), data.weight.tolist(), strict=True)}
-    for X, (y, w) in Batches(data, batch_size=16, shuffle=True):
-        assert [known[x] for x in X.ravel().tolist()] == list(zip(y.tolist(), w.tolist(), strict=True))
+    for X, y in Batches(data, batch_size=16, shuffle=True):
+        pairs = zip(y.tolist(), X["sample_weight"].tolist(), strict=True)
+        assert [known[x] for x in X["x"].ravel().tolist()] == list(pairs)
 
 
 def test_order_follows_the_seed_and_changes_with_the_epoch():
@@ -55,5 +56,7 @@ def test_single_items_as_torch_loaders_want_them():
     x, target = make(5)[2]
     assert x.shape == (1,)
     assert target.ndim == 0
-    _, (target, weight) = make(5, weighted=True)[2]
-    assert weight > 0
+    x, target = make(5, weighted=True)[2]
+    assert x["x"].shape == (1,)
+    assert x["sample_weight"] > 0
+    assert target.ndim == 0

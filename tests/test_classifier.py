@@ -26,9 +26,9 @@ from skopdist.encodings import AdjacencyEncoding
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.search import SearchFailedError
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
-from skopdist.strategies import LocalSearch, RandomSearch
+from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch
 
-STRATEGIES = [RandomSearch(), LocalSearch()]
+STRATEGIES = [RandomSearch(), LocalSearch(), BayesianOptimization()]
 NAMES = np.array(["setosa", "versicolor", "virginica"])
 
 
@@ -57,7 +57,7 @@ def test_fitted_attributes(data, request, untouched_generators):
     assert isinstance(clf.best_distribution_, OperationDistribution)
     assert clf.best_distribution_.operations == space().operation_names
     assert isinstance(clf.best_architecture_, Architecture)
-    assert type(clf.net_) is NeuralNetClassifier
+    assert isinstance(clf.net_, NeuralNetClassifier)
     assert clf.n_features_in_ == X.shape[1]
     assert clf.classes_.tolist() == sorted(set(y))
     assert len(clf.trials_) == 3
@@ -211,7 +211,7 @@ def test_grid_search_over_strategies(digits, n_jobs):
         n_jobs=n_jobs,
         error_score="raise",
     ).fit(X, y)
-    assert len(grid.cv_results_["params"]) == 4
+    assert len(grid.cv_results_["params"]) == 2 * len(STRATEGIES)
     assert np.isfinite(grid.cv_results_["mean_test_score"]).all()
     assert grid.best_estimator_.best_architecture_.length in (3, 6)
 

@@ -10,9 +10,9 @@ from skopdist.encodings import AdjacencyEncoding, DistributionEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.search import SearchFailedError, SearchResult, run_search
 from skopdist.spaces import NASBench201Space
-from skopdist.strategies import LocalSearch, RandomSearch
+from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution
 
-STRATEGIES = [RandomSearch(), LocalSearch()]
+STRATEGIES = [RandomSearch(), LocalSearch(), BayesianOptimization(), RegularizedEvolution()]
 ENCODINGS = [DistributionEncoding(), AdjacencyEncoding()]
 TABLE = TabularEvaluator(NASBench201Space(), lambda operations: operations.count("nor_conv_3x3") / 6)
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 
 from skopdist import Architecture, Cell
 from skopdist._data import WeightedData, canonical
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
-from skopdist.training import Recipe, WeightedCrossEntropy, make_net, predict_proba, train
+from skopdist.training import Recipe, make_net, predict_proba, train
 
 SPACES = {0: DenseSpace(), 1: SequenceSpace(), 2: NASBench201Space()}
 SHAPES = {0: (5,), 1: (2, 9), 2: (1, 6, 6)}
@@ -81,17 +81,32 @@ def test_prediction_leaves_the_net_as_it_was():
 
 
 @settings(max_examples=25)
-@given(st.lists(st.integers(1, 4), min_size=4, max_size=4), st.integers(0, 2**16), st.floats(0, 0.5))
-def test_weighted_loss_is_that_of_repeated_samples(repetitions, seed, smoothing):
+@given(st.lists(st.integers(1, 4), min_size=4, max_size=4), st.integers(0, 2**16))
+def test_weighted_loss_is_that_of_repeated_samples(repetitions, seed):
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(4, 3, generator=generator, dtype=torch.float64)
     y = torch.randint(0, 3, (4,), generator=generator)
     weight = torch.tensor(repetitions, dtype=torch.float64)
-    loss = WeightedCrossEntropy(label_smoothing=smoothing)
-    weighted = loss(logits, (y, weight / weight.mean()))
     index = torch.repeat_interleave(torch.arange(4), torch.tensor(repetitions))
-    torch.testing.assert_close(weighted, loss(logits[index], y[index]))
-    torch.testing.assert_close(loss.eval()(logits, y), torch.nn.functional.cross_entropy(logits, y))
+    weighted, plain = fit(data=make_data(weight=np.arange(1.0, 31))), fit()
+    torch.testing.assert_close(
+        weighted.get_loss(logits, y, X={"x": None, "sample_weight": weight / weight.mean()}),
+        plain.get_loss(logits[index], y[index], X=None),
+    )
+
+
+def test_a_criterion_that_cannot_weight_is_refused():
+    net = fit(data=make_data(weight=np.arange(1.0, 31)))
+    net.criterion_ = torch.nn.CrossEntropyLoss()
+    with pytest.raises(ValueError, match=r"CrossEntropyLoss gives one loss for all; .*reduction='none'"):
+        net.get_loss(torch.zeros(2, 3), torch.tensor([0, 1]), X={"x": None, "sample_weight": torch.ones(2)})
+
+
+def test_scoring_callbacks_see_plain_labels_beside_weights():
+    data = make_data(weight=np.arange(1.0, 31))
+    scoring = EpochScoring("accuracy", lower_is_better=False, on_train=True, name="train_acc")
+    net = fit(data=data, net_params={"callbacks": [scoring]})
+    assert 0 < net.history[-1, "train_acc"] <= 1
 
 
 def test_weights_pull_the_prediction():
