@@ -39,7 +39,8 @@ METHODS = (OURS, "fixed cell", "gradient boosting", "logistic regression", "majo
 # The strongest operation, at every place of a cell that is as long as those that are searched.
 STRONGEST = {0: "linear_relu", 1: "conv_9", 2: "nor_conv_3x3"}
 SEEDS = {"digits": 5, "fashion": 3, "series": 3, "tables": 3}
-N_TRIALS = {"digits": 20, "fashion": 6, "series": 20, "tables": 20}
+N_TRIALS = {"digits": 20, "fashion": 4, "series": 20, "tables": 20}
+MAX_EPOCHS = {"digits": 20, "fashion": 8, "series": 20, "tables": 20}
 FASHION_TRAINING = 10_000
 QUICK_SERIES = (
     "Adiac", "CricketX", "DistalPhalanxOutlineCorrect", "Earthquakes", "FaceAll", "MedicalImages",
@@ -103,13 +104,14 @@ def tables(file: Any, name: str, seed: int) -> Split:
 class FixedCell:
     """A cell of the strongest operation only, trained as the estimator trains what it found."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, max_epochs: int) -> None:
         self.seed = seed
+        self.max_epochs = max_epochs
 
     def fit(self, X: NDArray[Any], y: NDArray[Any]) -> FixedCell:
         if X.ndim == 4 and X.dtype != np.uint8:
             X = X.astype(np.float32)
-        self.evaluator = TrainingEvaluator().fit(X, y, random_state=self.seed)
+        self.evaluator = TrainingEvaluator(max_epochs=self.max_epochs).fit(X, y, random_state=self.seed)
         space = self.evaluator.search_space
         edges = space.sample(space.uniform(), random_state=0).cells[0].edges
         architecture = Architecture([Cell([STRONGEST[X.ndim - 2]] * len(edges), edges)])
@@ -126,9 +128,9 @@ class FixedCell:
 def make(method: str, suite: str, seed: int) -> Any:
     flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1))
     if method == OURS:
-        return OpDistNASClassifier(n_trials=N_TRIALS[suite], random_state=seed)
+        return OpDistNASClassifier(n_trials=N_TRIALS[suite], max_epochs=MAX_EPOCHS[suite], random_state=seed)
     if method == "fixed cell":
-        return FixedCell(seed)
+        return FixedCell(seed, MAX_EPOCHS[suite])
     if method == "gradient boosting":
         return make_pipeline(flatten, HistGradientBoostingClassifier(random_state=seed))
     if method == "logistic regression":

@@ -47,8 +47,12 @@ def resolve_precision(precision: str, device: str, n_spatial: int) -> str:
     if n_spatial != 2:
         return "float32"
     if device.startswith("cuda"):
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    return "float32"
+        supported = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # Older releases of torch cannot tell; there it stays with what is always right.
+        known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        supported = known.get("avx512_bf16", False) or known.get("amx_bf16", False)
+    return "bfloat16" if supported else "float32"
 
 
 _LOCK = threading.Lock()

@@ -83,7 +83,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     device : str, default="auto"
         "auto" takes CUDA where there is any.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the matrix products while training; "auto" takes bfloat16 for images on CUDA.
+        Of the matrix products while training; "auto" takes bfloat16 for images where the hardware multiplies it
+        natively, which makes training up to twice as fast.
     n_jobs : int or None, default=None
         Trials that joblib runs in parallel, each in one thread. It never changes the result.
     trial_batch : int or None, default=None

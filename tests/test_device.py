@@ -21,10 +21,26 @@ def test_a_device_that_is_not_there():
         resolve_device("cuda:1")
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"avx512_bf16": True}, "bfloat16"),
+        ({"amx_bf16": True}, "bfloat16"),
+        ({"avx2": True}, "float32"),
+        (None, "float32"),
+    ],
+)
+def test_images_take_bfloat16_where_the_cpu_multiplies_it(monkeypatch, capabilities, expected):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    if capabilities is not None:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert resolve_precision("auto", "cpu", 2) == expected
+
+
 def test_precisions():
     assert resolve_precision("bfloat16", "cpu", 0) == "bfloat16"
     assert resolve_precision("float32", "cuda", 2) == "float32"
-    assert resolve_precision("auto", "cpu", 2) == "float32"
+    assert resolve_precision("auto", "cpu", 1) == "float32"
     assert resolve_precision("auto", "cuda", 0) == "float32"
     with pytest.raises(ValueError, match=r"precision must be 'auto', 'float32' or 'bfloat16', got 'float8'"):
         resolve_precision("float8", "cpu", 2)

@@ -60,7 +60,8 @@ class TrainingEvaluator(Evaluator):
     device : str, default="auto"
         "auto" takes CUDA where there is any.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the matrix products while training.
+        Of the matrix products while training; "auto" takes bfloat16 for images where the hardware multiplies it
+        natively.
     net_params : mapping or None, default=None
         Further arguments of ``skorch.NeuralNetClassifier``.
 
