@@ -19,12 +19,13 @@ from sklearn.utils.validation import (
 
 from skopdist._data import combined_weights
 from skopdist._random import RandomState, root_entropy, seed
+from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation
 from skopdist.display import progress_line
 from skopdist.encodings import Encoding
 from skopdist.evaluators import Evaluator, TrainingEvaluator
-from skopdist.search import SearchFailedError, check_positive_integer, run_search
+from skopdist.search import SearchFailedError, run_search
 from skopdist.spaces import SearchSpace
 from skopdist.strategies import RandomSearch, Strategy
 from skopdist.training import predict_proba

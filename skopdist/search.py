@@ -19,6 +19,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from skopdist._random import RandomState, root_entropy, seed, stream
+from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
@@ -315,9 +316,3 @@ def _check_arguments(
             f"{type(strategy).__name__} learns from gradients, which {type(evaluator).__name__} does not give; "
             "use an evaluator that does, or another strategy."
         )
-
-
-def check_positive_integer(name: str, value: object) -> None:
-    """Refuse anything but an integer >= 1, and say what the parameter `name` expects."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")

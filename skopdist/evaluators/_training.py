@@ -15,6 +15,7 @@ from skorch import NeuralNetClassifier
 
 from skopdist._data import WeightedData, canonical, hold_out
 from skopdist._device import resolve_device, resolve_precision
+from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation, make_augmentation
 from skopdist.distribution import OperationDistribution
@@ -232,11 +233,10 @@ def _takes_weights(scorer: Callable[..., float]) -> bool:
 
 
 def _check_recipe(evaluator: TrainingEvaluator) -> None:
-    at_least_one = ("channels", "n_cells", "max_epochs", "batch_size", "early_stopping")
-    for name in at_least_one:
+    for name in ("channels", "n_cells", "max_epochs", "batch_size", "early_stopping"):
         value = getattr(evaluator, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
-            raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
+        if value is not None:
+            check_positive_integer(name, value)
     if evaluator.lr is not None and not evaluator.lr > 0:
         raise ValueError(f"lr must be positive, got {evaluator.lr!r}.")
     if evaluator.validation_fraction is not None and not 0 < evaluator.validation_fraction < 1:
