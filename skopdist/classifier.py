@@ -63,7 +63,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     batch_size : int or None, default=None
         None takes a sixteenth of the training data, but 16 at least and 128 at most.
     lr : float or None, default=None
-        The highest learning rate of the one-cycle schedule; None takes 0.1, and 0.05 for flat input.
+        The highest learning rate of the one-cycle schedule; None takes 0.1.
     label_smoothing : float, default=0.1
     augment : {"auto", "shift", "shift_flip"}, callable or None, default="auto"
         "auto" shifts images by up to an eighth of their sides, and leaves everything else as it is. A callable takes

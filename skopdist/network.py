@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 import torch
@@ -15,8 +16,15 @@ from skopdist.operations import get_operation, is_zero
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d}
 _NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
 _POOL = {1: nn.AvgPool1d, 2: nn.AvgPool2d}
+# What stands at a slot of a cell: (cell type, slot, name of the operation, channels) -> module.
+MakeOperation = Callable[[str, int, str, int], nn.Module]
 # Beyond this many positions along an axis the stem strides, so that cells never work on more.
 _LARGEST_SIDE = {1: 512, 2: 64}
+
+
+def make_operation(cell_type: str, slot: int, name: str, channels: int) -> nn.Module:
+    """Make the registered operation of a name, the same at every slot."""
+    return get_operation(name).factory(channels)
 
 
 class Standardize(nn.Module):
@@ -50,11 +58,19 @@ class CellModule(nn.Module):
 
     Edges on no path from the input to the output keep their parameters, as published parameter counts include them,
     but are not computed.
+
+    Parameters
+    ----------
+    cell : Cell
+    channels : int
+    make : callable ``(slot, name, channels) -> nn.Module``
     """
 
-    def __init__(self, cell: Cell, channels: int) -> None:
+    def __init__(
+        self, cell: Cell, channels: int, make: Callable[[int, str, int], nn.Module] = partial(make_operation, "cell")
+    ) -> None:
         super().__init__()
-        self.operations = nn.ModuleList([get_operation(name).factory(channels) for name in cell.operations])
+        self.operations = nn.ModuleList([make(slot, name, channels) for slot, name in enumerate(cell.operations)])
         self.slots = sorted(cell.live_slots(is_zero), key=lambda i: cell.edges[i][::-1])
         self.edges = cell.edges
         self.output = cell.n_nodes - 1
@@ -114,6 +130,8 @@ class Network(nn.Module):
         Statistics with which input is standardised; None leaves it as it is.
     precision : {"float32", "bfloat16"}, default="float32"
         Of the matrix products while training; evaluation is always in the precision of the weights.
+    make_operation : callable ``(cell type, slot, name, channels) -> nn.Module``, default=make_operation
+        Makes what stands at each slot; a supernet puts all candidates there.
 
     Raises
     ------
@@ -136,6 +154,7 @@ class Network(nn.Module):
         mean: ArrayLike | None = None,
         std: ArrayLike | None = None,
         precision: str = "float32",
+        make_operation: MakeOperation = make_operation,
     ) -> None:
         super().__init__()
         n_spatial = len(input_shape) - 1
@@ -154,14 +173,14 @@ class Network(nn.Module):
             torch.zeros(features) if mean is None else mean, torch.ones(features) if std is None else std, n_spatial
         )
         self.stem = _stem(input_shape, channels)
-        cell = architecture.cells[0]
+        cell, cell_type = architecture.cells[0], architecture.cell_types[0]
         reductions = {n_cells // 3, 2 * n_cells // 3} - {0} if n_spatial else set()
         layers: list[nn.Module] = []
         for i in range(n_cells):
             if i in reductions:
                 layers.append(Reduction(n_spatial, channels, 2 * channels))
                 channels *= 2
-            layers.append(CellModule(cell, channels))
+            layers.append(CellModule(cell, channels, partial(make_operation, cell_type)))
         self.cells = nn.Sequential(*layers)
         norm: nn.Module = _NORM[n_spatial](channels) if n_spatial else nn.LayerNorm(channels)
         self.head = nn.Sequential(norm, nn.ReLU())

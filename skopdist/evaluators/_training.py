@@ -27,7 +27,7 @@ _MOST_SAMPLES_PER_BATCH = 128
 _FEWEST_SAMPLES_PER_BATCH = 16
 _BATCHES_PER_EPOCH = 16
 # By the number of spatial dimensions of a sample.
-_LEARNING_RATE = {0: 0.05, 1: 0.1, 2: 0.1}
+_LEARNING_RATE = 0.1
 _CHANNELS = {0: 64, 1: 32, 2: 16}
 
 
@@ -46,7 +46,7 @@ class TrainingEvaluator(Evaluator):
     batch_size : int or None, default=None
         None takes a sixteenth of the training data, but 16 at least and 128 at most.
     lr : float or None, default=None
-        The highest learning rate of the one-cycle schedule; None takes 0.1, and 0.05 for flat input.
+        The highest learning rate of the one-cycle schedule; None takes 0.1.
     weight_decay : float, default=5e-4
     label_smoothing : float, default=0.1
     augment : {"auto", "shift", "shift_flip"}, callable or None, default="auto"
@@ -151,7 +151,7 @@ class TrainingEvaluator(Evaluator):
             n_cells=self.n_cells,
             max_epochs=self.max_epochs,
             batch_size=batch_size,
-            lr=_LEARNING_RATE[n_spatial] if self.lr is None else self.lr,
+            lr=_LEARNING_RATE if self.lr is None else self.lr,
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
             patience=self.early_stopping,
