@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import cast
 
 import torch
@@ -63,14 +62,17 @@ class CellModule(nn.Module):
     ----------
     cell : Cell
     channels : int
-    make : callable ``(slot, name, channels) -> nn.Module``
+    cell_type : str, default="cell"
+    make_operation : callable ``(cell type, slot, name, channels) -> nn.Module``, default=make_operation
     """
 
     def __init__(
-        self, cell: Cell, channels: int, make: Callable[[int, str, int], nn.Module] = partial(make_operation, "cell")
+        self, cell: Cell, channels: int, cell_type: str = "cell", make_operation: MakeOperation = make_operation
     ) -> None:
         super().__init__()
-        self.operations = nn.ModuleList([make(slot, name, channels) for slot, name in enumerate(cell.operations)])
+        self.operations = nn.ModuleList(
+            [make_operation(cell_type, slot, name, channels) for slot, name in enumerate(cell.operations)]
+        )
         self.slots = sorted(cell.live_slots(is_zero), key=lambda i: cell.edges[i][::-1])
         self.edges = cell.edges
         self.output = cell.n_nodes - 1
@@ -180,7 +182,7 @@ class Network(nn.Module):
             if i in reductions:
                 layers.append(Reduction(n_spatial, channels, 2 * channels))
                 channels *= 2
-            layers.append(CellModule(cell, channels, partial(make_operation, cell_type)))
+            layers.append(CellModule(cell, channels, cell_type, make_operation))
         self.cells = nn.Sequential(*layers)
         norm: nn.Module = _NORM[n_spatial](channels) if n_spatial else nn.LayerNorm(channels)
         self.head = nn.Sequential(norm, nn.ReLU())
