@@ -28,7 +28,7 @@ from skopdist.strategies import Strategy
 from skopdist.trial import Journal, Trial, best_trial
 
 # Keys of the independent random streams of a search.
-_STRATEGY, _PLACEMENT, _EVALUATION = range(3)
+_STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR = range(4)
 
 
 class SearchFailedError(RuntimeError):
@@ -142,9 +142,10 @@ def run_search(
         Seconds after which no result is waited for any more.
     random_state : int, Generator, RandomState or None, default=None
     n_jobs : int or None, default=None
-        Number of trials that joblib runs in parallel.
+        Number of trials that joblib runs in parallel, unless the evaluator is sequential.
     journal : str, Path or None, default=None
-        File to which every trial is written when it is known. Trials that it holds already are not evaluated again.
+        File to which every trial is written when it is known. Trials that it holds already are not evaluated again,
+        unless they are those of a sequential evaluator, whose state is lost with its process.
     callback : callable or None, default=None
         Called with each trial, in order; the search ends when it returns True.
 
@@ -177,6 +178,7 @@ def run_search(
     entropy = root_entropy(random_state)
     bound = (strategy.default_encoding if encoding is None else encoding).bind(evaluator.search_space, length)
     started = strategy.start(bound, stream(entropy, _STRATEGY))
+    ready = evaluator.start(bound.length_, n_trials, seed(entropy, _EVALUATOR))
     deadline = None if max_time is None else time.monotonic() + max_time
     batch_size = strategy.batch_size if batch_size is None else batch_size
     book = None if journal is None else Journal(journal)
@@ -197,9 +199,17 @@ def run_search(
         batch = []
         for index, point in enumerate(points, start=len(trials)):
             architecture = bound.decode(point, stream(entropy, _PLACEMENT, index))
-            batch.append(_Task(index, architecture, bound.distribution(point), seed(entropy, _EVALUATION, index)))
+            batch.append(
+                _Task(
+                    index,
+                    architecture,
+                    bound.distribution(point),
+                    bound.mixture(point),
+                    seed(entropy, _EVALUATION, index),
+                )
+            )
         results: list[Trial] = []
-        evaluated = _evaluate(n_jobs, evaluator, batch, known)
+        evaluated = _evaluate(n_jobs, ready, batch, known)
         try:
             for trial in evaluated:
                 if book is not None and trial.index >= len(known):
@@ -237,10 +247,13 @@ class _Task:
     index: int
     architecture: Architecture
     distribution: OperationDistribution
+    mixture: NDArray[np.float64]
     seed: int
 
     def run(self, evaluator: Evaluator) -> Trial:
-        trial = evaluator.evaluate(self.architecture, distribution=self.distribution, seed=self.seed)
+        trial = evaluator.evaluate(
+            self.architecture, distribution=self.distribution, mixture=self.mixture, seed=self.seed
+        )
         return trial.replace(index=self.index)
 
     def fail(self, message: str) -> Trial:
@@ -268,6 +281,13 @@ def _evaluate(
     n_jobs: int | None, evaluator: Evaluator, batch: Sequence[_Task], known: Sequence[Trial]
 ) -> Generator[Trial, None, None]:
     """Give the trials of a batch in its order: those of the journal first, the others as workers finish them."""
+    if evaluator.sequential:
+        # What the trials of a journal left behind is gone: they are made again, and should come out the same.
+        for task in batch:
+            if task.index < len(known):
+                task.check(known[task.index])
+            yield task.run(evaluator)
+        return
     waiting = deque(batch)
     while waiting and waiting[0].index < len(known):
         task = waiting.popleft()

@@ -309,15 +309,16 @@ class _Synthetic(Evaluator):
     def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
         """Take nothing."""
 
-    def _evaluate(self, architecture: Architecture, distribution: OperationDistribution, seed: int) -> Outcome:
+    def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         if self.failing and seed % self.failing == 0:
             raise ArithmeticError("a failure made on purpose")
         p = self.space.encode(architecture).probabilities
         if self.constant:
-            return Outcome(0.5, 1.0, gradient=np.zeros(p.shape))
+            return Outcome(0.5, 1.0, gradient=np.zeros(mixture.shape))
         slope = np.linspace(0, 1, p.shape[1]) * np.ones(p.shape)
+        gradient = np.linspace(0, 1, p.shape[1]) * np.ones(mixture.shape) * mixture.shape[-1] / mixture.size
         placement = sum((i + 1) * len(name) for i, name in enumerate(architecture.operations)) % 7 / 100
-        return Outcome(float((slope * p).sum() / len(p)) + placement, 1.0, gradient=slope / len(p))
+        return Outcome(float((slope * p).sum() / len(p)) + placement, 1.0, gradient=gradient)
 
 
 class _Search:
@@ -353,7 +354,9 @@ class _Search:
         for point in points:
             index = len(self.trials) + len(batch)
             architecture = encoding.decode(point, index)
-            trial = self.evaluator.evaluate(architecture, distribution=encoding.distribution(point), seed=index)
+            trial = self.evaluator.evaluate(
+                architecture, distribution=encoding.distribution(point), mixture=encoding.mixture(point), seed=index
+            )
             batch.append(trial.replace(index=index))
         strategy.observe(batch)
         self.trials += batch

@@ -33,7 +33,7 @@ class Misbehaving(Evaluator):
     def _fit(self, X, y, sample_weight, seed):
         pass
 
-    def _evaluate(self, architecture, distribution, seed):
+    def _evaluate(self, architecture, mixture, seed):
         time.sleep(self.pause)
         if self.seeds is None or seed in self.seeds:
             if self.deed == "raise":

@@ -48,6 +48,10 @@ class Encoding(BaseEstimator, ABC):
         """Give a point with the distribution, drawn where there are several."""
 
     @abstractmethod
+    def _mixture(self, point: Point) -> NDArray[np.float64]:
+        """Give the probabilities of the operations, one row for all slots or one for each."""
+
+    @abstractmethod
     def _neighbours(self, point: Point) -> NDArray[np.float64]:
         """Give all points one smallest move away."""
 
@@ -107,6 +111,16 @@ class Encoding(BaseEstimator, ABC):
     def distribution(self, point: ArrayLike) -> OperationDistribution:
         """Give the operation distribution of the point."""
         return self._distribution(self._check(point))
+
+    def mixture(self, point: ArrayLike) -> NDArray[np.float64]:
+        """Give the probabilities of the operations at the point, of which an architecture is one draw.
+
+        Returns
+        -------
+        mixture : ndarray of shape (n_cell_types, k) or (n_cell_types, n_slots, k)
+            The same at all slots, or those of each; it is the point in another shape.
+        """
+        return self._mixture(self._check(point))
 
     def from_distribution(self, distribution: OperationDistribution, random_state: RandomState = None) -> Point:
         """Give a point with the distribution, shape (n_dims,), drawn at random where there are several."""

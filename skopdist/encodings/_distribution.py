@@ -50,6 +50,9 @@ class DistributionEncoding(Encoding):
         rows = point.reshape(len(self.space_.cell_types), -1)
         return OperationDistribution(self.space_.operation_names, rows, self.space_.cell_types)
 
+    def _mixture(self, point: Point) -> NDArray[np.float64]:
+        return point.reshape(len(self.space_.cell_types), -1)
+
     def _from_distribution(self, distribution: OperationDistribution, rng: np.random.Generator) -> Point:
         return distribution.probabilities.ravel()
 

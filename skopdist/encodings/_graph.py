@@ -13,12 +13,16 @@ from skopdist.distribution import OperationDistribution
 from skopdist.encodings._base import Encoding, Point
 from skopdist.encodings._paths import PathTable
 
+# Of a mixture, until there is a path from the input to the output.
+_DRAWS = 1000
+
 
 class GraphEncoding(Encoding):
     """A point holds, for every potential edge, one indicator for each operation; an unused edge has zeros only.
 
-    The smallest move changes one edge's operation, or carries an operation to an unused edge where the space allows
-    other wirings. Encodings on this base differ in the features by which a model compares points.
+    Between the graphs lie mixtures, which hold a probability in the place of each indicator. The smallest move changes
+    one edge's operation, or carries an operation to an unused edge where the space allows other wirings. Encodings on
+    this base differ in the features by which a model compares points.
     """
 
     def _n_dims(self) -> int:
@@ -38,17 +42,28 @@ class GraphEncoding(Encoding):
 
     def _decode(self, point: Point, rng: np.random.Generator) -> Architecture:
         names, edges = self.space_.operation_names, self.space_.potential_edges(self.length_)
-        cells = []
-        for row in point.reshape(self._shape()):
-            used = np.flatnonzero(row.any(axis=1))
-            cells.append(
-                Cell(tuple(names[i] for i in row[used].argmax(axis=1)), tuple(edges[i] for i in used.tolist()))
-            )
-        return Architecture(tuple(cells), self.space_.cell_types)
+        table = point.reshape(self._shape())
+        # A graph decides everything; between graphs each edge draws for itself, until something passes.
+        for _ in range(1 if np.isin(table, (0, 1)).all() else _DRAWS):
+            cells = []
+            for row in table:
+                wiring = tuple(edges[i] for i in np.flatnonzero(row.any(axis=1)))
+                if len(wiring) != self.length_:
+                    wiring = self.space_.sample_wiring(self.length_, rng)
+                chances = np.cumsum(row[[edges.index(edge) for edge in wiring]], axis=1)
+                chosen = np.argmax(rng.random((len(wiring), 1)) * chances[:, -1:] < chances, axis=1)
+                cells.append(Cell(tuple(names[i] for i in chosen), wiring))
+            architecture = Architecture(tuple(cells), self.space_.cell_types)
+            if self.space_.is_valid(architecture):
+                break
+        return architecture
 
     def _distribution(self, point: Point) -> OperationDistribution:
         counts = point.reshape(self._shape()).sum(axis=1)
         return OperationDistribution.from_counts(self.space_.operation_names, counts, self.space_.cell_types)
+
+    def _mixture(self, point: Point) -> NDArray[np.float64]:
+        return point.reshape(self._shape())
 
     def _from_distribution(self, distribution: OperationDistribution, rng: np.random.Generator) -> Point:
         return self._encode(self.space_.sample(distribution, self.length_, rng))

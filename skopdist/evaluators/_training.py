@@ -18,7 +18,6 @@ from skopdist._device import resolve_device, resolve_precision
 from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation, make_augmentation
-from skopdist.distribution import OperationDistribution
 from skopdist.evaluators._base import Evaluator, Outcome
 from skopdist.spaces import SearchSpace, make_space
 from skopdist.training import Recipe, make_net, predict_proba, train
@@ -161,7 +160,7 @@ class TrainingEvaluator(Evaluator):
             net_params={} if self.net_params is None else self.net_params,
         )
 
-    def _evaluate(self, architecture: Architecture, distribution: OperationDistribution, seed: int) -> Outcome:
+    def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         training, held_out = self.training_, self.held_out_
         if not self.space_.is_valid(architecture):
             # Nothing of the input reaches the output, so all that training could find are the class frequencies.

@@ -97,6 +97,11 @@ class SearchSpace(BaseEstimator, ABC):
             and self._is_wiring(chosen, length)
         )
 
+    def sample_wiring(self, length: int, random_state: RandomState = None) -> tuple[Edge, ...]:
+        """Draw one of the wirings with equal probability, in the order of the potential edges."""
+        check_length(length)
+        return self._sample_wiring(int(length), as_generator(random_state))
+
     def is_valid(self, architecture: Architecture) -> bool:
         """Whether every cell has a path from its input to its output."""
         return all(cell.live_slots(is_zero) for cell in architecture.cells)
