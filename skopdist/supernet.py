@@ -9,9 +9,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from skopdist.architecture import Architecture, Cell
+from skopdist.architecture import Architecture
 from skopdist.network import Network
-from skopdist.operations import get_operation, is_zero
+from skopdist.operations import OperationSize, get_operation, is_zero
 from skopdist.spaces import SearchSpace
 
 
@@ -40,10 +40,10 @@ class MixedOperation(nn.Module):
     slot : int
     names : sequence of str
         The k operations.
-    channels : int
+    size : OperationSize
     partial_channels : int
         The operations see one in so many channels; the others pass by [1]_. The output is turned by as many channels as
-        were seen, so that the next operation sees others.
+        were seen, so that the next operation sees others. Where the shape changes, operations see all channels.
 
     References
     ----------
@@ -52,21 +52,28 @@ class MixedOperation(nn.Module):
     """
 
     def __init__(
-        self, mixture: Mixture, cell_type: str, slot: int, names: Sequence[str], channels: int, partial_channels: int
+        self,
+        mixture: Mixture,
+        cell_type: str,
+        slot: int,
+        names: Sequence[str],
+        size: OperationSize,
+        partial_channels: int,
     ) -> None:
         super().__init__()
         self.mixture = mixture
         self.cell_type = cell_type
         self.slot = slot
-        self.seen = max(1, channels // partial_channels)
+        self.seen = max(1, size.channels_in // partial_channels) if size.keeps_shape else size.channels_in
+        self.size = OperationSize(self.seen, self.seen) if size.keeps_shape else size
         self.passes = [not is_zero(name) for name in names]
         # What passes nothing on adds nothing to the sum, and no gradient to its weight.
         self.operations = nn.ModuleList(
-            [get_operation(name).factory(self.seen) if not is_zero(name) else nn.Identity() for name in names]
+            [get_operation(name).make(self.size) if not is_zero(name) else nn.Identity() for name in names]
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map a batch of shape (n, channels, ...) to one of the same shape."""
+        """Map a batch of shape (n, channels_in, ...) to one of shape (n, channels_out, ...)."""
         weights = self.mixture.weights[self.cell_type][self.slot]  # (k,)
         used = self.mixture.used[self.cell_type][self.slot]
         part = x[:, : self.seen]  # (n, seen, ...)
@@ -75,7 +82,9 @@ class MixedOperation(nn.Module):
             if wanted and passes:
                 value = weight * operation(part)
                 mixed = value if mixed is None else mixed + value
-        mixed = part * 0 if mixed is None else mixed
+        if mixed is None:
+            sides = [-(-side // self.size.stride) for side in part.shape[2:]]
+            mixed = part.new_zeros(len(part), self.size.channels_out, *sides)
         return mixed if self.seen == x.shape[1] else torch.cat([x[:, self.seen :], mixed], dim=1)  # (n, channels, ...)
 
 
@@ -132,19 +141,16 @@ class Supernet(nn.Module):
         partial_channels: int = 1,
     ) -> None:
         super().__init__()
-        names = space.operation_names
+        self.operations = space.operation_names
         self.cell_types = space.cell_types
         self.edges = space.potential_edges(length)
         self.mixture = Mixture()
-        # Any operation will do that passes something on: what stands at the slots is made below.
-        name = next((name for name in names if not is_zero(name)), names[0])
-        cell = Cell((name,) * len(self.edges), self.edges)
 
-        def mix(cell_type: str, slot: int, name: str, channels: int) -> nn.Module:
-            return MixedOperation(self.mixture, cell_type, slot, names, channels, partial_channels)
+        def mix(cell_type: str, slot: int, name: str, size: OperationSize) -> nn.Module:
+            return MixedOperation(self.mixture, cell_type, slot, self.operations, size, partial_channels)
 
         self.network = Network(
-            Architecture((cell,) * len(space.cell_types), space.cell_types),
+            space.make_whole(length),
             input_shape,
             n_classes,
             channels=channels,
@@ -176,10 +182,10 @@ class Supernet(nn.Module):
         self.mixture.set(shared.expand(-1, len(self.edges), -1), self.cell_types)
         return cast(Tensor, self.network(x))
 
-    def one_hot(self, architecture: Architecture, operations: Sequence[str]) -> Tensor:
+    def one_hot(self, architecture: Architecture) -> Tensor:
         """Give the mixture that is an architecture, shape (n_cell_types, n_slots, k)."""
-        weights = torch.zeros(len(self.cell_types), len(self.edges), len(operations))
+        weights = torch.zeros(len(self.cell_types), len(self.edges), len(self.operations))
         for row, cell in zip(weights, architecture.cells, strict=True):
             for name, edge in zip(cell.operations, cell.edges, strict=True):
-                row[self.edges.index(edge), operations.index(name)] = 1.0
+                row[self.edges.index(edge), self.operations.index(name)] = 1.0
         return weights

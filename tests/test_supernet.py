@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.operations import OperationSize
+from skopdist.spaces import DenseSpace, MacroSpace, NASBench201Space, SequenceSpace
 from skopdist.supernet import MixedOperation, Mixture, Supernet
 
-SHAPES = {NASBench201Space: (2, 8, 8), SequenceSpace: (2, 12), DenseSpace: (5,)}
+SHAPES = {NASBench201Space: (2, 8, 8), MacroSpace: (2, 8, 8), SequenceSpace: (2, 12), DenseSpace: (5,)}
 
 
 def make(space_class=NASBench201Space, length=6, **settings):
@@ -47,15 +48,15 @@ def test_the_gradient_is_the_derivative(space_class):
         step[0, i] = 1e-6
         with torch.no_grad():
             ahead, behind = (supernet(x, mixture + sign * step).square().sum() for sign in (1, -1))
-        torch.testing.assert_close(gradient[0, i], (ahead - behind) / 2e-6, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(gradient[0, i], (ahead - behind) / 2e-6, rtol=5e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("space_class", SHAPES)
 def test_one_architecture_is_the_network_of_its_own(space_class):
     """With one operation at each slot, and the same weights, the supernet is that architecture's network."""
-    supernet, space = make(space_class), space_class()
+    supernet, space = make(space_class, n_cells=1), space_class()
     architecture = space.sample(space.uniform(), 6, 3)
-    network = architecture.build(SHAPES[space_class], 3, channels=8, n_cells=2)
+    network = architecture.build(SHAPES[space_class], 3, channels=8, n_cells=1)
     weights = supernet.network.state_dict()
     names = space.operation_names
     for key in network.state_dict():
@@ -72,7 +73,7 @@ def test_one_architecture_is_the_network_of_its_own(space_class):
     network.train()
     with torch.no_grad():
         expected = network(x)
-        torch.testing.assert_close(supernet(x, supernet.one_hot(architecture, names)), expected)
+        torch.testing.assert_close(supernet(x, supernet.one_hot(architecture)), expected)
 
 
 def test_what_has_no_weight_is_not_computed():
@@ -81,7 +82,7 @@ def test_what_has_no_weight_is_not_computed():
             raise AssertionError("computed")
 
     mixture = Mixture()
-    slot = MixedOperation(mixture, "cell", 0, ["skip_connect", "nor_conv_3x3"], 4, 1)
+    slot = MixedOperation(mixture, "cell", 0, ["skip_connect", "nor_conv_3x3"], OperationSize(4, 4), 1)
     slot.operations[1] = Loud()
     mixture.set(torch.tensor([[[1.0, 0.0]]]), ["cell"])
     x = torch.randn(2, 4, 5, 5)
@@ -93,7 +94,7 @@ def test_what_has_no_weight_is_not_computed():
 
 def test_partial_channels_pass_by_and_are_turned():
     mixture = Mixture()
-    slot = MixedOperation(mixture, "cell", 0, ["skip_connect", "none"], 8, 4)
+    slot = MixedOperation(mixture, "cell", 0, ["skip_connect", "none"], OperationSize(8, 8), 4)
     mixture.set(torch.tensor([[[0.5, 0.5]]]), ["cell"])
     x = torch.randn(2, 8, 3)
     torch.testing.assert_close(slot(x), torch.cat([x[:, 2:], x[:, :2] / 2], 1))

@@ -44,7 +44,7 @@ class SupernetEvaluator(SupervisedEvaluator):
     epochs_per_trial : float, default=1.0
         Passes over the training samples in each trial, one batch at least.
     partial_channels : int, default=1
-        The operations see one in so many channels, which makes a trial so many times cheaper; the others pass by [2]_.
+        The operations see one in so many channels, the others pass by [2]_, which saves memory and, in wide cells, time.
     channels : int or None, default=None
         Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input.
     n_cells : int, default=3
@@ -183,7 +183,7 @@ class SupernetEvaluator(SupervisedEvaluator):
             info = {"held_out_loss": loss}
             if not self.space_.is_valid(architecture):
                 return Outcome(self._dummy_score(), cost, "invalid", gradient, info)
-            alone = self.supernet_.one_hot(architecture, self.space_.operation_names).to(self.recipe_.device)
+            alone = self.supernet_.one_hot(architecture).to(self.recipe_.device)
             score = self._score(Predictor(partial(self._probabilities, mixture=alone), self.classes_), self.held_out_)
         return Outcome(score, cost, "ok", gradient, info)
 
