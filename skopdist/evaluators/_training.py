@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from sklearn.metrics import get_scorer
 from skorch import NeuralNetClassifier
 
 from skopdist._data import WeightedData, canonical, hold_out
-from skopdist._device import resolve_device, resolve_precision
+from skopdist._device import check_precision, resolve_devices
 from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation, make_augmentation
@@ -57,8 +59,8 @@ class TrainingEvaluator(Evaluator):
         Part of the distinct samples that is held out; None takes a quarter, but one of each class at least.
     scoring : str, callable or None, default=None
         A scikit-learn scorer; None takes the accuracy.
-    device : str, default="auto"
-        "auto" takes CUDA where there is any.
+    device : str or list of str, default="auto"
+        "auto" takes CUDA where there is any. Of several devices, trial i trains on the i-th, modulo their number.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of the matrix products while training; "auto" takes bfloat16 for images where the hardware multiplies it
         natively.
@@ -99,7 +101,7 @@ class TrainingEvaluator(Evaluator):
         early_stopping: int | None = None,
         validation_fraction: float | None = None,
         scoring: str | Callable[..., float] | None = None,
-        device: str = "auto",
+        device: str | Sequence[str] = "auto",
         precision: str = "auto",
         net_params: Mapping[str, Any] | None = None,
     ) -> None:
@@ -124,6 +126,16 @@ class TrainingEvaluator(Evaluator):
         """The space whose architectures it scores; known when it is fitted."""
         return self.space_
 
+    @property
+    def replicas(self) -> Sequence[Self]:
+        """A copy for each device, with the same data."""
+        replicas = []
+        for device in resolve_devices(self.device):
+            replica = copy.copy(self)
+            replica.recipe_ = dataclasses.replace(self.recipe_, device=device)
+            replicas.append(replica)
+        return replicas
+
     def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
         _check_recipe(self)
         n_spatial = X.ndim - 2
@@ -144,7 +156,7 @@ class TrainingEvaluator(Evaluator):
         batch_size = self.batch_size
         if batch_size is None:
             batch_size = min(max(n_samples // _BATCHES_PER_EPOCH, _FEWEST_SAMPLES_PER_BATCH), _MOST_SAMPLES_PER_BATCH)
-        device = resolve_device(self.device)
+        check_precision(self.precision)
         return Recipe(
             channels=_CHANNELS[n_spatial] if self.channels is None else self.channels,
             n_cells=self.n_cells,
@@ -155,8 +167,8 @@ class TrainingEvaluator(Evaluator):
             label_smoothing=self.label_smoothing,
             patience=self.early_stopping,
             augmentation=make_augmentation(self.augment, n_spatial),
-            device=device,
-            precision=resolve_precision(self.precision, device, n_spatial),
+            device=resolve_devices(self.device)[0],
+            precision=self.precision,
             net_params={} if self.net_params is None else self.net_params,
         )
 
@@ -190,7 +202,7 @@ class TrainingEvaluator(Evaluator):
         return self.data_.take(self.held_out_rows_)
 
     def train_on_all(self, architecture: Architecture, seed: int, max_epochs: int | None = None) -> NeuralNetClassifier:
-        """Train an architecture on all data, held-out ones included.
+        """Train an architecture on all data, held-out ones included, on the first device.
 
         Parameters
         ----------
