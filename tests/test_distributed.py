@@ -14,7 +14,8 @@ from skopdist.search import run_search
 from skopdist.spaces import NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch
 
-pytestmark = pytest.mark.slow
+# One process of pytest-xdist has them all, or each would start clusters of its own.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clusters")]
 
 N_WORKERS = 2
 
@@ -66,7 +67,7 @@ def count_convolutions(operations):
     return operations.count("nor_conv_3x3") / 6
 
 
-@pytest.mark.parametrize("strategy", [RandomSearch(), LocalSearch(), BayesianOptimization()], ids=str)
+@pytest.mark.parametrize("strategy", [RandomSearch(), BayesianOptimization()], ids=str)
 def test_a_cluster_finds_what_one_process_finds(strategy, cluster):
     settings = {"n_trials": 10, "batch_size": 3, "random_state": 0}
     table = TabularEvaluator(NASBench201Space(), count_convolutions)
@@ -130,15 +131,15 @@ def test_failed_trials_are_recorded(cluster):
 
 def test_a_search_that_ends_early_leaves_the_cluster_in_order(cluster):
     with joblib.parallel_config(**cluster):
-        for _ in range(2):
-            result = run_search(
-                RandomSearch(),
-                Misbehaving(pause=0.01),
-                n_trials=50,
-                random_state=0,
-                callback=lambda trial: trial.index == 2,
-            )
-            assert [trial.index for trial in result.trials] == [0, 1, 2]
+        result = run_search(
+            RandomSearch(),
+            Misbehaving(pause=0.01),
+            n_trials=50,
+            random_state=0,
+            callback=lambda trial: trial.index == 2,
+        )
+        assert [trial.index for trial in result.trials] == [0, 1, 2]
+        assert joblib.Parallel(N_WORKERS)(joblib.delayed(abs)(-i) for i in range(3)) == [0, 1, 2]
 
 
 def test_a_worker_that_dies_once(cluster, tmp_path):
@@ -162,13 +163,3 @@ def test_a_trial_that_kills_its_worker_fails_alone(ray):
     for name, column in healthy.table().items():
         if name != "rank":
             np.testing.assert_array_equal(np.delete(result.table()[name], 2), np.delete(column, 2), err_msg=name)
-
-
-def test_several_devices_are_shared_out_over_a_cluster(iris, cluster):
-    X, y = iris
-    evaluator = TrainingEvaluator(device=["cpu", "cpu:0"], max_epochs=1, n_cells=1, channels=4)
-    evaluator.fit(X, y, random_state=0)
-    alone = run_search(RandomSearch(), evaluator, n_trials=4, random_state=0)
-    with joblib.parallel_config(**cluster):
-        together = run_search(RandomSearch(), evaluator, n_trials=4, random_state=0)
-    assert_equal_tables(together.table(), alone.table())
