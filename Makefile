@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # Two workers with one thread each: the nets are small, and threads of several workers would fight for the cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-slow lint typecheck docs bench clean
@@ -33,13 +33,17 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	@$(PIP) install -qq -c constraints.txt -e '.[docs]'
 	@touch $@
 
+$(VENV)/.installed-clusters: $(VENV)/.installed
+	@$(PIP) install -qq -c constraints.txt -e '.[dask,ray]'
+	@touch $@
+
 demo: venv  ## search a network for handwritten digits, and draw the search
 	$(BIN)/python examples/plot_digits.py
 
 test: venv  ## the tests and doctests, but for the slow ones
 	$(PYTEST) -m "not slow"
 
-test-slow: venv  ## the slow tests
+test-slow: $(VENV)/.installed-clusters  ## the slow tests, those on clusters of dask and ray among them
 	$(PYTEST) -m slow || [ $$? -eq 5 ]  # 5: there are none
 
 lint: venv  ## ruff: rules and format

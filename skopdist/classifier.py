@@ -83,13 +83,15 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         A scikit-learn scorer for the held-out samples; None takes the accuracy.
     class_weight : mapping, "balanced" or None, default=None
         Weights of the classes, as elsewhere in scikit-learn.
-    device : str, default="auto"
-        "auto" takes CUDA where there is any.
+    device : str or list of str, default="auto"
+        "auto" takes CUDA where there is any. Several, such as ``["cuda:0", "cuda:1"]``, are shared out: trial i trains
+        on the i-th, modulo their number, and the final training on the first. `n_jobs` should be their number or more.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of the matrix products while training; "auto" takes bfloat16 for images where the hardware multiplies it
         natively, which makes training up to twice as fast.
     n_jobs : int or None, default=None
-        Trials that joblib runs in parallel, each in one thread. It never changes the result.
+        Trials that joblib runs in parallel, each in one thread, on this machine or, with
+        ``joblib.parallel_config(backend="dask")`` or ``"ray"``, on a cluster. It never changes the result.
     trial_batch : int or None, default=None
         Points that the strategy suggests at a time, and so the most trials that can run in parallel; None takes the
         strategy's own.
@@ -173,7 +175,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         validation_fraction: float | None = None,
         scoring: str | Callable[..., float] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
-        device: str = "auto",
+        device: str | Sequence[str] = "auto",
         precision: str = "auto",
         n_jobs: int | None = None,
         trial_batch: int | None = None,

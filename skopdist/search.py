@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import NDArray
 
 from skopdist._random import RandomState, root_entropy, seed, stream
 from skopdist._validation import check_positive_integer
+from skopdist._workers import Workers
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
@@ -142,7 +139,8 @@ def run_search(
         Seconds after which no result is waited for any more.
     random_state : int, Generator, RandomState or None, default=None
     n_jobs : int or None, default=None
-        Number of trials that joblib runs in parallel, unless the evaluator is sequential.
+        Number of trials that joblib runs in parallel, unless the evaluator is sequential. Which workers they are is for
+        ``joblib.parallel_config`` to say: processes of this machine (loky, the default), dask or ray.
     journal : str, Path or None, default=None
         File to which every trial is written when it is known. Trials that it holds already are not evaluated again,
         unless they are those of a sequential evaluator, whose state is lost with its process.
@@ -186,50 +184,52 @@ def run_search(
 
     trials: list[Trial] = []
     stop_reason = "n_trials"
-    while len(trials) < n_trials and stop_reason == "n_trials":
-        room = n_trials - len(trials)
-        points = started.suggest(room if batch_size is None else min(batch_size, room))
-        if not len(points):
-            stop_reason = "exhausted"
-            warnings.warn(
-                f"The search space holds no more points: the search ended after {len(trials)} of {n_trials} trials.",
-                stacklevel=2,
-            )
-            break
-        batch = []
-        for index, point in enumerate(points, start=len(trials)):
-            architecture = bound.decode(point, stream(entropy, _PLACEMENT, index))
-            batch.append(
-                _Task(
-                    index,
-                    architecture,
-                    bound.distribution(point),
-                    bound.mixture(point),
-                    seed(entropy, _EVALUATION, index),
+    with Workers(n_jobs) as workers:
+        while len(trials) < n_trials and stop_reason == "n_trials":
+            room = n_trials - len(trials)
+            points = started.suggest(room if batch_size is None else min(batch_size, room))
+            if not len(points):
+                stop_reason = "exhausted"
+                warnings.warn(
+                    "The search space holds no more points: "
+                    f"the search ended after {len(trials)} of {n_trials} trials.",
+                    stacklevel=2,
                 )
-            )
-        results: list[Trial] = []
-        evaluated = _evaluate(n_jobs, ready, batch, known)
-        try:
-            for trial in evaluated:
-                if book is not None and trial.index >= len(known):
-                    book.append(trial)
-                results.append(trial)
-                if callback is not None and callback(trial) is True:
-                    stop_reason = "callback"
-                elif deadline is not None and time.monotonic() >= deadline:
-                    stop_reason = "max_time"
-                if stop_reason != "n_trials":
-                    break
-        except KeyboardInterrupt:
-            if best_trial([*trials, *results]) is None:
-                raise
-            stop_reason = "interrupted"
-        finally:
-            # Ends what is still running.
-            evaluated.close()
-        trials.extend(results)
-        started.observe(results)
+                break
+            batch = []
+            for index, point in enumerate(points, start=len(trials)):
+                architecture = bound.decode(point, stream(entropy, _PLACEMENT, index))
+                batch.append(
+                    _Task(
+                        index,
+                        architecture,
+                        bound.distribution(point),
+                        bound.mixture(point),
+                        seed(entropy, _EVALUATION, index),
+                    )
+                )
+            results: list[Trial] = []
+            evaluated = _evaluate(workers, ready, batch, known)
+            try:
+                for trial in evaluated:
+                    if book is not None and trial.index >= len(known):
+                        book.append(trial)
+                    results.append(trial)
+                    if callback is not None and callback(trial) is True:
+                        stop_reason = "callback"
+                    elif deadline is not None and time.monotonic() >= deadline:
+                        stop_reason = "max_time"
+                    if stop_reason != "n_trials":
+                        break
+            except KeyboardInterrupt:
+                if best_trial([*trials, *results]) is None:
+                    raise
+                stop_reason = "interrupted"
+            finally:
+                # Ends what is still running.
+                evaluated.close()
+            trials.extend(results)
+            started.observe(results)
     best = best_trial(trials)
     if best is None:
         reasons = sorted({trial.message for trial in trials})
@@ -278,7 +278,7 @@ class _Task:
 
 
 def _evaluate(
-    n_jobs: int | None, evaluator: Evaluator, batch: Sequence[_Task], known: Sequence[Trial]
+    workers: Workers, evaluator: Evaluator, batch: Sequence[_Task], known: Sequence[Trial]
 ) -> Generator[Trial, None, None]:
     """Give the trials of a batch in its order: those of the journal first, the others as workers finish them."""
     if evaluator.sequential:
@@ -288,36 +288,12 @@ def _evaluate(
                 task.check(known[task.index])
             yield task.run(evaluator)
         return
-    waiting = deque(batch)
-    while waiting and waiting[0].index < len(known):
-        task = waiting.popleft()
+    n_known = sum(task.index < len(known) for task in batch)
+    for task in batch[:n_known]:
         yield task.check(known[task.index])
-    together = len(waiting)
-    while waiting:
-        tasks = list(islice(waiting, together))
-        parallel = Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="n_jobs")
-        try:
-            with _ended(parallel(delayed(_Task.run)(task, evaluator) for task in tasks)) as trials:
-                for trial in trials:
-                    waiting.popleft()
-                    yield trial
-        except BrokenExecutor as error:
-            # A worker died, most often for want of memory, and took its neighbours along. Alone, each of the others
-            # gets a fair chance, and the one that kills its worker is known.
-            if together == 1:
-                yield waiting.popleft().fail(f"The worker process died: {type(error).__name__}")
-            together = 1
-
-
-@contextmanager
-def _ended(trials: Generator[Trial, None, None]) -> Iterator[Generator[Trial, None, None]]:
-    """Close a generator of joblib's, without its warning of results that nobody took."""
-    try:
-        yield trials
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            trials.close()
+    tasks, replicas = batch[n_known:], evaluator.replicas
+    calls = [delayed(_Task.run)(task, replicas[task.index % len(replicas)]) for task in tasks]
+    yield from workers.run(calls, lambda i, message: tasks[i].fail(message))
 
 
 def _check_arguments(

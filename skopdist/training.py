@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from skopdist._batches import Batches, TensorData
 from skopdist._data import WeightedData, input_statistics
-from skopdist._device import isolated_generators, one_thread
+from skopdist._device import isolated_generators, one_thread, resolve_precision
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation
 from skopdist.network import Network
@@ -52,7 +52,8 @@ class Recipe:
     augmentation : callable or None
     device : str
         As torch spells it.
-    precision : {"float32", "bfloat16"}
+    precision : {"auto", "float32", "bfloat16"}
+        What "auto" stands for is found out where the network is made, for it takes a look at the device.
     net_params : mapping
         Further arguments of ``skorch.NeuralNetClassifier``, which win over all others.
     """
@@ -176,7 +177,7 @@ def make_net(
         "module__n_cells": recipe.n_cells,
         "module__mean": mean,
         "module__std": std,
-        "module__precision": recipe.precision,
+        "module__precision": resolve_precision(recipe.precision, recipe.device, data.X.ndim - 2),
         "criterion": nn.CrossEntropyLoss,
         "criterion__label_smoothing": recipe.label_smoothing,
         "optimizer": torch.optim.SGD,
@@ -197,6 +198,8 @@ def make_net(
         "classes": np.arange(n_classes),
         "device": recipe.device,
         "verbose": 0,
+        # Without a sink skorch compares its own `print` with the builtin one, and ray puts another in its place.
+        "callbacks__print_log__sink": print if given.get("verbose") else _ignore,
     }
     callbacks: list[tuple[str, Callback]] = [("divergence", StopOnDivergence()), ("schedule", OneCycle())]
     if recipe.patience is not None and held_out is not None:
@@ -204,7 +207,9 @@ def make_net(
         callbacks.append(("early_stopping", EarlyStopping(patience=recipe.patience, load_best=True, sink=_ignore)))
     # Arguments of a part that the user replaced are not for the new part.
     replaced = tuple(
-        f"{name}__" for name in ("criterion", "optimizer", "iterator_train", "iterator_valid") if name in given
+        f"{name}__"
+        for name in ("criterion", "optimizer", "iterator_train", "iterator_valid", "callbacks__print_log")
+        if name in given
     )
     params = {name: value for name, value in params.items() if not name.startswith(replaced)} if replaced else params
     params |= {"iterator_train__shuffle": True} | given

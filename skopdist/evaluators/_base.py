@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -65,6 +66,19 @@ class Evaluator(BaseEstimator, ABC):
     @abstractmethod
     def search_space(self) -> SearchSpace:
         """The space whose architectures it scores."""
+
+    def __sizeof__(self) -> int:
+        # Dask and ray ask for it: what is large they send to a worker once, and not with each trial.
+        data = (self.__dict__[name] for name in self._data_attributes if name in self.__dict__)
+        return object.__sizeof__(self) + sum(map(sys.getsizeof, data))
+
+    @property
+    def replicas(self) -> Sequence[Self]:
+        """What the trials of a search are shared out to: trial i goes to the i-th, modulo their number.
+
+        Only itself; an evaluator with several devices gives a shallow copy for each.
+        """
+        return (self,)
 
     @abstractmethod
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from skopdist._batches import Batches, TensorData
 from skopdist._data import WeightedData, input_statistics
-from skopdist._device import isolated_generators, one_thread
+from skopdist._device import isolated_generators, one_thread, resolve_precision
 from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation
@@ -44,7 +44,7 @@ class SupernetEvaluator(SupervisedEvaluator):
     epochs_per_trial : float, default=1.0
         Passes over the training samples in each trial, one batch at least.
     partial_channels : int, default=1
-        The operations see one in so many channels, the others pass by [2]_, which saves memory and, in wide cells, time.
+        The operations see one in so many channels, the others pass by [2]_. It saves memory and, in wide cells, time.
     channels : int or None, default=None
         Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input.
     n_cells : int, default=3
@@ -62,8 +62,8 @@ class SupernetEvaluator(SupervisedEvaluator):
         Part of the distinct samples that is held out; None takes a quarter, but one of each class at least.
     scoring : str, callable or None, default=None
         A scikit-learn scorer; None takes the accuracy.
-    device : str, default="auto"
-        "auto" takes CUDA where there is any.
+    device : str or list of str, default="auto"
+        "auto" takes CUDA where there is any. Of several devices the first is taken, for all trials share one network.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of the matrix products while training; "auto" takes bfloat16 for images where the hardware multiplies it
         natively.
@@ -110,7 +110,7 @@ class SupernetEvaluator(SupervisedEvaluator):
         augment: str | Augmentation | None = "auto",
         validation_fraction: float | None = None,
         scoring: str | Callable[..., float] | None = None,
-        device: str = "auto",
+        device: str | Sequence[str] = "auto",
         precision: str = "auto",
     ) -> None:
         super().__init__(
@@ -152,7 +152,7 @@ class SupernetEvaluator(SupervisedEvaluator):
                 n_cells=recipe.n_cells,
                 mean=mean,
                 std=std,
-                precision=recipe.precision,
+                precision=resolve_precision(recipe.precision, recipe.device, training.X.ndim - 2),
                 partial_channels=self.partial_channels,
             ).to(recipe.device)
         self.optimizer_ = torch.optim.SGD(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import inspect
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer
 
 from skopdist._data import WeightedData, canonical, hold_out
-from skopdist._device import resolve_device, resolve_precision
+from skopdist._device import check_precision, resolve_devices
 from skopdist._validation import check_positive_integer
 from skopdist.augmentation import Augmentation, make_augmentation
 from skopdist.evaluators._base import Evaluator
@@ -50,7 +52,7 @@ class SupervisedEvaluator(Evaluator):
         augment: str | Augmentation | None,
         validation_fraction: float | None,
         scoring: str | Callable[..., float] | None,
-        device: str,
+        device: str | Sequence[str],
         precision: str,
     ) -> None:
         self.space = space
@@ -74,6 +76,16 @@ class SupervisedEvaluator(Evaluator):
     def search_space(self) -> SearchSpace:
         """The space whose architectures it scores; known when it is fitted."""
         return self.space_
+
+    @property
+    def replicas(self) -> Sequence[Self]:
+        """A copy for each device, with the same data."""
+        replicas = []
+        for device in resolve_devices(self.device):
+            replica = copy.copy(self)
+            replica.recipe_ = dataclasses.replace(self.recipe_, device=device)
+            replicas.append(replica)
+        return replicas
 
     def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
         self._check_parameters()
@@ -110,7 +122,7 @@ class SupervisedEvaluator(Evaluator):
         batch_size = self.batch_size
         if batch_size is None:
             batch_size = min(max(n_samples // _BATCHES_PER_EPOCH, _FEWEST_SAMPLES_PER_BATCH), _MOST_SAMPLES_PER_BATCH)
-        device = resolve_device(self.device)
+        check_precision(self.precision)
         return Recipe(
             channels=_CHANNELS[n_spatial] if self.channels is None else self.channels,
             n_cells=self.n_cells,
@@ -119,8 +131,8 @@ class SupervisedEvaluator(Evaluator):
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
             augmentation=make_augmentation(self.augment, n_spatial),
-            device=device,
-            precision=resolve_precision(self.precision, device, n_spatial),
+            device=resolve_devices(self.device)[0],
+            precision=self.precision,
             **self._own_settings(),
         )
 

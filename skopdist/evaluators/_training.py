@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -46,8 +46,8 @@ class TrainingEvaluator(SupervisedEvaluator):
         Part of the distinct samples that is held out; None takes a quarter, but one of each class at least.
     scoring : str, callable or None, default=None
         A scikit-learn scorer; None takes the accuracy.
-    device : str, default="auto"
-        "auto" takes CUDA where there is any.
+    device : str or list of str, default="auto"
+        "auto" takes CUDA where there is any. Of several devices, trial i trains on the i-th, modulo their number.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of the matrix products while training; "auto" takes bfloat16 for images where the hardware multiplies it
         natively.
@@ -86,7 +86,7 @@ class TrainingEvaluator(SupervisedEvaluator):
         early_stopping: int | None = None,
         validation_fraction: float | None = None,
         scoring: str | Callable[..., float] | None = None,
-        device: str = "auto",
+        device: str | Sequence[str] = "auto",
         precision: str = "auto",
         net_params: Mapping[str, Any] | None = None,
     ) -> None:
@@ -131,7 +131,7 @@ class TrainingEvaluator(SupervisedEvaluator):
         return Outcome(score, float(n_epochs), info={"n_parameters": n_parameters, "n_epochs": n_epochs})
 
     def train_on_all(self, architecture: Architecture, seed: int, max_epochs: int | None = None) -> NeuralNetClassifier:
-        """Train an architecture on all data, held-out ones included.
+        """Train an architecture on all data, held-out ones included, on the first device.
 
         Parameters
         ----------
