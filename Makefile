@@ -61,5 +61,5 @@ bench: venv  ## the scripts behind the figures that we claim
 
 clean:  ## remove all that was built, but for the environment
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst skopdist_digits.png examples/skopdist_digits.png
+	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst skopdist_*.png examples/skopdist_*.png
 	find skopdist tests docs examples benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
