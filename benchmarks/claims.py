@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -238,72 +238,56 @@ def summary(rows: Rows, tables: list[str]) -> list[dict[str, Any]]:
     return result
 
 
+def variance_table(rows: Rows, tables: Iterable[str]) -> str:
+    """Lay out how much lies between distributions, and by chance."""
+    found = [row for name in tables for row in rows.select(table=name, kind="variance")]
+    body = [
+        (
+            row["table"],
+            row["n_architectures"],
+            row["n_distributions"],
+            f"{row['share']:.3f} ({row['share_by_chance']:.3f})",
+            f"{row['share_working']:.3f} ({row['share_working_by_chance']:.3f})",
+        )
+        for row in found
+    ]
+    return table(["table", "architectures", "distributions", "all", "with a path"], body)
+
+
+def best_table(rows: Rows, tables: Iterable[str]) -> str:
+    """Lay out the distribution of the highest mean beside the optimum of the table."""
+    names = ("mean", "best_distribution_mean", "best_distribution_best", "optimum", "optimum_distribution_mean")
+    found = [row for name in tables for row in rows.select(table=name, kind="variance")]
+    body = [(row["table"], *(f"{row[n]:.2f}" for n in names), row["optimum_distribution_rank"]) for row in found]
+    header = ["table", "mean of all", "its mean", "its best", "optimum", "mean around the optimum", "rank of that mean"]
+    return table(header, body)
+
+
+def correlation_table(rows: Rows, tables: Iterable[str], among: str) -> str:
+    """Lay out the mean rank correlations among "all" or the "best tenth", by the number trained on."""
+    tables = list(tables)
+    found = [row for row in summary(rows, tables) if row["among"] == among]
+    cells = {tuple(row[k] for k in ("table", "predictor", "encoding", "n_trained_on")): row for row in found}
+    body = []
+    for name, predictor, encoding in product(tables, PREDICTORS, ENCODINGS):
+        line = [cells.get((name, predictor, encoding, size)) for size in SIZES]
+        if any(line):
+            means = ["" if cell is None else f"{cell['spearman_mean']:.2f}" for cell in line]
+            body.append((f"{name}, {predictor}, {encoding}", *means))
+    return table(["", *map(str, SIZES)], body)
+
+
 def report(rows: Rows, tables: list[str]) -> None:
     """Print what is stored."""
-    found = [row for name in tables for row in rows.select(table=name, kind="variance")]
     print("\nShare of the variance of the accuracy that lies between distributions (by chance)\n")
-    header = ["table", "architectures", "distributions", "all", "with a path"]
-    print(
-        table(
-            header,
-            [
-                (
-                    row["table"],
-                    row["n_architectures"],
-                    row["n_distributions"],
-                    f"{row['share']:.3f} ({row['share_by_chance']:.3f})",
-                    f"{row['share_working']:.3f} ({row['share_working_by_chance']:.3f})",
-                )
-                for row in found
-            ],
-        )
-    )
+    print(variance_table(rows, tables))
     print("\nThe best distribution (that of the highest mean), beside the optimum of the table; accuracy in percent\n")
-    header = ["table", "mean of all", "its mean", "its best", "optimum", "mean around optimum", "rank of that mean"]
-    print(
-        table(
-            header,
-            [
-                (
-                    row["table"],
-                    *(
-                        f"{row[name]:.2f}"
-                        for name in (
-                            "mean",
-                            "best_distribution_mean",
-                            "best_distribution_best",
-                            "optimum",
-                            "optimum_distribution_mean",
-                        )
-                    ),
-                    row["optimum_distribution_rank"],
-                )
-                for row in found
-            ],
-        )
-    )
-    cells = {
-        tuple(row[k] for k in ("table", "among", "predictor", "encoding", "n_trained_on")): row
-        for row in summary(rows, tables)
-    }
+    print(best_table(rows, tables))
     for among in ("all", "best tenth"):
         print(
             f"\nRank correlation of prediction and accuracy, among {among}, by the number of architectures trained on\n"
         )
-        body = []
-        for name in tables:
-            for predictor in PREDICTORS:
-                for encoding in ENCODINGS:
-                    line = [cells.get((name, among, predictor, encoding, size)) for size in SIZES]
-                    if any(line):
-                        body.append(
-                            (
-                                f"{name}, {predictor}, {encoding}",
-                                *("" if cell is None else f"{cell['spearman_mean']:.3f}" for cell in line),
-                                max(cell["n_seeds"] for cell in line if cell),
-                            )
-                        )
-        print(table(["", *map(str, SIZES), "seeds"], body))
+        print(correlation_table(rows, tables, among))
     print(f"\n{machines(rows.rows)}")
 
 
