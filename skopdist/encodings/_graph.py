@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from skopdist.architecture import Architecture, Cell
+from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings._base import Encoding, Point
 from skopdist.encodings._paths import PathTable
@@ -42,9 +42,9 @@ class GraphEncoding(Encoding):
         for row in point.reshape(self._shape()):
             used = np.flatnonzero(row.any(axis=1))
             cells.append(
-                Cell(tuple(names[i] for i in row[used].argmax(axis=1)), tuple(edges[i] for i in used.tolist()))
+                self.space_.make_cell([names[i] for i in row[used].argmax(axis=1)], [edges[i] for i in used.tolist()])
             )
-        return Architecture(tuple(cells), self.space_.cell_types)
+        return self.space_.make_architecture(cells)
 
     def _distribution(self, point: Point) -> OperationDistribution:
         counts = point.reshape(self._shape()).sum(axis=1)
@@ -106,4 +106,7 @@ class GraphEncoding(Encoding):
         """Follow the paths of all cells, shape (n_points * n_cell_types, ...)."""
         n_edges, k = self._shape()[1:]
         edges = self.space_.potential_edges(self.length_)
-        return PathTable(points.reshape(-1, n_edges, k), edges, self.space_.operation_names)
+        resizing = [self.space_.resizing_edges(t, self.length_) for t in self.space_.cell_types]
+        solid = np.array([[edge in there for edge in edges] for there in resizing])
+        cells = points.reshape(-1, n_edges, k)
+        return PathTable(cells, edges, self.space_.operation_names, np.tile(solid, (len(points), 1)))
