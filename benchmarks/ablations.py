@@ -39,7 +39,7 @@ from skopdist.evaluators import TabularEvaluator
 from skopdist.search import run_search
 from skopdist.strategies import BayesianOptimization
 
-SEEDS, QUICK_SEEDS = 20, 2
+SEEDS, QUICK_SEEDS = 10, 2
 QUERIES = (25, 50)
 BUDGET, REPETITIONS = 60, 100
 

@@ -35,8 +35,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.ensemble import RandomForestRegressor
 
-from skopdist import Architecture, Cell
-from skopdist.benchmarks import load_digits_cells, load_nasbench201
+from skopdist import Architecture
+from skopdist.benchmarks import load_digits_cells, load_nasbench201, load_nasbench_macro
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Encoding, HybridEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.strategies._bayesian import _SMOOTH, transformed
@@ -44,6 +44,7 @@ from skopdist.strategies._gaussian_process import AdditiveGaussianProcess
 
 TABLES: dict[str, Callable[[Path | None], TabularEvaluator]] = {
     "digits": lambda data: load_digits_cells(),
+    "macro-cifar10": lambda data: load_nasbench_macro(data),
     "nb201-cifar10": lambda data: load_nasbench201(data, dataset="cifar10"),
     "nb201-cifar100": lambda data: load_nasbench201(data, dataset="cifar100"),
     "nb201-imagenet16": lambda data: load_nasbench201(data, dataset="ImageNet16-120"),
@@ -77,7 +78,7 @@ class Population:
         architectures = []
         for key in evaluator.scores:
             if not isinstance(key, Architecture):
-                key = Architecture((Cell(key, space.potential_edges(len(key))),), space.cell_types)
+                key = space.make_architecture([space.make_cell(key, space.potential_edges(len(key)))])
             architectures.append(key)
         return cls(evaluator, architectures, np.array(list(evaluator.scores.values())))
 

@@ -30,7 +30,6 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 
-from skopdist import Architecture, Cell
 from skopdist.encodings import AdjacencyEncoding
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.spaces import NASBench201Space
@@ -60,7 +59,7 @@ def representatives(space: NASBench201Space) -> dict[Operations, Operations]:
     encoding = AdjacencyEncoding().bind(space, LENGTH)
     edges = space.potential_edges(LENGTH)
     cells = list(itertools.product(space.operation_names, repeat=LENGTH))
-    points = np.array([encoding.encode(Architecture((Cell(cell, edges),))) for cell in cells])
+    points = np.array([encoding.encode(space.make_architecture([space.make_cell(cell, edges)])) for cell in cells])
     first: dict[bytes, Operations] = {}
     return {cell: first.setdefault(key, cell) for cell, key in zip(cells, encoding.keys(points), strict=True)}
 
@@ -84,7 +83,7 @@ def make_trainer(space: NASBench201Space, channels: int, epochs: int) -> Callabl
     edges = space.potential_edges(LENGTH)
 
     def train(cell: Operations, seed: int) -> dict[str, Any]:
-        trial = evaluator.evaluate(Architecture((Cell(cell, edges),)), seed=seed)
+        trial = evaluator.evaluate(space.make_architecture([space.make_cell(cell, edges)]), seed=seed)
         if not trial.succeeded:
             raise RuntimeError(f"{cell} with the seed {seed}: {trial.message}")
         return {
