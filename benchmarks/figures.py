@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Draws the figures of the documentation from the stored results, each with its data beside it as CSV.
+
+    python benchmarks/figures.py [--output docs/figures] [--claims FILE]
+
+Needs matplotlib.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from _common import RESULTS, Rows
+from claims import ENCODINGS, PREDICTORS, SIZES, TABLES, summary
+
+matplotlib.use("svg")
+# Text stays text, and the same data give the same file.
+matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "skopdist", "font.size": 9})
+
+from matplotlib import pyplot as plt  # noqa: E402 - after the choice of the backend
+
+# Colours that readers with any colour vision can tell apart (Okabe and Ito), and markers for print.
+STYLE = {"distribution": ("#d55e00", "o"), "adjacency": ("#0072b2", "s"), "hybrid": ("#009e73", "^")}
+LABEL = {
+    "distribution": "distribution alone (the paper's)",
+    "adjacency": "one-hot cell (traditional)",
+    "hybrid": "hybrid: distribution, slots and paths",
+}
+TITLE = {
+    "digits": "digits, 729 cells",
+    "macro-cifar10": "NAS-Bench-Macro, CIFAR-10",
+    "nb201-cifar10": "NAS-Bench-201, CIFAR-10",
+    "nb201-cifar100": "NAS-Bench-201, CIFAR-100",
+    "nb201-imagenet16": "NAS-Bench-201, ImageNet16-120",
+}
+AMONG = ("all", "best tenth")
+
+
+def draw_correlations(rows: Sequence[dict[str, Any]], predictor: str, path: Path) -> None:
+    """Draw rank correlation over the number of architectures trained on: a column for each table."""
+    names = [name for name in TABLES if any(row["table"] == name for row in rows)]
+    figure, axes = plt.subplots(
+        len(AMONG), len(names), figsize=(2.5 * len(names), 5), sharex=True, sharey="row", squeeze=False
+    )
+    for line, among in zip(axes, AMONG, strict=True):
+        for axis, name in zip(line, names, strict=True):
+            for encoding in ENCODINGS:
+                keys = {"table": name, "among": among, "predictor": predictor, "encoding": encoding}
+                found = [row for row in rows if all(row[key] == value for key, value in keys.items())]
+                x = [row["n_trained_on"] for row in found]
+                mean = [row["spearman_mean"] for row in found]
+                band = [1.96 * row["spearman_standard_error"] for row in found]
+                colour, marker = STYLE[encoding]
+                axis.plot(x, mean, color=colour, marker=marker, markersize=4, label=LABEL[encoding])
+                low, high = ([m + sign * b for m, b in zip(mean, band, strict=True)] for sign in (-1, 1))
+                axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+            axis.axhline(0, color="0.6", linewidth=0.8)
+            axis.set_xscale("log")
+            axis.set_xticks(SIZES, [str(size) for size in SIZES])
+            axis.minorticks_off()
+            axis.grid(alpha=0.3)
+    for axis, name in zip(axes[0], names, strict=True):
+        axis.set_title(TITLE.get(name, name))
+    for axis, among in zip(axes[:, 0], AMONG, strict=True):
+        axis.set_ylabel(f"Spearman correlation,\n{'all others' if among == 'all' else 'best tenth of the others'}")
+    figure.supxlabel("architectures the predictor was trained on", y=0.07, fontsize="medium")
+    figure.suptitle(f"Predicted against measured validation accuracy: {predictor}")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncol=len(labels), frameon=False)
+    figure.tight_layout(rect=(0, 0.08, 1, 1))
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the data of a figure."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent.parent / "docs" / "figures")
+    parser.add_argument("--claims", type=Path, default=RESULTS / "claims.jsonl", help="the rows of claims.py")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    rows = summary(Rows(arguments.claims, ()), list(TABLES))
+    write_csv(arguments.output / "correlations.csv", rows)
+    for predictor in PREDICTORS:
+        draw_correlations(rows, predictor, arguments.output / f"correlations_{predictor.replace(' ', '_')}.svg")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
