@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 from _common import Rows, machines, parser, rows_of, table
-from claims import TABLES, share_between
+from claims import TABLES, available, share_between
 
 from skopdist import OperationDistribution
 from skopdist.distribution import SAMPLING_METHODS
@@ -112,15 +112,15 @@ ABLATIONS: dict[str, dict[str, Measure]] = {
 
 
 def run(rows: Rows, data: Path | None, tables: list[str], ablations: list[str], seeds: int) -> None:
-    """Compute what is not there yet."""
-    for ablation, name in product(ablations, tables):
-        for (variant, measure), seed in product(ABLATIONS[ablation].items(), range(seeds)):
+    """Compute what is not there yet, seed by seed, so that an interrupted run has everything."""
+    for seed, ablation, name in product(range(seeds), ablations, tables):
+        for variant, measure in ABLATIONS[ablation].items():
             key = {"ablation": ablation, "table": name, "variant": variant, "seed": seed}
             if key not in rows:
                 begin = time.perf_counter()
                 figures = measure(evaluator_of(name, data), seed)
                 rows.add(**key, **figures, seconds=time.perf_counter() - begin)
-        print(f"{ablation}, {name}", file=sys.stderr, flush=True)
+                print(f"\rseed {seed}, {ablation}, {name}".ljust(80), end="", file=sys.stderr, flush=True)
 
 
 FIGURES = {
@@ -165,7 +165,8 @@ def main() -> int:
     rows = rows_of(arguments, "ablations", ("ablation", "table", "variant", "seed"))
     if not arguments.report:
         seeds = QUICK_SEEDS if arguments.quick else SEEDS
-        run(rows, arguments.data, arguments.tables, arguments.ablations, seeds)
+        tables = available(arguments.tables, arguments.data)
+        run(rows, arguments.data, tables, arguments.ablations, seeds)
     report(rows, arguments.tables, arguments.ablations)
     return 0
 

@@ -183,6 +183,19 @@ def _rank_correlation(prediction: Array, scores: Array) -> float:
     return round(float(spearmanr(prediction, scores).statistic), 4)
 
 
+def available(tables: Iterable[str], data: Path | None) -> list[str]:
+    """Give those tables whose files are there, and say what is missing of the others."""
+    found = []
+    for name in tables:
+        try:
+            TABLES[name](data)
+        except FileNotFoundError as error:
+            print(f"{name} is left out. {error}", file=sys.stderr)
+        else:
+            found.append(name)
+    return found
+
+
 @cache
 def population_of(name: str, data: Path | None) -> Population:
     """Load a table, once."""
@@ -198,18 +211,18 @@ def parts_of(name: str, encoding: str, data: Path | None) -> Parts:
 
 
 def run(rows: Rows, data: Path | None, tables: list[str], seeds: int) -> None:
-    """Compute what is not there yet."""
+    """Compute what is not there yet, seed by seed, so that an interrupted run has all tables."""
     for name in tables:
         if not rows.select(table=name, kind="variance"):
             begin = time.perf_counter()
             found = variance(population_of(name, data))
             rows.add(table=name, kind="variance", **found, seconds=time.perf_counter() - begin)
-        for encoding, predictor, seed in product(ENCODINGS, PREDICTORS, range(seeds)):
-            key = {"table": name, "kind": "predictor", "encoding": encoding, "predictor": predictor, "seed": seed}
-            if key not in rows:
-                found = correlations(population_of(name, data), parts_of(name, encoding, data), predictor, seed)
-                rows.add(**key, **found)
-        print(name, file=sys.stderr, flush=True)
+    for seed, name, encoding, predictor in product(range(seeds), tables, ENCODINGS, PREDICTORS):
+        key = {"table": name, "kind": "predictor", "encoding": encoding, "predictor": predictor, "seed": seed}
+        if key not in rows:
+            found = correlations(population_of(name, data), parts_of(name, encoding, data), predictor, seed)
+            rows.add(**key, **found)
+            print(f"\rseed {seed}, {name}, {encoding}, {predictor}".ljust(80), end="", file=sys.stderr, flush=True)
 
 
 def summary(rows: Rows, tables: list[str]) -> list[dict[str, Any]]:
@@ -300,7 +313,8 @@ def main() -> int:
     arguments = options.parse_args()
     rows = rows_of(arguments, "claims", ("table", "kind", "encoding", "predictor", "seed"))
     if not arguments.report:
-        run(rows, arguments.data, arguments.tables, QUICK_SEEDS if arguments.quick else SEEDS)
+        tables = available(arguments.tables, arguments.data)
+        run(rows, arguments.data, tables, QUICK_SEEDS if arguments.quick else SEEDS)
     report(rows, arguments.tables)
     return 0
 

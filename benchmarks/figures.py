@@ -33,11 +33,11 @@ LABEL = {
     "hybrid": "hybrid: distribution, slots and paths",
 }
 TITLE = {
-    "digits": "digits, 729 cells",
-    "macro-cifar10": "NAS-Bench-Macro, CIFAR-10",
-    "nb201-cifar10": "NAS-Bench-201, CIFAR-10",
-    "nb201-cifar100": "NAS-Bench-201, CIFAR-100",
-    "nb201-imagenet16": "NAS-Bench-201, ImageNet16-120",
+    "digits": "digits\n729 cells",
+    "macro-cifar10": "NAS-Bench-Macro\nCIFAR-10",
+    "nb201-cifar10": "NAS-Bench-201\nCIFAR-10",
+    "nb201-cifar100": "NAS-Bench-201\nCIFAR-100",
+    "nb201-imagenet16": "NAS-Bench-201\nImageNet16-120",
 }
 AMONG = ("all", "best tenth")
 
@@ -69,11 +69,11 @@ def draw_correlations(rows: Sequence[dict[str, Any]], predictor: str, path: Path
         axis.set_title(TITLE.get(name, name))
     for axis, among in zip(axes[:, 0], AMONG, strict=True):
         axis.set_ylabel(f"Spearman correlation,\n{'all others' if among == 'all' else 'best tenth of the others'}")
-    figure.supxlabel("architectures the predictor was trained on", y=0.07, fontsize="medium")
-    figure.suptitle(f"Predicted against measured validation accuracy: {predictor}")
+    figure.supxlabel("architectures the predictor was trained on", y=0.06, fontsize="medium")
+    figure.suptitle(f"Predicted against measured validation accuracy: {predictor} (mean and 95 % band over seeds)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=len(labels), frameon=False)
-    figure.tight_layout(rect=(0, 0.08, 1, 1))
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
