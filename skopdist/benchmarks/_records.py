@@ -131,4 +131,4 @@ def _number(text: Any, name: str) -> float:
 
 
 def _text(key: Hashable) -> str:
-    return "|".join(key) if isinstance(key, tuple) else str(key)
+    return "|".join(map(str, key)) if isinstance(key, tuple) else str(key)

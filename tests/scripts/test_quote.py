@@ -1,23 +1,11 @@
 """Numbers in README and docs are those of the stored results."""
 
-from pathlib import Path
-
 import pytest
-
-import skopdist
-
-ROOT = Path(skopdist.__file__).parent.parent
-SCRIPTS = ROOT / "benchmarks"
-
-pytestmark = pytest.mark.skipif(not (SCRIPTS / "quote.py").exists(), reason="the scripts come with a checkout only")
 
 
 @pytest.fixture
-def quote(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    import quote
-
-    return quote
+def quote(script):
+    return script("quote")
 
 
 def test_every_quoted_result_is_the_stored_one(quote):
