@@ -118,6 +118,11 @@ class SearchSpace(BaseEstimator, ABC):
         check_length(length)
         return self._potential_links(int(length))
 
+    def fixed_links(self, length: int) -> tuple[Edge, ...]:
+        """List the links that every cell of `length` operations has."""
+        check_length(length)
+        return self._fixed_links(int(length))
+
     def resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
         """Give the edges at which a network strides or changes width, so that an identity is none there."""
         check_length(length)
