@@ -36,7 +36,13 @@ from scipy.stats import spearmanr
 from sklearn.ensemble import RandomForestRegressor
 
 from skopdist import Architecture
-from skopdist.benchmarks import load_digits_cells, load_nasbench201, load_nasbench_macro
+from skopdist.benchmarks import (
+    load_darts_random,
+    load_digits_cells,
+    load_nasbench201,
+    load_nasbench_macro,
+    load_oncenas,
+)
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Encoding, HybridEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.strategies._bayesian import _SMOOTH, transformed
@@ -48,6 +54,8 @@ TABLES: dict[str, Callable[[Path | None], TabularEvaluator]] = {
     "nb201-cifar10": lambda data: load_nasbench201(data, dataset="cifar10"),
     "nb201-cifar100": lambda data: load_nasbench201(data, dataset="cifar100"),
     "nb201-imagenet16": lambda data: load_nasbench201(data, dataset="ImageNet16-120"),
+    "darts-random": lambda data: load_darts_random(data),
+    "darts-oncenas": lambda data: load_oncenas(data),
 }
 ENCODINGS: dict[str, Callable[[], Encoding]] = {
     "distribution": DistributionEncoding,

@@ -38,6 +38,8 @@ TITLE = {
     "nb201-cifar10": "NAS-Bench-201\nCIFAR-10",
     "nb201-cifar100": "NAS-Bench-201\nCIFAR-100",
     "nb201-imagenet16": "NAS-Bench-201\nImageNet16-120",
+    "darts-random": "DARTS, 214 random\nCIFAR-10",
+    "darts-oncenas": "DARTS, OnceNAS\nCIFAR-10",
 }
 AMONG = ("all", "best tenth")
 
