@@ -11,10 +11,9 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 # Where `make bench` stores its rows and tables; benchmarks/results holds those that README and docs quote.
 BENCH_RESULTS ?= build/bench
 # What takes long or needs data only if it is asked for, or the data are there.
-BENCHES := bench-claims bench-ablations bench-datasets $(if $(SKOPDIST_DATA),bench-search_efficiency) \
+BENCHES := bench-claims bench-ablations bench-any_length bench-datasets $(if $(SKOPDIST_DATA),bench-search_efficiency) \
   $(if $(FULL),bench-training_speed bench-parallel)
-BENCH_QUICK_claims    := $(if $(FULL),,--quick)
-BENCH_QUICK_ablations := $(if $(FULL),,--quick)
+BENCH_QUICK := $(if $(FULL),,--quick)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-slow lint typecheck docs bench clean
@@ -79,8 +78,9 @@ bench-datasets:
 	$(BIN)/python benchmarks/datasets.py $(if $(FULL),,--suite digits --seeds 1) \
 	  --results $(BENCH_RESULTS)/datasets.jsonl > $(BENCH_RESULTS)/datasets.txt
 
+bench-training_speed bench-parallel: BENCH_QUICK :=  # they have no reduced version
 bench-%:
-	$(BIN)/python benchmarks/$*.py $(BENCH_QUICK_$*) --results $(BENCH_RESULTS)/$*.jsonl > $(BENCH_RESULTS)/$*.txt
+	$(BIN)/python benchmarks/$*.py $(BENCH_QUICK) --results $(BENCH_RESULTS)/$*.jsonl > $(BENCH_RESULTS)/$*.txt
 
 clean:  ## remove all that was built, but for the environment
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

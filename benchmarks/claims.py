@@ -14,8 +14,9 @@ For each table of validation accuracies:
   are the Gaussian process of BayesianOptimization and scikit-learn's random forest, each on every encoding, both
   trained on the scores as BayesianOptimization transforms them.
 
-A tenth of a table of 729 holds few architectures, so that correlation is noisy there. Rows are stored one by one, and
-none is computed again; --quick computes two of the ten seeds.
+The two samples of the DARTS space have hardly two architectures of one distribution, so only the last point is for
+them. A tenth of a small table holds few architectures, so that correlation is noisy there. Rows are stored one by one,
+and none is computed again; --quick computes two of the ten seeds.
 """
 
 from __future__ import annotations
@@ -260,9 +261,15 @@ def summary(rows: Rows, tables: list[str]) -> list[dict[str, Any]]:
     return result
 
 
+def with_several_each(rows: Rows, tables: Iterable[str]) -> list[dict[str, Any]]:
+    """Give the rows of those tables whose distributions hold several architectures each, as those of samples do not."""
+    found = [row for name in tables for row in rows.select(table=name, kind="variance")]
+    return [row for row in found if row["n_architectures"] > 2 * row["n_distributions"]]
+
+
 def variance_table(rows: Rows, tables: Iterable[str]) -> str:
     """Lay out how much lies between distributions, and by chance."""
-    found = [row for name in tables for row in rows.select(table=name, kind="variance")]
+    found = with_several_each(rows, tables)
     body = [
         (
             row["table"],
@@ -279,7 +286,7 @@ def variance_table(rows: Rows, tables: Iterable[str]) -> str:
 def best_table(rows: Rows, tables: Iterable[str]) -> str:
     """Lay out the distribution of the highest mean beside the optimum of the table."""
     names = ("mean", "best_distribution_mean", "best_distribution_best", "optimum", "optimum_distribution_mean")
-    found = [row for name in tables for row in rows.select(table=name, kind="variance")]
+    found = with_several_each(rows, tables)
     body = [(row["table"], *(f"{row[n]:.2f}" for n in names), row["optimum_distribution_rank"]) for row in found]
     header = ["table", "mean of all", "its mean", "its best", "optimum", "mean around the optimum", "rank of that mean"]
     return table(header, body)

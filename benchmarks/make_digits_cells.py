@@ -30,6 +30,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 
+from skopdist import Architecture
 from skopdist.encodings import AdjacencyEncoding
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.spaces import NASBench201Space
@@ -37,7 +38,6 @@ from skopdist.spaces import NASBench201Space
 OPERATIONS = ("skip_connect", "nor_conv_3x3", "avg_pool_3x3")
 # Small and short enough that the best cells are still far from the 99 % which longer training reaches.
 CHANNELS, EPOCHS, SEEDS = 8, 15, 5
-N_TEST = 600
 LENGTH = 6
 Operations = tuple[str, ...]
 
@@ -64,11 +64,20 @@ def representatives(space: NASBench201Space) -> dict[Operations, Operations]:
     return {cell: first.setdefault(key, cell) for cell, key in zip(cells, encoding.keys(points), strict=True)}
 
 
-def make_trainer(space: NASBench201Space, channels: int, epochs: int) -> Callable[[Operations, int], dict[str, Any]]:
-    """Give the function that trains a cell with a seed and says what came out."""
+def digits() -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give scikit-learn's digits as images, shape (1797, 1, 8, 8), and their classes."""
     X, y = load_digits(return_X_y=True)
-    images = X.reshape(-1, 1, 8, 8).astype(np.float32)
-    X_rest, X_test, y_rest, y_test = train_test_split(images, y, test_size=N_TEST, stratify=y, random_state=0)
+    return X.reshape(-1, 1, 8, 8).astype(np.float32), y
+
+
+def make_trainer(
+    space: NASBench201Space, X: NDArray[Any], y: NDArray[Any], channels: int, epochs: int
+) -> Callable[[Architecture, int], dict[str, Any]]:
+    """Give the function that trains a network of one cell with a seed and says what came out.
+
+    A third of the images is for testing; the others are halved into those that train and those that validate.
+    """
+    X_rest, X_test, y_rest, y_test = train_test_split(X, y, test_size=len(y) // 3 + 1, stratify=y, random_state=0)
     scores = TwoScores(X_test, y_test)
     evaluator = TrainingEvaluator(
         space,
@@ -80,12 +89,11 @@ def make_trainer(space: NASBench201Space, channels: int, epochs: int) -> Callabl
         device="cpu",
         precision="float32",
     ).fit(X_rest, y_rest, random_state=0)
-    edges = space.potential_edges(LENGTH)
 
-    def train(cell: Operations, seed: int) -> dict[str, Any]:
-        trial = evaluator.evaluate(space.make_architecture([space.make_cell(cell, edges)]), seed=seed)
+    def train(architecture: Architecture, seed: int) -> dict[str, Any]:
+        trial = evaluator.evaluate(architecture, seed=seed)
         if not trial.succeeded:
-            raise RuntimeError(f"{cell} with the seed {seed}: {trial.message}")
+            raise RuntimeError(f"{architecture} with the seed {seed}: {trial.message}")
         return {
             "val": trial.score,
             "test": scores.test,
@@ -99,7 +107,8 @@ def make_trainer(space: NASBench201Space, channels: int, epochs: int) -> Callabl
 
 def run(rows: Rows, space: NASBench201Space, n_seeds: int, channels: int, epochs: int) -> None:
     """Train what is not there yet."""
-    train = make_trainer(space, channels, epochs)
+    train = make_trainer(space, *digits(), channels, epochs)
+    edges = space.potential_edges(LENGTH)
     functions = list(dict.fromkeys(representatives(space).values()))
     done = {tuple(row[key] for key in rows.keys) for row in rows.rows}
     for seed in range(n_seeds):
@@ -107,7 +116,8 @@ def run(rows: Rows, space: NASBench201Space, n_seeds: int, channels: int, epochs
             key = {"cell": "|".join(cell), "seed": seed, "channels": channels, "epochs": epochs}
             if tuple(key[name] for name in rows.keys) not in done:
                 # Seeds differ between cells as well, so that no two of them share their luck.
-                rows.add(**key, **train(cell, 10_000 * seed + number))
+                architecture = space.make_architecture([space.make_cell(cell, edges)])
+                rows.add(**key, **train(architecture, 10_000 * seed + number))
         print(f"seed {seed}: {len(functions)} functions", file=sys.stderr, flush=True)
 
 

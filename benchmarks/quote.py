@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from _common import RESULTS, Rows, table
 from ablations import ablation_table
+from any_length import IMAGES, gain_table
 from claims import TABLES, best_table, correlation_table, share_between, variance_table
 
 from skopdist.benchmarks import load_digits_cells
@@ -114,6 +115,7 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "best": lambda _: best_table(results("claims"), TABLES),
     "correlations": lambda among: correlation_table(results("claims"), TABLES, among),
     "ablation": lambda name: ablation_table(results("ablations"), name, TABLES),
+    "any-length": lambda _: gain_table(results("any_length"), IMAGES),
     "queries": queries,
     "datasets": datasets,
     "digits-cells": digits_cells,

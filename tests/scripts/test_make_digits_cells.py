@@ -25,8 +25,9 @@ def test_cells_that_compute_the_same_are_one(make):
 
 
 def test_a_dead_cell_is_a_constant_prediction(make):
-    train = make.make_trainer(SPACE, channels=2, epochs=1)
-    dead = train((NONE,) * 6, 0)
+    train = make.make_trainer(SPACE, *make.digits(), channels=2, epochs=1)
+    cell = SPACE.make_cell((NONE,) * 6, SPACE.potential_edges(6))
+    dead = train(SPACE.make_architecture([cell]), 0)
     assert (dead["cost"], dead["n_parameters"]) == (0, 0)
     assert 0.08 < dead["val"] < 0.12
     assert 0.08 < dead["test"] < 0.12
@@ -35,10 +36,16 @@ def test_a_dead_cell_is_a_constant_prediction(make):
 def test_the_table_has_every_cell_and_is_the_same_for_the_same_rows(make, tmp_path, monkeypatch):
     calls = []
 
-    def make_trainer(space, channels, epochs):
-        def train(cell, seed):
-            calls.append((cell, seed))
-            return {"val": cell.count(CONV) / 10, "test": 0.5, "cost": 15.0, "n_parameters": 7, "seconds": 0.0}
+    def make_trainer(space, X, y, channels, epochs):
+        def train(architecture, seed):
+            calls.append((architecture, seed))
+            return {
+                "val": architecture.operations.count(CONV) / 10,
+                "test": 0.5,
+                "cost": 15.0,
+                "n_parameters": 7,
+                "seconds": 0.0,
+            }
 
         return train
 
