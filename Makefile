@@ -14,6 +14,8 @@ BENCH_RESULTS ?= build/bench
 BENCHES := bench-claims bench-ablations bench-any_length bench-datasets $(if $(SKOPDIST_DATA),bench-search_efficiency) \
   $(if $(FULL),bench-training_speed bench-parallel)
 BENCH_QUICK := $(if $(FULL),,--quick)
+BENCH_DATASETS := $(if $(and $(FULL),$(SKOPDIST_DATA)),,--suite digits) $(if $(FULL),,--seeds 1)
+BENCH_IMAGES := digits $(if $(and $(FULL),$(SKOPDIST_DATA)),fashion)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-slow lint typecheck docs bench clean
@@ -75,10 +77,11 @@ bench-search_efficiency:
 	  --output $(BENCH_RESULTS)/search_efficiency.jsonl > $(BENCH_RESULTS)/search_efficiency.txt || [ $$? -eq 1 ]
 
 bench-datasets:
-	$(BIN)/python benchmarks/datasets.py $(if $(FULL),,--suite digits --seeds 1) \
+	$(BIN)/python benchmarks/datasets.py $(BENCH_DATASETS) \
 	  --results $(BENCH_RESULTS)/datasets.jsonl > $(BENCH_RESULTS)/datasets.txt
 
 bench-training_speed bench-parallel: BENCH_QUICK :=  # they have no reduced version
+bench-any_length: BENCH_QUICK += --images $(BENCH_IMAGES)
 bench-%:
 	$(BIN)/python benchmarks/$*.py $(BENCH_QUICK) --results $(BENCH_RESULTS)/$*.jsonl > $(BENCH_RESULTS)/$*.txt
 

@@ -6,8 +6,8 @@
 A distribution is searched at length 6 on the table of digits cells: what BayesianOptimization recommends after 50
 queries. Cells of 1 to 21 operations are drawn from it and from the uniform distribution, and trained as networks of one
 cell by the recipe of that table; on the digits, and on 3,000 images of Fashion-MNIST (14x14 pixels, means of four),
-which the search never saw. Every seed has another search, other cells and other trainings. The gain is the mean difference of
-the test accuracies in points, with its standard error over the seeds.
+which the search never saw. Every seed has another search, other cells and other trainings. The gain is the mean
+difference of the test accuracies in points, with its standard error over the seeds.
 
 Fashion-MNIST needs ``images/fashion_mnist.npz`` in the folder of the data. --quick computes two of the ten seeds.
 """
