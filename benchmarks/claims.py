@@ -306,6 +306,15 @@ def correlation_table(rows: Rows, tables: Iterable[str], among: str) -> str:
     return table(["", *map(str, SIZES)], body)
 
 
+def correlation_at(rows: Rows, tables: Iterable[str], among: str, size: int) -> str:
+    """Lay out the mean rank correlations after training on `size` architectures: Gaussian process / random forest."""
+    found = [row for row in summary(rows, list(tables)) if (row["among"], row["n_trained_on"]) == (among, size)]
+    means = {(row["table"], row["encoding"], row["predictor"]): f"{row['spearman_mean']:.2f}" for row in found}
+    names = dict.fromkeys(row["table"] for row in found)
+    body = [(name, *(" / ".join(means[name, e, p] for p in PREDICTORS) for e in ENCODINGS)) for name in names]
+    return table(["", *ENCODINGS], body)
+
+
 def report(rows: Rows, tables: list[str]) -> None:
     """Print what is stored."""
     print("\nShare of the variance of the accuracy that lies between distributions (by chance)\n")

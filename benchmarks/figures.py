@@ -12,10 +12,12 @@ import argparse
 import csv
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from _common import RESULTS, Rows
 from claims import ENCODINGS, PREDICTORS, SIZES, TABLES, summary
 
@@ -41,41 +43,46 @@ TITLE = {
     "darts-random": "DARTS, 214 random\nCIFAR-10",
     "darts-oncenas": "DARTS, OnceNAS\nCIFAR-10",
 }
-AMONG = ("all", "best tenth")
+AMONG = {"all": "all that it was not trained on", "best tenth": "the best tenth of those that it was not trained on"}
+_COLUMNS = 4
 
 
-def draw_correlations(rows: Sequence[dict[str, Any]], predictor: str, path: Path) -> None:
-    """Draw rank correlation over the number of architectures trained on: a column for each table."""
+def draw_correlations(rows: Sequence[dict[str, Any]], predictor: str, among: str, path: Path) -> None:
+    """Draw rank correlation over the number of architectures trained on, a panel for each table."""
+    rows = [row for row in rows if row["predictor"] == predictor and row["among"] == among]
     names = [name for name in TABLES if any(row["table"] == name for row in rows)]
+    n_lines, n_columns = -(-len(names) // _COLUMNS), min(len(names), _COLUMNS)
     figure, axes = plt.subplots(
-        len(AMONG), len(names), figsize=(2.5 * len(names), 5), sharex=True, sharey="row", squeeze=False
+        n_lines, n_columns, figsize=(2.4 * n_columns, 2.3 * n_lines + 1), sharex=True, sharey=True, squeeze=False
     )
-    for line, among in zip(axes, AMONG, strict=True):
-        for axis, name in zip(line, names, strict=True):
-            for encoding in ENCODINGS:
-                keys = {"table": name, "among": among, "predictor": predictor, "encoding": encoding}
-                found = [row for row in rows if all(row[key] == value for key, value in keys.items())]
-                x = [row["n_trained_on"] for row in found]
-                mean = [row["spearman_mean"] for row in found]
-                band = [1.96 * row["spearman_standard_error"] for row in found]
-                colour, marker = STYLE[encoding]
-                axis.plot(x, mean, color=colour, marker=marker, markersize=4, label=LABEL[encoding])
-                low, high = ([m + sign * b for m, b in zip(mean, band, strict=True)] for sign in (-1, 1))
-                axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
-            axis.axhline(0, color="0.6", linewidth=0.8)
-            axis.set_xscale("log")
-            axis.set_xticks(SIZES, [str(size) for size in SIZES])
-            axis.minorticks_off()
-            axis.grid(alpha=0.3)
-    for axis, name in zip(axes[0], names, strict=True):
-        axis.set_title(TITLE.get(name, name))
-    for axis, among in zip(axes[:, 0], AMONG, strict=True):
-        axis.set_ylabel(f"Spearman correlation,\n{'all others' if among == 'all' else 'best tenth of the others'}")
-    figure.supxlabel("architectures the predictor was trained on", y=0.06, fontsize="medium")
-    figure.suptitle(f"Predicted against measured validation accuracy: {predictor} (mean and 95 % band over seeds)")
+    for axis, name in zip(axes.flat, names, strict=False):
+        for encoding in ENCODINGS:
+            found = [row for row in rows if row["table"] == name and row["encoding"] == encoding]
+            x = [row["n_trained_on"] for row in found]
+            mean = np.array([row["spearman_mean"] for row in found])
+            band = 1.96 * np.array([row["spearman_standard_error"] for row in found])
+            colour, marker = STYLE[encoding]
+            axis.plot(x, mean, color=colour, marker=marker, markersize=4, label=LABEL[encoding])
+            axis.fill_between(x, mean - band, mean + band, color=colour, alpha=0.2, linewidth=0)
+        axis.axhline(0, color="0.6", linewidth=0.8)
+        axis.set_xscale("log")
+        axis.set_xticks(SIZES, [str(size) for size in SIZES])
+        axis.minorticks_off()
+        axis.tick_params(labelbottom=True)
+        axis.grid(alpha=0.3)
+        axis.set_title(TITLE[name], fontsize="medium")
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    figure.supylabel("Spearman correlation", fontsize="medium")
+    figure.supxlabel("architectures trained on", y=0.3 / n_lines**2, fontsize="medium")
+    figure.suptitle(
+        f"{predictor.capitalize()}: predicted against measured accuracy\n"
+        f"among {AMONG[among]} (mean and 95 % band over seeds)",
+        fontsize="medium",
+    )
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=len(labels), frameon=False)
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    figure.tight_layout(rect=(0, 0.26 / n_lines**2, 1, 1))
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
@@ -96,8 +103,9 @@ def main() -> int:
     arguments.output.mkdir(parents=True, exist_ok=True)
     rows = summary(Rows(arguments.claims, ()), list(TABLES))
     write_csv(arguments.output / "correlations.csv", rows)
-    for predictor in PREDICTORS:
-        draw_correlations(rows, predictor, arguments.output / f"correlations_{predictor.replace(' ', '_')}.svg")
+    for predictor, among in product(PREDICTORS, AMONG):
+        name = f"correlations, {predictor}, {among}".replace(", ", "_").replace(" ", "_")
+        draw_correlations(rows, predictor, among, arguments.output / f"{name}.svg")
     return 0
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from _common import RESULTS, Rows, table
 from ablations import ablation_table
 from any_length import IMAGES, gain_table
-from claims import TABLES, best_table, correlation_table, share_between, variance_table
+from claims import TABLES, best_table, correlation_at, share_between, variance_table
 
 from skopdist.benchmarks import load_digits_cells
 from skopdist.benchmarks._digits import N_SEEDS
@@ -46,6 +46,12 @@ def share(name: str) -> str:
     """Give the share of the variance of a table that lies between distributions."""
     (row,) = results("claims").select(table=name, kind="variance")
     return short(row["share"], 2)
+
+
+def correlations(argument: str) -> str:
+    """Lay out rank correlations, for example of ``50, all``."""
+    size, _, among = argument.partition(", ")
+    return correlation_at(results("claims"), TABLES, among, int(size))
 
 
 def queries(_: str) -> str:
@@ -113,7 +119,7 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "share": share,
     "shares": lambda _: variance_table(results("claims"), TABLES),
     "best": lambda _: best_table(results("claims"), TABLES),
-    "correlations": lambda among: correlation_table(results("claims"), TABLES, among),
+    "correlations": correlations,
     "ablation": lambda name: ablation_table(results("ablations"), name, TABLES),
     "any-length": lambda _: gain_table(results("any_length"), IMAGES),
     "queries": queries,
