@@ -15,9 +15,10 @@ Edge = tuple[int, int]
 
 @dataclass(frozen=True)
 class Cell:
-    """A directed acyclic graph whose edges carry operations; a node is the sum of its incoming edges.
+    """A directed acyclic graph whose edges carry operations; a node is the sum of what comes in.
 
-    Node 0 is the input and the last node the output.
+    The first nodes are the inputs, one in most spaces, and the last node is the output. Beside its edges a cell may
+    have links, which pass a node on as it is; what links bring to the output is concatenated instead of summed.
 
     Parameters
     ----------
@@ -25,41 +26,55 @@ class Cell:
         The operation on each edge; their number is the length of the cell.
     edges : sequence of (int, int)
         The (source, target) nodes of each edge, with ``0 <= source < target``.
+    links : sequence of (int, int), default=()
+        The (source, target) nodes of each link.
+    n_inputs : int, default=1
+        Number of inputs, the nodes that nothing leads to.
 
     Raises
     ------
     ValueError
-        If there is no operation, the two sequences differ in length, an edge repeats or runs backwards.
+        If there is no operation, operations and edges differ in number, an edge repeats, runs backwards or leads to an
+        input.
     """
 
     operations: tuple[str, ...]
     edges: tuple[Edge, ...]
+    links: tuple[Edge, ...] = ()
+    n_inputs: int = 1
 
     def __post_init__(self) -> None:
         operations = tuple(str(name) for name in self.operations)
         edges = tuple((int(source), int(target)) for source, target in self.edges)
+        links = tuple((int(source), int(target)) for source, target in self.links)
         if not operations or len(operations) != len(edges):
             raise ValueError(
                 f"A cell needs one edge for each operation and at least one; got {len(operations)} operations "
                 f"and {len(edges)} edges."
             )
-        if len(set(edges)) < len(edges):
-            raise ValueError(f"The edges of a cell must be distinct, got {edges}.")
-        for source, target in edges:
+        for what, pairs in (("edges", edges), ("links", links)):
+            if len(set(pairs)) < len(pairs):
+                raise ValueError(f"The {what} of a cell must be distinct, got {pairs}.")
+        for source, target in (*edges, *links):
             if not 0 <= source < target:
                 raise ValueError(
-                    f"An edge must run from an earlier node to a later one, got {(source, target)} in {edges}."
+                    f"An edge must run from an earlier node to a later one, got {(source, target)} in {edges + links}."
+                )
+            if target < self.n_inputs:
+                raise ValueError(
+                    f"Nothing may lead to one of the {self.n_inputs} inputs of a cell, got {(source, target)}."
                 )
         object.__setattr__(self, "operations", operations)
         object.__setattr__(self, "edges", edges)
+        object.__setattr__(self, "links", links)
 
     @property
     def n_nodes(self) -> int:
-        """Number of nodes, the input and the output included."""
-        return 1 + max(target for _, target in self.edges)
+        """Number of nodes, the inputs and the output included."""
+        return 1 + max(target for _, target in (*self.edges, *self.links))
 
     def live_slots(self, is_zero: Callable[[str], bool]) -> tuple[int, ...]:
-        """Give the slots that lie on a path from the input to the output.
+        """Give the slots that lie on a path from an input to the output.
 
         Parameters
         ----------
@@ -69,16 +84,17 @@ class Cell:
         Returns
         -------
         slots : tuple of int
-            Indices into ``operations``, ascending; empty if the cell has no such path and so is invalid.
+            Indices into ``operations``, ascending; empty if the cell has no path with an operation and so is invalid.
         """
         open_slots = [i for i, name in enumerate(self.operations) if not is_zero(name)]
-        forward, backward = {0}, {self.n_nodes - 1}
-        for i in sorted(open_slots, key=lambda i: self.edges[i]):
-            if self.edges[i][0] in forward:
-                forward.add(self.edges[i][1])
-        for i in sorted(open_slots, key=lambda i: self.edges[i][::-1], reverse=True):
-            if self.edges[i][1] in backward:
-                backward.add(self.edges[i][0])
+        passing = (*(self.edges[i] for i in open_slots), *self.links)
+        forward, backward = set(range(self.n_inputs)), {self.n_nodes - 1}
+        for source, target in sorted(passing):
+            if source in forward:
+                forward.add(target)
+        for source, target in sorted(passing, key=lambda edge: edge[::-1], reverse=True):
+            if target in backward:
+                backward.add(source)
         return tuple(i for i in open_slots if self.edges[i][0] in forward and self.edges[i][1] in backward)
 
 
@@ -91,6 +107,8 @@ class Architecture:
     cells : sequence of Cell
     cell_types : sequence of str, default=("cell",)
         The name of each cell's type.
+    layout : str, default="stack"
+        The name of the :class:`~skopdist.layouts.Layout` by which a network is made of the cells.
 
     Raises
     ------
@@ -113,6 +131,7 @@ class Architecture:
 
     cells: tuple[Cell, ...]
     cell_types: tuple[str, ...] = ("cell",)
+    layout: str = "stack"
 
     def __post_init__(self) -> None:
         cells, types = tuple(self.cells), tuple(str(name) for name in self.cell_types)
@@ -151,9 +170,9 @@ class Architecture:
             Shape of one sample.
         n_classes : int
         channels : int, default=16
-            Width of the first cell.
+            Width of the network at its beginning.
         n_cells : int, default=3
-            Number of cells in a row.
+            Number of cells in a row; in a chain of layers, how often each layer is repeated.
 
         Returns
         -------
@@ -172,16 +191,25 @@ class Architecture:
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain Python data that :meth:`from_dict` turns back into an equal architecture."""
-        return {
-            cell_type: {"operations": list(cell.operations), "edges": [list(edge) for edge in cell.edges]}
+        cells = {
+            cell_type: {
+                "operations": list(cell.operations),
+                "edges": [list(edge) for edge in cell.edges],
+                "links": [list(edge) for edge in cell.links],
+                "n_inputs": cell.n_inputs,
+            }
             for cell_type, cell in zip(self.cell_types, self.cells, strict=True)
         }
+        return {"layout": self.layout, "cells": cells}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Make the architecture that :meth:`to_dict` described."""
-        cells = [Cell(tuple(c["operations"]), tuple(tuple(edge) for edge in c["edges"])) for c in data.values()]
-        return cls(tuple(cells), tuple(data))
+        cells = [
+            Cell(tuple(c["operations"]), _pairs(c["edges"]), _pairs(c["links"]), c["n_inputs"])
+            for c in data["cells"].values()
+        ]
+        return cls(tuple(cells), tuple(data["cells"]), data["layout"])
 
     def to_json(self) -> str:
         """Give JSON text that :meth:`from_json` turns back into an equal architecture."""
@@ -198,10 +226,15 @@ class Architecture:
             nodes: dict[int, list[str]] = {}
             for name, (source, target) in zip(cell.operations, cell.edges, strict=True):
                 nodes.setdefault(target, []).append(f"{name} {source}>{target}")
-            texts.append(" | ".join(", ".join(nodes[target]) for target in sorted(nodes)))
+            links = ["links " + ", ".join(f"{source}>{target}" for source, target in cell.links)] if cell.links else []
+            texts.append(" | ".join([*(", ".join(nodes[target]) for target in sorted(nodes)), *links]))
         if len(texts) == 1:
             return texts[0]
         return "; ".join(f"{kind}: {text}" for kind, text in zip(self.cell_types, texts, strict=True))
 
     def __repr__(self) -> str:
         return f"Architecture({self})"
+
+
+def _pairs(edges: Iterable[Sequence[int]]) -> tuple[Edge, ...]:
+    return tuple((source, target) for source, target in edges)

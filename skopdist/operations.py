@@ -3,19 +3,49 @@
 An operation is a name and a factory ``channels -> nn.Module`` that keeps the shape of its input. Registering another
 one takes a decorator::
 
-    @register_operation("sep_conv_3x3", n_spatial=2)
-    def sep_conv_3x3(channels):
+    @register_operation("wide_conv", n_spatial=2)
+    def wide_conv(channels):
         return nn.Sequential(...)
+
+Where a cell strides or changes width, an operation that can do so itself is asked to, with its ``resized`` factory;
+any other one stands behind a 1x1 convolution that does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 Factory = Callable[[int], nn.Module]
+
+
+class OperationSize(NamedTuple):
+    """What an operation does to the shape of its input.
+
+    Attributes
+    ----------
+    channels_in, channels_out : int
+    stride : int
+        By how much every axis is divided, rounded up.
+    """
+
+    channels_in: int
+    channels_out: int
+    stride: int = 1
+
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether the shape stays as it is."""
+        return self.stride == 1 and self.channels_in == self.channels_out
+
+
+ResizedFactory = Callable[[OperationSize], nn.Module]
 
 
 @dataclass(frozen=True)
@@ -34,6 +64,8 @@ class Operation:
         Whether the operation passes nothing on, so that a network may leave it out.
     is_identity : bool
         Whether the operation passes its input on unchanged, so that a path through it is a shorter path.
+    resized : callable ``OperationSize -> nn.Module`` or None
+        Makes a module that strides or changes the width of images.
     """
 
     name: str
@@ -41,6 +73,15 @@ class Operation:
     n_spatial: int | None = None
     is_zero: bool = False
     is_identity: bool = False
+    resized: ResizedFactory | None = None
+
+    def make(self, size: OperationSize) -> nn.Module:
+        """Make a module of a size; the dimensions of flat input and series are always kept."""
+        if size.keeps_shape:
+            return self.factory(size.channels_out)
+        if self.resized is not None:
+            return self.resized(size)
+        return nn.Sequential(_relu_conv_bn(size, 1), self.factory(size.channels_out))
 
     def fits(self, n_spatial: int) -> bool:
         """Whether the operation takes inputs with so many dimensions behind the channels."""
@@ -51,7 +92,12 @@ _REGISTRY: dict[str, Operation] = {}
 
 
 def register_operation(
-    name: str, *, n_spatial: int | None = None, is_zero: bool = False, is_identity: bool = False
+    name: str,
+    *,
+    n_spatial: int | None = None,
+    is_zero: bool = False,
+    is_identity: bool = False,
+    resized: ResizedFactory | None = None,
 ) -> Callable[[Factory], Factory]:
     """Register the decorated factory under a name.
 
@@ -64,6 +110,9 @@ def register_operation(
         Whether the operation passes nothing on.
     is_identity : bool, default=False
         Whether the operation passes its input on unchanged.
+    resized : callable ``OperationSize -> nn.Module`` or None, default=None
+        Makes the operation where a cell strides or changes the width of images; None puts a 1x1 convolution that does
+        so before the operation.
 
     Returns
     -------
@@ -93,7 +142,7 @@ def register_operation(
         # A module that is imported anew (a notebook cell run twice) registers the same factory again.
         if known is not None and known.factory.__qualname__ != factory.__qualname__:
             raise ValueError(f"The operation name {name!r} is taken by {known.factory!r}; choose another name.")
-        _REGISTRY[name] = Operation(name, factory, n_spatial, is_zero, is_identity)
+        _REGISTRY[name] = Operation(name, factory, n_spatial, is_zero, is_identity, resized)
         return factory
 
     return decorator
@@ -134,40 +183,200 @@ class Zero(nn.Module):
         return x * 0
 
 
-@register_operation("none", is_zero=True)
+class ResizedZero(nn.Module):
+    """Pass zeros of another shape on, with a gradient of zero."""
+
+    def __init__(self, size: OperationSize) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels_in, height, width) to zeros of (n, channels_out, height / stride, width / stride)."""
+        strided = x[:, :1, :: self.size.stride, :: self.size.stride]
+        return strided.expand(-1, self.size.channels_out, -1, -1) * 0
+
+
+class FactorizedReduce(nn.Module):
+    """Halve every axis by two 1x1 convolutions, one of which looks at every other position and one at the rest.
+
+    Parameters
+    ----------
+    channels_in, channels_out : int
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        half = channels_out // 2
+        # A single channel leaves nothing for the second convolution.
+        widths = [width for width in (channels_out - half, half) if width]
+        self.convs = nn.ModuleList([nn.Conv2d(channels_in, width, 1, stride=2, bias=False) for width in widths])
+        self.norm = nn.BatchNorm2d(channels_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels_in, height, width) to (n, channels_out, height / 2, width / 2), rounded up."""
+        x = functional.relu(x)
+        # Odd sides are padded for the shifted half; on even sides nothing looks at the padding.
+        shifted = functional.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]
+        halves = [conv(part) for conv, part in zip(self.convs, (x, shifted), strict=False)]
+        return self.norm(torch.cat(halves, dim=1))  # (n, channels_out, height / 2, width / 2)
+
+
+def reduced_identity(size: OperationSize) -> nn.Module:
+    """Make what stands for an identity where images are halved or change width (DARTS, arXiv 1806.09055)."""
+    if size.stride == 2:
+        return FactorizedReduce(size.channels_in, size.channels_out)
+    return _relu_conv_bn(size, 1)
+
+
+@register_operation("none", is_zero=True, resized=ResizedZero)
 def _none(channels: int) -> nn.Module:
     return Zero()
 
 
-@register_operation("skip_connect", is_identity=True)
+@register_operation("skip_connect", is_identity=True, resized=reduced_identity)
 def _skip(channels: int) -> nn.Module:
     return nn.Identity()
+
+
+def _register_2d(name: str, make: ResizedFactory) -> None:
+    """Register an operation on images that is made in the same way whether or not it resizes."""
+
+    def factory(channels: int) -> nn.Module:
+        return make(OperationSize(channels, channels))
+
+    register_operation(name, n_spatial=2, resized=make)(factory)
 
 
 # Images: the operations of NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326, section 2.1).
 
 
-def _relu_conv_bn_2d(channels: int, kernel: int) -> nn.Module:
+def _relu_conv_bn(size: OperationSize, kernel: int) -> nn.Module:
     return nn.Sequential(
         nn.ReLU(),
-        nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(channels),
+        nn.Conv2d(size.channels_in, size.channels_out, kernel, stride=size.stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(size.channels_out),
     )
 
 
-@register_operation("nor_conv_1x1", n_spatial=2)
-def _nor_conv_1x1(channels: int) -> nn.Module:
-    return _relu_conv_bn_2d(channels, 1)
+def _pool(size: OperationSize, pool: nn.Module) -> nn.Module:
+    # Pooling cannot change the width.
+    if size.channels_in == size.channels_out:
+        return pool
+    return nn.Sequential(pool, _relu_conv_bn(OperationSize(size.channels_in, size.channels_out), 1))
 
 
-@register_operation("nor_conv_3x3", n_spatial=2)
-def _nor_conv_3x3(channels: int) -> nn.Module:
-    return _relu_conv_bn_2d(channels, 3)
+def _avg_pool_3x3(size: OperationSize) -> nn.Module:
+    return _pool(size, nn.AvgPool2d(3, stride=size.stride, padding=1, count_include_pad=False))
 
 
-@register_operation("avg_pool_3x3", n_spatial=2)
-def _avg_pool_3x3(channels: int) -> nn.Module:
-    return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+_register_2d("nor_conv_1x1", lambda size: _relu_conv_bn(size, 1))
+_register_2d("nor_conv_3x3", lambda size: _relu_conv_bn(size, 3))
+_register_2d("avg_pool_3x3", _avg_pool_3x3)
+
+
+# Images: further operations of the DARTS space (Liu et al. 2019, arXiv 1806.09055, section 3.1.1).
+
+
+def _max_pool_3x3(size: OperationSize) -> nn.Module:
+    return _pool(size, nn.MaxPool2d(3, stride=size.stride, padding=1))
+
+
+def _separable(size: OperationSize, kernel: int, dilation: int = 1) -> list[nn.Module]:
+    channels_in, channels_out, stride = size
+    padding = kernel // 2 * dilation
+    return [
+        nn.ReLU(),
+        nn.Conv2d(channels_in, channels_in, kernel, stride, padding, dilation, groups=channels_in, bias=False),
+        nn.Conv2d(channels_in, channels_out, 1, bias=False),
+        nn.BatchNorm2d(channels_out),
+    ]
+
+
+def _sep_conv(size: OperationSize, kernel: int) -> nn.Module:
+    # Twice, of which the first one strides and the second one changes the width.
+    first = OperationSize(size.channels_in, size.channels_in, size.stride)
+    second = OperationSize(size.channels_in, size.channels_out)
+    return nn.Sequential(*_separable(first, kernel), *_separable(second, kernel))
+
+
+def _dil_conv(size: OperationSize, kernel: int) -> nn.Module:
+    return nn.Sequential(*_separable(size, kernel, dilation=2))
+
+
+_register_2d("max_pool_3x3", _max_pool_3x3)
+for _kernel in (3, 5):
+    _register_2d(f"sep_conv_{_kernel}x{_kernel}", partial(_sep_conv, kernel=_kernel))
+    _register_2d(f"dil_conv_{_kernel}x{_kernel}", partial(_dil_conv, kernel=_kernel))
+
+
+# Images: the layers of NAS-Bench-Macro (Su et al. 2021, arXiv 2103.11922, section 4.1).
+
+
+class InvertedResidual(nn.Module):
+    """An inverted residual block: widen, convolve each channel by itself, narrow (arXiv 1801.04381, section 3.3).
+
+    Parameters
+    ----------
+    size : OperationSize
+        Where the shape is kept, the input is added to the output.
+    kernel : int
+    expansion : int
+        By how much the input is widened.
+    """
+
+    def __init__(self, size: OperationSize, kernel: int, expansion: int) -> None:
+        super().__init__()
+        channels_in, channels_out, stride = size
+        hidden = channels_in * expansion
+        self.adds_input = size.keeps_shape
+        self.body = nn.Sequential(
+            nn.Conv2d(channels_in, hidden, 1, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU(),
+            nn.Conv2d(hidden, hidden, kernel, stride, kernel // 2, groups=hidden, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU(),
+            nn.Conv2d(hidden, channels_out, 1, bias=False),
+            nn.BatchNorm2d(channels_out),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels_in, height, width) to (n, channels_out, height / stride, width / stride)."""
+        y = self.body(x)  # (n, channels_out, ...)
+        return x + y if self.adds_input else y
+
+
+def _resized_layer(size: OperationSize) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(size.channels_in, size.channels_out, 1, stride=size.stride, bias=False),
+        nn.BatchNorm2d(size.channels_out),
+    )
+
+
+@register_operation("identity", is_identity=True, n_spatial=2, resized=_resized_layer)
+def _identity(channels: int) -> nn.Module:
+    return nn.Identity()
+
+
+_register_2d("mb_conv_3x3_e3", partial(InvertedResidual, kernel=3, expansion=3))
+_register_2d("mb_conv_5x5_e6", partial(InvertedResidual, kernel=5, expansion=6))
+
+
+# Images: the operations of NAS-Bench-101 (Ying et al. 2019, arXiv 1902.09635, section 2.1), under their names there.
+
+
+def conv_bn_relu(size: OperationSize, kernel: int) -> nn.Module:
+    """Make a convolution of images, batch normalisation and ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(size.channels_in, size.channels_out, kernel, stride=size.stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(size.channels_out),
+        nn.ReLU(),
+    )
+
+
+_register_2d("conv1x1-bn-relu", partial(conv_bn_relu, kernel=1))
+_register_2d("conv3x3-bn-relu", partial(conv_bn_relu, kernel=3))
+_register_2d("maxpool3x3", _max_pool_3x3)
 
 
 # Series: short, long and dilated convolutions, after the kernels of the InceptionTime and ROCKET families.

@@ -461,23 +461,48 @@ def check_evaluator(
     assert isinstance(space, SearchSpace), f"search_space must be a SearchSpace, got {space!r}."
     rng = np.random.default_rng(random_state)
     architectures = [space.sample(space.uniform(), length, rng) for _ in range(n_architectures)]
+    before = sorted(vars(evaluator))
     for seed, architecture in enumerate(architectures):
+        # Anew for each, since the trials of one search may build on each other.
         with _untouched_generators():
-            trial = evaluator.evaluate(architecture, seed=seed)
+            trial = _started(evaluator, architecture).evaluate(architecture, seed=seed)
         _check_trial(evaluator, trial, architecture, seed)
         assert trial.succeeded, f"The evaluation of {architecture} failed: {trial.message}"
-        again = evaluator.evaluate(architecture, seed=seed)
+        again = _started(evaluator, architecture).evaluate(architecture, seed=seed)
         assert (again.score, again.cost, again.status) == (trial.score, trial.cost, trial.status), (
             f"Two evaluations of {architecture} with the seed {seed} gave the scores {trial.score} and {again.score}."
         )
-        given = evaluator.evaluate(architecture, distribution=space.uniform(), seed=seed)
+        given = _started(evaluator, architecture).evaluate(architecture, distribution=space.uniform(), seed=seed)
         assert given.distribution == space.uniform(), "A distribution that is given must be that of the trial."
+        _check_mixtures(evaluator, architecture)
+    assert sorted(vars(evaluator)) == before, "start() must leave the evaluator itself as it was."
+    evaluator = _started(evaluator, architectures[0])
     _check_nothing_passes(evaluator, architectures[0].length)
     _check_failures_recorded(evaluator, architectures[0])
     foreign = Architecture((Cell(("an operation of no space",), ((0, 1),)),))
     _check_refuses(lambda: evaluator.evaluate(foreign), "evaluate() with an architecture of another space")
     bare = evaluator.without_data()
     assert bare.search_space.operation_names == space.operation_names, "without_data() must keep the space."
+
+
+def _started(evaluator: Evaluator, architecture: Architecture) -> Evaluator:
+    return evaluator.start(architecture.length, 1, random_state=0)
+
+
+def _check_mixtures(evaluator: Evaluator, architecture: Architecture) -> None:
+    """Both kinds of mixtures are taken, and gradients have their shapes."""
+    space = evaluator.search_space
+    uniform = space.uniform()
+    n_slots = len(space.potential_edges(architecture.length))
+    for mixture in (uniform.probabilities, np.repeat(uniform.probabilities[:, None], n_slots, axis=1)):
+        trial = _started(evaluator, architecture).evaluate(architecture, mixture=mixture)
+        assert trial.succeeded, f"The evaluation at a mixture of shape {mixture.shape} failed: {trial.message}"
+        if evaluator.gives_gradient:
+            assert trial.gradient is not None, "gives_gradient is True, but the trial has no gradient."
+            assert trial.gradient.shape == mixture.shape, (
+                f"The gradient has the shape {trial.gradient.shape}, but the mixture {mixture.shape}."
+            )
+            assert np.isfinite(trial.gradient).all(), f"The gradient is not finite: {trial.gradient}."
 
 
 def _check_trial(evaluator: Evaluator, trial: Trial, architecture: Architecture, seed: int) -> None:

@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,12 @@ class Recipe:
     ----------
     channels, n_cells : int
         Width of the first cell and depth.
-    max_epochs : int
     batch_size : int
         The most samples in a batch; batches are of nearly equal size.
     lr : float
         The highest learning rate; it rises linearly over the first fifth of the steps and falls as a cosine to about
         zero.
+    max_epochs : int
     weight_decay : float
     label_smoothing : float
     patience : int or None
@@ -59,9 +60,9 @@ class Recipe:
 
     channels: int
     n_cells: int
-    max_epochs: int
     batch_size: int
     lr: float
+    max_epochs: int = 20
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
     patience: int | None = None
@@ -90,24 +91,25 @@ class WeightedNet(NeuralNetClassifier):
         return (losses * X["sample_weight"].to(losses.device)).mean()
 
 
-class OneCycle(Callback):
-    """A linear warm-up over the first fifth of the steps, then half a cosine down to about zero.
+def one_cycle(step: int, n_steps: int) -> float:
+    """Give the factor on the learning rate: up over a fifth of the steps, then half a cosine down to about zero.
 
     After Smith & Topin, arXiv 1708.07120, with the cosine of Loshchilov & Hutter, arXiv 1608.03983.
     """
+    warm = max(1, n_steps // 5)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (n_steps - warm + 1))))
+
+
+class OneCycle(Callback):
+    """Multiply the learning rate by :func:`one_cycle`, step by step."""
 
     def on_train_begin(self, net: NeuralNetClassifier, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Plan all steps of the training."""
         training_set, _ = net.get_split_datasets(X, y)
         n_steps = net.max_epochs * len(net.get_iterator(training_set, training=True))
-        warm = max(1, n_steps // 5)
-
-        def factor(step: int) -> float:
-            if step < warm:
-                return (step + 1) / warm
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (n_steps - warm + 1))))
-
-        self.schedule_ = torch.optim.lr_scheduler.LambdaLR(net.optimizer_, factor)
+        self.schedule_ = torch.optim.lr_scheduler.LambdaLR(net.optimizer_, partial(one_cycle, n_steps=n_steps))
 
     def on_batch_end(self, net: NeuralNetClassifier, training: bool = False, **kwargs: Any) -> None:
         """Take the next learning rate."""

@@ -25,6 +25,8 @@ LAYERS = [
     {"strategies", "evaluators"},
     {"encodings", "training", "supernet"},
     {"spaces", "network", "_batches"},
+    {"layouts"},
+    {"cells"},
     {"augmentation", "_data", "_device", "trial"},
     {"operations", "architecture"},
     {"distribution"},
@@ -34,6 +36,8 @@ LAYERS = [
 UPWARD = {("skopdist.architecture", "skopdist.network")}
 TORCH = {
     "skopdist.operations",
+    "skopdist.cells",
+    "skopdist.layouts",
     "skopdist.network",
     "skopdist.supernet",
     "skopdist.training",

@@ -61,18 +61,6 @@ def test_dead_edges_are_not_computed_and_change_nothing():
     assert all(p.grad is None for p in dead.parameters())
 
 
-def test_a_node_is_the_sum_of_its_edges():
-    from skopdist.network import CellModule
-
-    x = torch.randn(2, 3)
-    twice = CellModule(Cell(["skip_connect"] * 3, [(0, 1), (0, 2), (1, 2)]), 3)
-    torch.testing.assert_close(twice(x), 2 * x)
-    shuffled = CellModule(Cell(["skip_connect"] * 3, [(1, 2), (0, 2), (0, 1)]), 3)
-    torch.testing.assert_close(shuffled(x), 2 * x)
-    nothing = CellModule(Cell(["none"], [(0, 1)]), 3)
-    assert (nothing(x) == 0).all()
-
-
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32, torch.float64])
 def test_standardize_takes_any_dtype(dtype):
     layer = Standardize([2.0, 4.0], [1.0, 2.0], 0)

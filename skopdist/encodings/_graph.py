@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from skopdist.architecture import Architecture, Cell
+from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings._base import Encoding, Point
 from skopdist.encodings._paths import PathTable
@@ -52,8 +52,8 @@ class GraphEncoding(Encoding):
                     wiring = self.space_.sample_wiring(self.length_, rng)
                 chances = np.cumsum(row[[edges.index(edge) for edge in wiring]], axis=1)
                 chosen = np.argmax(rng.random((len(wiring), 1)) * chances[:, -1:] < chances, axis=1)
-                cells.append(Cell(tuple(names[i] for i in chosen), wiring))
-            architecture = Architecture(tuple(cells), self.space_.cell_types)
+                cells.append(self.space_.make_cell([names[i] for i in chosen], wiring))
+            architecture = self.space_.make_architecture(cells)
             if self.space_.is_valid(architecture):
                 break
         return architecture
@@ -121,4 +121,7 @@ class GraphEncoding(Encoding):
         """Follow the paths of all cells, shape (n_points * n_cell_types, ...)."""
         n_edges, k = self._shape()[1:]
         edges = self.space_.potential_edges(self.length_)
-        return PathTable(points.reshape(-1, n_edges, k), edges, self.space_.operation_names)
+        resizing = [self.space_.resizing_edges(t, self.length_) for t in self.space_.cell_types]
+        solid = np.array([[edge in there for edge in edges] for there in resizing])
+        cells = points.reshape(-1, n_edges, k)
+        return PathTable(cells, edges, self.space_.operation_names, np.tile(solid, (len(points), 1)))

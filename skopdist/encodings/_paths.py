@@ -22,6 +22,8 @@ class PathTable:
         Sorted by target, so that a node is complete before an edge leaves it.
     operations : sequence of str
         The k operation names.
+    solid : ndarray of shape (n, n_edges), bool
+        Marks the edges at which an identity changes its input, since it strides or changes the width there.
 
     Attributes
     ----------
@@ -32,9 +34,11 @@ class PathTable:
         Equal for cells whose outputs are the same expression in the input, weights aside; 0 for a cell with no path.
     """
 
-    def __init__(self, cells: NDArray[np.float64], edges: Sequence[Edge], operations: Sequence[str]) -> None:
+    def __init__(
+        self, cells: NDArray[np.float64], edges: Sequence[Edge], operations: Sequence[str], solid: NDArray[np.bool_]
+    ) -> None:
         passing = [i for i, name in enumerate(operations) if not is_zero(name)]
-        self._edges = edges
+        self._edges, self._solid = edges, solid
         self._names = [operations[i] for i in passing]
         open_ = cells[:, :, passing] > 0
         n, n_nodes = len(cells), 1 + max(target for _, target in edges)
@@ -93,7 +97,8 @@ class PathTable:
             for code, name in enumerate(self._names):
                 here = self._open[:, i, code]
                 brought = terms[here, source]
-                terms[here, target] += brought if is_identity(name) else _mix(brought, code)
+                changed = self._solid[here, i] | (not is_identity(name))
+                terms[here, target] += np.where(changed, _mix(brought, code), brought)
         return terms[:, -1]
 
 

@@ -39,12 +39,18 @@ class SearchSpace(BaseEstimator, ABC):
     n_spatial : int
         Number of dimensions behind the channels of a sample: 2 for images, 1 for series, 0 for flat input.
     cell_types : tuple of str
+    layout : str
+        The layout by which a network is made of the cells; see :mod:`skopdist.layouts`.
+    n_inputs : int
+        Number of inputs of a cell.
     """
 
     default_operations: ClassVar[tuple[str, ...]]
     default_length: ClassVar[int]
     n_spatial: ClassVar[int]
     cell_types: ClassVar[tuple[str, ...]] = ("cell",)
+    layout: ClassVar[str] = "stack"
+    n_inputs: ClassVar[int] = 1
 
     def __init__(self, operations: Sequence[str] | None = None) -> None:
         self.operations = operations
@@ -60,6 +66,26 @@ class SearchSpace(BaseEstimator, ABC):
     @abstractmethod
     def _is_wiring(self, edges: frozenset[Edge], length: int) -> bool:
         """Whether a set of potential edges is one of the wirings."""
+
+    @abstractmethod
+    def _potential_links(self, length: int) -> tuple[Edge, ...]:
+        """List every link that some cells of `length` operations have and others have not, sorted likewise."""
+
+    @abstractmethod
+    def _sample_links(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
+        """Draw one of the sets of potential links with equal probability, in their order."""
+
+    @abstractmethod
+    def _are_links(self, links: frozenset[Edge], length: int) -> bool:
+        """Whether a cell may have this set of potential links."""
+
+    @abstractmethod
+    def _fixed_links(self, length: int) -> tuple[Edge, ...]:
+        """List the links that every cell of `length` operations has."""
+
+    @abstractmethod
+    def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
+        """Give the edges at which a network strides or changes width, so that an identity is none there."""
 
     @property
     def operation_names(self) -> tuple[str, ...]:
@@ -86,6 +112,47 @@ class SearchSpace(BaseEstimator, ABC):
         """List every edge that some wiring of `length` operations has, sorted by target, then source."""
         check_length(length)
         return self._potential_edges(int(length))
+
+    def potential_links(self, length: int) -> tuple[Edge, ...]:
+        """List every link that some cells of `length` operations have and others have not, sorted by target."""
+        check_length(length)
+        return self._potential_links(int(length))
+
+    def resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
+        """Give the edges at which a network strides or changes width, so that an identity is none there."""
+        check_length(length)
+        return self._resizing_edges(cell_type, int(length))
+
+    def are_links(self, links: Sequence[Edge], length: int) -> bool:
+        """Whether a cell of `length` operations may have `links` and none of the other potential ones."""
+        check_length(length)
+        chosen = frozenset(links)
+        return (
+            len(links) == len(chosen)
+            and chosen <= set(self._potential_links(length))
+            and self._are_links(chosen, length)
+        )
+
+    def make_cell(self, operations: Sequence[str], edges: Sequence[Edge], links: Sequence[Edge] = ()) -> Cell:
+        """Make a cell of this space from operations on potential edges and from potential links."""
+        fixed = self._fixed_links(len(operations))
+        return Cell(tuple(operations), tuple(edges), (*links, *fixed), self.n_inputs)
+
+    def make_whole(self, length: int) -> Architecture:
+        """Make the cells that hold all potential edges and links at once, for a supernet.
+
+        What stands at their slots has no meaning.
+        """
+        check_length(length)
+        edges = self._potential_edges(length)
+        links = (*self._potential_links(length), *self._fixed_links(length))
+        # What passes nothing on would take the slots off the paths.
+        name = next((name for name in self.operation_names if not is_zero(name)), self.operation_names[0])
+        return self.make_architecture([Cell((name,) * len(edges), edges, links, self.n_inputs)] * len(self.cell_types))
+
+    def make_architecture(self, cells: Sequence[Cell]) -> Architecture:
+        """Make an architecture of this space from one cell for each cell type."""
+        return Architecture(tuple(cells), self.cell_types, self.layout)
 
     def is_wiring(self, edges: Sequence[Edge], length: int) -> bool:
         """Whether `edges` is a way in which a cell of `length` operations may be wired."""
@@ -143,7 +210,7 @@ class SearchSpace(BaseEstimator, ABC):
         self.check_distribution(distribution)
         rng = as_generator(random_state)
         cells = [self._sample_cell(p, int(length), rng, method) for p in distribution.probabilities]
-        return Architecture(tuple(cells), self.cell_types)
+        return self.make_architecture(cells)
 
     def encode(self, architecture: Architecture) -> OperationDistribution:
         """Give the ratio of operations, n_i / N by cell type.
@@ -192,7 +259,7 @@ class SearchSpace(BaseEstimator, ABC):
             slots = np.repeat(np.arange(len(names)), counts)
             for _ in range(_PLACEMENT_DRAWS):
                 placed = tuple(names[i] for i in rng.permutation(slots))
-                cell = Cell(placed, self._sample_wiring(length, rng))
+                cell = self.make_cell(placed, self._sample_wiring(length, rng), self._sample_links(length, rng))
                 if cell.live_slots(is_zero):
                     return cell
                 if not counts[passing].any():
@@ -201,3 +268,16 @@ class SearchSpace(BaseEstimator, ABC):
             if not p[passing].any():
                 break
         return cell
+
+
+class EdgeSpace(SearchSpace):
+    """A space in which cells differ by their edges and operations, and not by their links."""
+
+    def _potential_links(self, length: int) -> tuple[Edge, ...]:
+        return ()
+
+    def _sample_links(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
+        return ()
+
+    def _are_links(self, links: frozenset[Edge], length: int) -> bool:
+        return True

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from skopdist.architecture import Edge
-from skopdist.spaces._base import SearchSpace
+from skopdist.spaces._base import EdgeSpace
 
 
-class DAGSpace(SearchSpace):
+class DAGSpace(EdgeSpace):
     """Cells on the fewest nodes that hold `length` edges.
 
     Lengths 1, 3, 6, 10, 15, ... fill the complete graph (6 is the cell of NAS-Bench-201). In between, every node is
@@ -32,6 +32,12 @@ class DAGSpace(SearchSpace):
 
     def _is_wiring(self, edges: frozenset[Edge], length: int) -> bool:
         return edges >= {edge for edge in self._potential_edges(length) if _joins_next(edge)}
+
+    def _fixed_links(self, length: int) -> tuple[Edge, ...]:
+        return ()
+
+    def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
+        return frozenset()
 
 
 def _joins_next(edge: Edge) -> bool:

@@ -1,0 +1,200 @@
+"""How a network is made of cells: the stem, the rows of cells and the head of each of the literature's networks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from torch import Tensor, nn
+
+from skopdist.architecture import Architecture
+from skopdist.cells import CellModule
+from skopdist.operations import OperationSize
+
+_CONV = {1: nn.Conv1d, 2: nn.Conv2d}
+_NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+_POOL = {1: nn.AvgPool1d, 2: nn.AvgPool2d}
+# Beyond this many positions along an axis the stem strides, so that cells never work on more.
+_LARGEST_SIDE = {1: 512, 2: 64}
+
+MakeCell = Callable[..., CellModule]
+
+
+class Reduction(nn.Module):
+    """Halve every axis and change the width: a residual block of stride 2 (NAS-Bench-201, section 2.1)."""
+
+    def __init__(self, n_spatial: int, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        conv, norm, pool = _CONV[n_spatial], _NORM[n_spatial], _POOL[n_spatial]
+        self.body = nn.Sequential(
+            nn.ReLU(),
+            conv(channels_in, channels_out, 3, stride=2, padding=1, bias=False),
+            norm(channels_out),
+            nn.ReLU(),
+            conv(channels_out, channels_out, 3, padding=1, bias=False),
+            norm(channels_out),
+        )
+        self.shortcut = nn.Sequential(
+            # Odd sides are rounded up, as the convolution rounds them.
+            pool(2, stride=2, ceil_mode=True, count_include_pad=False),
+            conv(channels_in, channels_out, 1, bias=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels_in, ...) to (n, channels_out, ...), every axis halved and rounded up."""
+        return cast(Tensor, self.body(x) + self.shortcut(x))
+
+
+class Layout(ABC):
+    """How a network is made of the cells of an architecture.
+
+    A layout has no state. Layers are applied in a row; each takes as many of the latest results as its ``n_inputs``
+    says, one if it does not say, and the result of the stem stands for those that are not there yet.
+    """
+
+    @abstractmethod
+    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
+        """Make what stands before the cells, and give its width."""
+
+    @abstractmethod
+    def layers(
+        self,
+        architecture: Architecture,
+        n_spatial: int,
+        width: int,
+        channels: int,
+        n_cells: int,
+        make_cell: MakeCell,
+    ) -> list[nn.Module]:
+        """Make the cells, of which the last one is the last layer, and what stands between them.
+
+        Parameters
+        ----------
+        architecture : Architecture
+        n_spatial : int
+        width : int
+            Of the stem.
+        channels : int
+            Width of the network at its beginning.
+        n_cells : int
+        make_cell : callable
+            Takes the arguments of :class:`~skopdist.cells.CellModule`, but for what the user of the network chose.
+        """
+
+    @abstractmethod
+    def head(self, n_spatial: int, width: int, channels: int) -> tuple[nn.Module, int]:
+        """Make what stands between the cells, of a width, and the mean over all positions, and give its width."""
+
+
+class StackLayout(Layout):
+    """A stack of equal cells, the network of NAS-Bench-201 [1]_, for any number of dimensions.
+
+    Images and series are halved, and the width doubled, by residual blocks before the cells at one and two thirds of
+    the depth.
+
+    References
+    ----------
+    .. [1] Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search",
+       ICLR 2020, arXiv 2001.00326, section 2.1.
+    """
+
+    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
+        """Make a convolution, or a linear map of flat input."""
+        if len(input_shape) == 1:
+            return nn.Linear(input_shape[0], channels), channels
+        return nn.Sequential(*_conv_bn(input_shape, channels)), channels
+
+    def layers(
+        self,
+        architecture: Architecture,
+        n_spatial: int,
+        width: int,
+        channels: int,
+        n_cells: int,
+        make_cell: MakeCell,
+    ) -> list[nn.Module]:
+        """Make the cells, and residual blocks between some."""
+        cell = architecture.cells[0]
+        layers: list[nn.Module] = []
+        for i in range(n_cells):
+            if n_spatial and i in _reductions(n_cells):
+                layers.append(Reduction(n_spatial, channels, 2 * channels))
+                channels *= 2
+            sizes = [OperationSize(channels, channels)] * len(cell.operations)
+            layers.append(make_cell(cell, sizes, architecture.cell_types[0]))
+        return layers
+
+    def head(self, n_spatial: int, width: int, channels: int) -> tuple[nn.Module, int]:
+        """Make a normalisation and a ReLU."""
+        norm: nn.Module = _NORM[n_spatial](width) if n_spatial else nn.LayerNorm(width)
+        return nn.Sequential(norm, nn.ReLU()), width
+
+
+class ChainLayout(Layout):
+    """One cell, a chain of layers, which is the whole body: the network of NAS-Bench-Macro [1]_.
+
+    The layers form three stages of a third of the depth. The first layer of a stage halves the image and doubles the
+    width. Each layer stands ``n_cells`` times in a row; with 8 layers, each of them once, and 32 channels this is the
+    network of the benchmark.
+
+    References
+    ----------
+    .. [1] Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", CVPR 2021, arXiv 2103.11922,
+       section 4.
+    """
+
+    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
+        """Make a convolution and a ReLU."""
+        return nn.Sequential(*_conv_bn(input_shape, channels), nn.ReLU()), channels
+
+    def layers(
+        self,
+        architecture: Architecture,
+        n_spatial: int,
+        width: int,
+        channels: int,
+        n_cells: int,
+        make_cell: MakeCell,
+    ) -> list[nn.Module]:
+        """Make the one cell."""
+        cell, sizes = architecture.cells[0], []
+        strided = {0, *_reductions(len(cell.operations))}
+        for i in range(len(cell.operations)):
+            factor = 2 if i in strided else 1
+            sizes.append(OperationSize(width, width * factor, factor))
+            width *= factor
+        return [make_cell(cell, sizes, architecture.cell_types[0], repeats=n_cells)]
+
+    def head(self, n_spatial: int, width: int, channels: int) -> tuple[nn.Module, int]:
+        """Make a 1x1 convolution, 1280 wide at 32 channels."""
+        wide = 40 * channels
+        return nn.Sequential(nn.Conv2d(width, wide, 1, bias=False), nn.BatchNorm2d(wide), nn.ReLU()), wide
+
+
+def _reductions(n_cells: int) -> set[int]:
+    """Give the places, at one and two thirds of the depth, where images are halved."""
+    return {n_cells // 3, 2 * n_cells // 3} - {0}
+
+
+def _conv_bn(input_shape: Sequence[int], channels: int) -> list[nn.Module]:
+    n_spatial = len(input_shape) - 1
+    stride = -(-max(input_shape[1:]) // _LARGEST_SIDE[n_spatial])
+    conv = _CONV[n_spatial](input_shape[0], channels, 3, stride=stride, padding=1, bias=False)
+    return [conv, _NORM[n_spatial](channels)]
+
+
+_LAYOUTS: dict[str, type[Layout]] = {"stack": StackLayout, "chain": ChainLayout}
+
+
+def get_layout(name: str) -> Layout:
+    """Look a layout up by its name.
+
+    Raises
+    ------
+    ValueError
+        If no layout has the name.
+    """
+    if name not in _LAYOUTS:
+        raise ValueError(f"Unknown layout {name!r} of an architecture; expected one of {sorted(_LAYOUTS)}.")
+    return _LAYOUTS[name]()

@@ -1,0 +1,56 @@
+"""Chains of layers, the space of NAS-Bench-Macro."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skopdist.architecture import Edge
+from skopdist.spaces._base import EdgeSpace
+
+
+class MacroSpace(EdgeSpace):
+    """Chains of layers for images, each layer one choice: the space of NAS-Bench-Macro [1]_ at its length 8.
+
+    The cell is the whole body of the network, and the distribution one over layers. The layers form three stages of a
+    third of the depth; the first layer of a stage halves the image and doubles the width, and an identity there is a
+    1x1 convolution. The depth of a network is its length; ``n_cells`` says how often each layer is repeated, which is
+    once in the benchmark.
+
+    Parameters
+    ----------
+    operations : sequence of str or None, default=None
+        None takes ``identity`` and the inverted residual blocks ``mb_conv_3x3_e3`` and ``mb_conv_5x5_e6``, with
+        kernels of 3 and 5 and expansions by 3 and 6.
+
+    References
+    ----------
+    .. [1] Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", CVPR 2021, arXiv 2103.11922,
+       section 4.
+
+    Examples
+    --------
+    >>> from skopdist.spaces import MacroSpace
+    >>> space = MacroSpace()
+    >>> space.encode(space.sample(space.uniform(), length=12, random_state=0))
+    OperationDistribution(identity=0.33, mb_conv_3x3_e3=0.33, mb_conv_5x5_e6=0.33)
+    """
+
+    default_operations = ("identity", "mb_conv_3x3_e3", "mb_conv_5x5_e6")
+    default_length = 8
+    n_spatial = 2
+    layout = "chain"
+
+    def _potential_edges(self, length: int) -> tuple[Edge, ...]:
+        return tuple((i, i + 1) for i in range(length))
+
+    def _sample_wiring(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
+        return self._potential_edges(length)
+
+    def _is_wiring(self, edges: frozenset[Edge], length: int) -> bool:
+        return True
+
+    def _fixed_links(self, length: int) -> tuple[Edge, ...]:
+        return ()
+
+    def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
+        return frozenset((i, i + 1) for i in (0, length // 3, 2 * length // 3))

@@ -1,0 +1,99 @@
+import csv
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from skopdist import Architecture, Cell
+from skopdist.encodings import HybridEncoding
+from skopdist.spaces import MacroSpace
+from skopdist.testing import check_space
+
+SPACE = MacroSpace()
+DATA = os.environ.get("SKOPDIST_DATA")
+
+
+def chain(text):
+    names = [SPACE.operation_names[int(digit)] for digit in text]
+    return SPACE.make_architecture([SPACE.make_cell(names, SPACE.potential_edges(len(names)))])
+
+
+def n_params(text):
+    with torch.device("meta"):
+        network = chain(text).build((3, 32, 32), 10, channels=32, n_cells=1)
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_contract():
+    check_space(SPACE)
+
+
+def test_contract_with_operations_of_other_spaces():
+    check_space(MacroSpace(["none", "skip_connect", "nor_conv_3x3", "avg_pool_3x3", "sep_conv_3x3"]), [1, 2, 3, 8])
+
+
+def test_the_wiring_is_a_chain():
+    assert SPACE.potential_edges(3) == ((0, 1), (1, 2), (2, 3))
+    assert not SPACE.is_wiring([(0, 1), (1, 2)], 3)
+
+
+def test_layers_form_three_stages():
+    network = chain("11111111").build((3, 32, 32), 10, channels=32, n_cells=1)
+    x = network.stem(torch.randn(1, 3, 32, 32))
+    shapes = []
+    for layer in network.cells[0].operations:
+        x = layer(x)
+        shapes.append((x.shape[1], x.shape[2]))
+    assert shapes == [(64, 16)] * 2 + [(128, 8)] * 3 + [(256, 4)] * 3
+    assert network.head(x).shape[1] == 1280
+
+
+def test_each_layer_can_be_repeated():
+    network = chain("102").build((1, 9, 7), 3, channels=4, n_cells=3)
+    assert [len(layer) for layer in network.cells[0].operations] == [3, 3, 3]
+    assert network(torch.randn(2, 1, 9, 7)).shape == (2, 3)
+
+
+def test_an_identity_is_none_where_the_network_strides():
+    encoding = HybridEncoding().bind(SPACE)
+
+    def keys(*texts):
+        return encoding.keys(np.array([encoding.encode(chain(text)) for text in texts]))
+
+    # Slots 0, 2 and 5 stride: an identity there has weights of its own.
+    first, second = keys("01111111", "10111111")
+    assert first != second
+    first, second, third = keys("11101111", "11110111", "11011111")
+    assert first == second != third
+
+
+def test_parameters_of_some_chains_of_nas_bench_macro():
+    # Rows of the published table.
+    assert n_params("00000000") == 387_882
+    assert n_params("00000001") == 791_594
+    assert n_params("00000002") == 1_219_370
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA, reason="SKOPDIST_DATA is not set")
+def test_parameters_of_all_chains_of_nas_bench_macro():
+    with gzip.open(Path(DATA) / "nas" / "nas_bench_macro_c10.csv.gz", "rt") as file:
+        published = {row["arch"]: int(row["params"]) for row in csv.DictReader(file)}
+    assert len(published) == 3**8
+    # Slots are independent of each other, which the random chains below confirm.
+    base = n_params("0" * 8)
+    more = [[n_params("0" * slot + digit + "0" * (7 - slot)) - base for digit in "012"] for slot in range(8)]
+    for text, count in published.items():
+        assert base + sum(more[slot][int(digit)] for slot, digit in enumerate(text)) == count, text
+    rng = np.random.default_rng(0)
+    for text in rng.choice(list(published), 50, replace=False):
+        assert n_params(text) == published[text], text
+
+
+def test_a_network_of_a_chain_needs_its_layout():
+    architecture = Architecture([Cell(["identity"], [(0, 1)])], layout="spiral")
+    with pytest.raises(ValueError, match=r"Unknown layout 'spiral' of an architecture; expected one of \['chain'"):
+        architecture.build((3, 8, 8), 2)
