@@ -46,7 +46,6 @@ def ray():
         # Nothing is sent from here, and no token is left in the home folder.
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "disabled")
-        patch.setenv("RAY_raylet_start_wait_time_s", "300")  # a busy machine is no failure
         ray.init(num_cpus=N_WORKERS, include_dashboard=False, log_to_driver=False)
         register_ray()
         yield {"backend": "ray", "n_jobs": N_WORKERS}
