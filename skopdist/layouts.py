@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from skopdist.architecture import Architecture
 from skopdist.cells import CellModule
-from skopdist.operations import OperationSize
+from skopdist.operations import OperationSize, resized_identity
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d}
 _NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
@@ -131,6 +131,53 @@ class StackLayout(Layout):
         return nn.Sequential(norm, nn.ReLU()), width
 
 
+class DARTSLayout(Layout):
+    """A row of normal cells with a reduction cell at one and two thirds of the depth: the network of DARTS [1]_.
+
+    A cell takes the results of the two cells before it, brought to its width by 1x1 convolutions. In a reduction cell,
+    whose type is named "reduce", the operations on the inputs halve the image, and the width doubles.
+
+    References
+    ----------
+    .. [1] Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv 1806.09055, sections 2.1,
+       3.1.1 and A.
+    """
+
+    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
+        """Make a convolution, three times as wide as a node."""
+        return nn.Sequential(*_conv_bn(input_shape, 3 * channels)), 3 * channels
+
+    def layers(
+        self,
+        architecture: Architecture,
+        n_spatial: int,
+        width: int,
+        channels: int,
+        n_cells: int,
+        make_cell: MakeCell,
+    ) -> list[nn.Module]:
+        """Make the cells."""
+        layers: list[nn.Module] = []
+        widths, halves_before = (width, width), False
+        for i in range(n_cells):
+            halves = i in _reductions(n_cells)
+            channels *= 2 if halves else 1
+            cell_type = "reduce" if halves else "normal"
+            cell = architecture.cell(cell_type)
+            # The older of the two results is still as large as the image was before the last reduction.
+            before = OperationSize(widths[0], channels, 2 if halves_before else 1)
+            inputs = [resized_identity(before), resized_identity(OperationSize(widths[1], channels))]
+            sizes = [OperationSize(channels, channels, 2 if halves and s < cell.n_inputs else 1) for s, _ in cell.edges]
+            layer = make_cell(cell, sizes, cell_type, inputs=inputs)
+            layers.append(layer)
+            widths, halves_before = (widths[1], layer.width), halves
+        return layers
+
+    def head(self, n_spatial: int, width: int, channels: int) -> tuple[nn.Module, int]:
+        """Make nothing: the mean is taken of the last cell's result."""
+        return nn.Identity(), width
+
+
 class ChainLayout(Layout):
     """One cell, a chain of layers, which is the whole body: the network of NAS-Bench-Macro [1]_.
 
@@ -184,7 +231,7 @@ def _conv_bn(input_shape: Sequence[int], channels: int) -> list[nn.Module]:
     return [conv, _NORM[n_spatial](channels)]
 
 
-_LAYOUTS: dict[str, type[Layout]] = {"stack": StackLayout, "chain": ChainLayout}
+_LAYOUTS: dict[str, type[Layout]] = {"stack": StackLayout, "darts": DARTSLayout, "chain": ChainLayout}
 
 
 def get_layout(name: str) -> Layout:

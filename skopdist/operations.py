@@ -221,8 +221,11 @@ class FactorizedReduce(nn.Module):
         return self.norm(torch.cat(halves, dim=1))  # (n, channels_out, height / 2, width / 2)
 
 
-def reduced_identity(size: OperationSize) -> nn.Module:
-    """Make what stands for an identity where images are halved or change width (DARTS, arXiv 1806.09055)."""
+def resized_identity(size: OperationSize) -> nn.Module:
+    """Make what stands for an identity where images are halved or brought to another width (DARTS, arXiv 1806.09055).
+
+    The width may stay as it is; what is made is a convolution all the same.
+    """
     if size.stride == 2:
         return FactorizedReduce(size.channels_in, size.channels_out)
     return _relu_conv_bn(size, 1)
@@ -233,7 +236,7 @@ def _none(channels: int) -> nn.Module:
     return Zero()
 
 
-@register_operation("skip_connect", is_identity=True, resized=reduced_identity)
+@register_operation("skip_connect", is_identity=True, resized=resized_identity)
 def _skip(channels: int) -> nn.Module:
     return nn.Identity()
 

@@ -201,6 +201,7 @@ def _check_points(encoding: Encoding, random_state: int) -> None:
         assert far < 1 + 1e-9 or not space.is_valid(decoded), (
             f"decode() is off by {far:.3f} of an operation from the point's distribution; less than 1 was expected."
         )
+    _check_mixture(encoding, rng)
     wrong = np.zeros(encoding.n_dims + 1)
     _check_refuses(lambda: encoding.decode(wrong), "decode() with a point of another space")
     longer = space.sample(space.uniform(), length + 1, rng)
@@ -229,6 +230,22 @@ def _check_neighbours(encoding: Encoding, point: NDArray[np.float64], rng: np.ra
         architecture = encoding.decode(row, rng)
         assert architecture.length == encoding.length_, f"A neighbour has the length {architecture.length}."
         _check_equal(encoding.encode(architecture), row, "encode(decode(neighbour))")
+
+
+def _check_mixture(encoding: Encoding, rng: np.random.Generator) -> None:
+    """Between the architectures: mixtures are points, from which architectures are drawn."""
+    shape = encoding.mixture_shape
+    mixture = rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])
+    point = encoding.from_mixture(mixture)
+    _check_equal(encoding.mixture(point), mixture, "mixture(from_mixture(mixture))")
+    encoding.space_.check_distribution(encoding.distribution(point))
+    for _ in range(3):
+        architecture = encoding.decode(point, rng)
+        encoding.space_.check_architecture(architecture)
+        assert architecture.length == encoding.length_, f"A draw has the length {architecture.length}."
+        encoded = encoding.encode(architecture)
+        _check_equal(encoding.encode(encoding.decode(encoded)), encoded, "A draw that is encoded and decoded")
+    _check_refuses(lambda: encoding.from_mixture(mixture * 2), "from_mixture() with rows that do not sum to 1")
 
 
 def check_strategy(

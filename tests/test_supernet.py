@@ -8,10 +8,16 @@ import torch
 from torch import nn
 
 from skopdist.operations import OperationSize
-from skopdist.spaces import DenseSpace, MacroSpace, NASBench201Space, SequenceSpace
+from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench201Space, SequenceSpace
 from skopdist.supernet import MixedOperation, Mixture, Supernet
 
-SHAPES = {NASBench201Space: (2, 8, 8), MacroSpace: (2, 8, 8), SequenceSpace: (2, 12), DenseSpace: (5,)}
+SHAPES = {
+    NASBench201Space: (2, 8, 8),
+    MacroSpace: (2, 8, 8),
+    DARTSSpace: (2, 8, 8),
+    SequenceSpace: (2, 12),
+    DenseSpace: (5,),
+}
 
 
 def make(space_class=NASBench201Space, length=6, **settings):
@@ -40,10 +46,9 @@ def test_shared_and_single_mixtures_agree(space_class, length, partial_channels)
 def test_the_gradient_is_the_derivative(space_class):
     supernet = make(space_class).double()
     x = torch.randn(6, *SHAPES[space_class], dtype=torch.float64)
-    k = len(space_class().operation_names)
-    mixture = torch.full((1, k), 1 / k, dtype=torch.float64, requires_grad=True)
+    mixture = torch.tensor(space_class().uniform().probabilities, requires_grad=True)
     (gradient,) = torch.autograd.grad(supernet(x, mixture).square().sum(), mixture)
-    for i in range(k):
+    for i in range(mixture.shape[1]):
         step = torch.zeros_like(mixture)
         step[0, i] = 1e-6
         with torch.no_grad():
@@ -63,7 +68,10 @@ def test_one_architecture_is_the_network_of_its_own(space_class):
         part = key.split(".")
         if key.startswith("cells.") and "operations" in part:
             at = part.index("operations")
-            inner = [*part[: at + 2], "operations", str(names.index(architecture.operations[int(part[at + 1])]))]
+            slot = int(part[at + 1])
+            place = str(supernet.edges.index(architecture.cells[0].edges[slot]))
+            row = str(names.index(architecture.cells[0].operations[slot]))
+            inner = [*part[: at + 1], place, "operations", row]
             source = ".".join([*inner, *part[at + 2 :]])
         else:
             source = key

@@ -25,7 +25,8 @@ class HybridEncoding(GraphEncoding):
         The share of each operation among the cell's slots, where it lies on a path from input to output, and the share
         of slots that are dead.
     ``slots``
-        For every edge, which operation it holds (one-hot), or that it is dead.
+        For every edge, which operation it holds (one-hot), or that it is dead; for every potential link, whether it is
+        there.
     ``paths``
         The logarithm of the number of paths from input to output, and for each operation how often a path holds it: on
         average and at most.
@@ -44,10 +45,10 @@ class HybridEncoding(GraphEncoding):
 
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         table = self._path_table(points)
-        live = table.live
+        live, (_, linked) = table.live, self._tables(points)
         parts = {
             "distribution": live.sum(axis=1) / self.length_,
-            "slots": live.reshape(len(live), live.shape[1] * live.shape[2]),
+            "slots": np.hstack([live.reshape(len(live), live.shape[1] * live.shape[2]), linked]),
             "paths": table.summary(),
         }
         # One row for each cell so far; the sizes are given, for no points at all have no size to infer.

@@ -12,18 +12,21 @@ from skopdist.operations import is_identity, is_zero
 
 
 class PathTable:
-    """What runs from the input to the output of each of n cells.
+    """What runs from the inputs to the output of each of n cells.
 
     Parameters
     ----------
     cells : ndarray of shape (n, n_edges, k)
         For every edge the indicator of its operation; zeros only where the edge is unused.
     edges : sequence of (int, int)
-        Sorted by target, so that a node is complete before an edge leaves it.
     operations : sequence of str
         The k operation names.
+    n_inputs : int
     solid : ndarray of shape (n, n_edges), bool
-        Marks the edges at which an identity changes its input, since it strides or changes the width there.
+        Marks the edges at which an identity changes its input, since the network strides or changes width there.
+    linked : ndarray of shape (n, n_links)
+        For every link the indicator of its use.
+    links : sequence of (int, int)
 
     Attributes
     ----------
@@ -31,28 +34,44 @@ class PathTable:
         The indicator of each operation that passes something on, of those edges that lie on a path; the last column
         marks all other edges.
     keys : ndarray of shape (n,), uint64
-        Equal for cells whose outputs are the same expression in the input, weights aside; 0 for a cell with no path.
+        Equal for cells whose outputs are the same expression in the inputs, weights and the order of what is
+        concatenated aside; 0 for a cell with no path that holds an operation.
     """
 
     def __init__(
-        self, cells: NDArray[np.float64], edges: Sequence[Edge], operations: Sequence[str], solid: NDArray[np.bool_]
+        self,
+        cells: NDArray[np.float64],
+        edges: Sequence[Edge],
+        operations: Sequence[str],
+        *,
+        n_inputs: int,
+        solid: NDArray[np.bool_],
+        linked: NDArray[np.float64],
+        links: Sequence[Edge],
     ) -> None:
         passing = [i for i, name in enumerate(operations) if not is_zero(name)]
-        self._edges, self._solid = edges, solid
         self._names = [operations[i] for i in passing]
+        self._n_inputs, self._solid = n_inputs, solid
+        self._n_nodes = n_nodes = 1 + max(target for _, target in (*edges, *links))
+        # By target, so that a node is complete before anything leaves it.
+        steps = [(edge[1], edge[0], i, True) for i, edge in enumerate(edges)]
+        self._steps = sorted([*steps, *((link[1], link[0], i, False) for i, link in enumerate(links))])
         open_ = cells[:, :, passing] > 0
-        n, n_nodes = len(cells), 1 + max(target for _, target in edges)
+        n = len(cells)
         used: NDArray[np.bool_] = np.any(open_, axis=2)
+        self._linked = linked > 0
         forward, backward = np.zeros((2, n, n_nodes), dtype=bool)
-        forward[:, 0] = backward[:, -1] = True
-        for i, (source, target) in enumerate(edges):
-            forward[:, target] |= forward[:, source] & used[:, i]
-        for i, (source, target) in sorted(enumerate(edges), key=lambda item: -item[1][1]):
-            backward[:, source] |= backward[:, target] & used[:, i]
+        forward[:, :n_inputs] = backward[:, -1] = True
+        for target, source, i, is_edge in self._steps:
+            forward[:, target] |= forward[:, source] & (used if is_edge else self._linked)[:, i]
+        for target, source, i, is_edge in reversed(self._steps):
+            backward[:, source] |= backward[:, target] & (used if is_edge else self._linked)[:, i]
         on_path = np.stack([forward[:, source] & backward[:, target] for source, target in edges], axis=1)
         self._open = open_ & on_path[:, :, None]
+        for i, (source, target) in enumerate(links):
+            self._linked[:, i] &= forward[:, source] & backward[:, target]
         self.live = np.concatenate([self._open, ~self._open.any(axis=2, keepdims=True)], axis=2).astype(np.float64)
-        self.keys = self._hash(n, n_nodes)
+        self.keys = np.where(self._open.any(axis=(1, 2)), self._hash(n, n_nodes), np.uint64(0))
 
     def summary(self) -> NDArray[np.float64]:
         """Give the logarithm of the number of paths, and how often a path holds each operation: on average, at most.
@@ -62,16 +81,18 @@ class PathTable:
         summary : ndarray of shape (n, 1 + 2 * k_passing)
             On the scale of the longest and of the greatest number of paths that the edges allow.
         """
-        n, n_nodes, k = len(self._open), 1 + max(target for _, target in self._edges), len(self._names)
+        n, n_nodes, k = len(self._open), self._n_nodes, len(self._names)
         number, most = np.zeros((n, n_nodes)), np.full((n, n_nodes, k), -np.inf)
         total = np.zeros((n, n_nodes, k))
-        number[:, 0], most[:, 0] = 1.0, 0.0
-        possible, longest = np.eye(1, n_nodes)[0], np.zeros(n_nodes)
-        for i, (source, target) in enumerate(self._edges):
+        number[:, : self._n_inputs], most[:, : self._n_inputs] = 1.0, 0.0
+        possible, longest = np.zeros((2, n_nodes))
+        possible[: self._n_inputs] = 1.0
+        for target, source, i, is_edge in self._steps:
             possible[target] += possible[source]
-            longest[target] = max(longest[target], longest[source] + 1)
-            here = self._open[:, i]
-            open_ = here.any(axis=1)
+            longest[target] = max(longest[target], longest[source] + is_edge)
+            # A link holds no operation.
+            here = self._open[:, i] if is_edge else np.zeros((n, k), dtype=bool)
+            open_ = here.any(axis=1) if is_edge else self._linked[:, i]
             number[open_, target] += number[open_, source]
             total[open_, target] += total[open_, source] + number[open_, source, None] * here[open_]
             most[open_, target] = np.maximum(most[open_, target], most[open_, source] + here[open_])
@@ -89,11 +110,17 @@ class PathTable:
         """Hash the expression of the output node.
 
         A node is the sum of what its edges bring, so its hash is a sum, which no order of the terms can change. An
-        identity brings the terms of its source themselves, any other operation brings one new term.
+        identity brings the terms of its source themselves, any other operation brings one new term, and so does a link
+        to the output, whose parts are concatenated.
         """
         terms = np.zeros((n, n_nodes), dtype=np.uint64)
-        terms[:, 0] = 1
-        for i, (source, target) in enumerate(self._edges):
+        terms[:, : self._n_inputs] = _mix(np.arange(self._n_inputs, dtype=np.uint64), len(self._names))
+        for target, source, i, is_edge in self._steps:
+            if not is_edge:
+                here = self._linked[:, i]
+                brought = terms[here, source]
+                terms[here, target] += _mix(brought, len(self._names)) if target == n_nodes - 1 else brought
+                continue
             for code, name in enumerate(self._names):
                 here = self._open[:, i, code]
                 brought = terms[here, source]

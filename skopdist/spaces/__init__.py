@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from skopdist.spaces._base import SearchSpace
+from skopdist.spaces._darts import DARTSSpace
 from skopdist.spaces._dense import DenseSpace
 from skopdist.spaces._macro import MacroSpace
 from skopdist.spaces._nasbench201 import NASBench201Space
 from skopdist.spaces._sequence import SequenceSpace
 
-__all__ = ["DenseSpace", "MacroSpace", "NASBench201Space", "SearchSpace", "SequenceSpace", "make_space"]
+__all__ = ["DARTSSpace", "DenseSpace", "MacroSpace", "NASBench201Space", "SearchSpace", "SequenceSpace", "make_space"]
 
 _BY_NAME: dict[str, type[SearchSpace]] = {
     "dense": DenseSpace,
     "sequence": SequenceSpace,
     "nasbench201": NASBench201Space,
+    "darts": DARTSSpace,
     "macro": MacroSpace,
 }
 
@@ -23,7 +25,7 @@ def make_space(search_space: SearchSpace | str | None, n_spatial: int) -> Search
 
     Parameters
     ----------
-    search_space : SearchSpace, {"dense", "sequence", "nasbench201", "macro"} or None
+    search_space : SearchSpace, {"dense", "sequence", "nasbench201", "darts", "macro"} or None
         None takes the space for the number of spatial dimensions.
     n_spatial : int
         Number of dimensions of a sample behind its channels.

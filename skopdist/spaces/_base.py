@@ -118,6 +118,11 @@ class SearchSpace(BaseEstimator, ABC):
         check_length(length)
         return self._potential_links(int(length))
 
+    def fixed_links(self, length: int) -> tuple[Edge, ...]:
+        """List the links that every cell of `length` operations has."""
+        check_length(length)
+        return self._fixed_links(int(length))
+
     def resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
         """Give the edges at which a network strides or changes width, so that an identity is none there."""
         check_length(length)
@@ -168,6 +173,11 @@ class SearchSpace(BaseEstimator, ABC):
         """Draw one of the wirings with equal probability, in the order of the potential edges."""
         check_length(length)
         return self._sample_wiring(int(length), as_generator(random_state))
+
+    def sample_links(self, length: int, random_state: RandomState = None) -> tuple[Edge, ...]:
+        """Draw one of the sets of potential links with equal probability, in their order."""
+        check_length(length)
+        return self._sample_links(int(length), as_generator(random_state))
 
     def is_valid(self, architecture: Architecture) -> bool:
         """Whether every cell has a path from its input to its output."""

@@ -90,8 +90,8 @@ class DifferentiableSearch(Strategy):
                 raise ValueError(f"{name} must be finite and {sign}, got {value!r}.")
         if self.n_warmup < 0:
             raise ValueError(f"n_warmup must not be negative, got {self.n_warmup!r}.")
-        k = len(self.encoding_.space_.operation_names)
-        shape = self.encoding_.n_dims // k, k
+        k = self.encoding_.mixture_shape[-1]
+        shape = int(np.prod(self.encoding_.mixture_shape)) // k, k
         self.log_concentrations_: NDArray[np.float64] = np.full(shape, np.log(self.concentration))
         self.draws_: list[DirichletDraw] = []
         self.n_steps_ = 0
@@ -101,7 +101,8 @@ class DifferentiableSearch(Strategy):
     def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
         concentrations = np.exp(self.log_concentrations_)
         self.draws_ = [draw_dirichlet(concentrations, self.rng_) for _ in range(n)]
-        return [draw.probabilities.ravel() for draw in self.draws_]
+        shape = self.encoding_.mixture_shape
+        return [self.encoding_.from_mixture(draw.probabilities.reshape(shape)) for draw in self.draws_]
 
     def _observe(self, trials: Sequence[Trial]) -> None:
         if len(self.trials_) <= self.n_warmup:

@@ -99,7 +99,9 @@ def test_make_space_knows_names():
 
 
 def test_make_space_refuses_other_things():
-    with pytest.raises(ValueError, match=r"Unknown search space 'outer'; expected one of \['dense', .*or an instance"):
+    with pytest.raises(
+        ValueError, match=r"Unknown search space 'outer'; expected one of \['darts', 'dense', .*or an instance"
+    ):
         make_space("outer", 0)
     with pytest.raises(TypeError, match=r"search_space must be None, one of .* or a SearchSpace instance, got 3"):
         make_space(3, 0)
