@@ -14,8 +14,7 @@ from skopdist.search import run_search
 from skopdist.spaces import NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch
 
-# One process of pytest-xdist has them all, or each would start clusters of its own.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clusters")]
+pytestmark = pytest.mark.slow
 
 N_WORKERS = 2
 
