@@ -1,10 +1,17 @@
-"""Differentiable search beside random search and Bayesian optimisation, at equal cost, on images.
+"""Differentiable search: what it finds, and how it compares with random search and Bayesian optimisation.
 
-Cost is in passes over the training samples, the final training left out: a search by single trainings makes TRIALS of
-them, a supernet as many trials of one pass as that buys, gradients on held-out samples included. What a pass costs in
-seconds is another matter, and shown beside. The rows are in results/differentiable.jsonl.
+Suite "cells": supernets on the very images on which every cell of the table that comes with the package was trained.
+The figures are the mean test accuracy of cells drawn from the distribution that was found, and that of the cell whose
+score was highest, both looked up in the table. All runs make the same number of passes over the training samples, in
+fewer long trials or in more short ones.
 
-    python benchmarks/differentiable.py --suite digits
+Suites "digits" and "fashion": a whole fit, at equal cost in passes over the training samples, the final training left
+out. A search by single trainings makes a few of them, a supernet as many trials as the same passes allow, those for
+gradients on held-out samples included. What a pass costs in seconds is another matter, and shown beside.
+
+The rows are in results/differentiable.jsonl.
+
+    python benchmarks/differentiable.py --suite cells digits
     python benchmarks/differentiable.py --data DIR --suite fashion
     python benchmarks/differentiable.py --report
 """
@@ -17,19 +24,36 @@ import time
 import warnings
 from typing import Any
 
+import numpy as np
 from datasets import Split, digits, fashion
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
-from skopdist import OpDistNASClassifier
+from skopdist import OpDistNASClassifier, OperationDistribution
+from skopdist.benchmarks import load_digits_cells
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Encoding
+from skopdist.evaluators import SupernetEvaluator, TabularEvaluator
+from skopdist.search import run_search
 from skopdist.strategies import BayesianOptimization, CollapseWarning, DifferentiableSearch, RandomSearch, Strategy
 
 KEYS = ("suite", "method", "seed")
+EPOCHS_PER_TRIAL = 0.25
+DIFFERENTIABLE = DifferentiableSearch(n_warmup=20)
 METHODS: dict[str, tuple[Strategy, Encoding | None]] = {
     "random search": (RandomSearch(), None),
     "Bayesian optimisation": (BayesianOptimization(), None),
-    "differentiable, one Dirichlet": (DifferentiableSearch(), DistributionEncoding()),
-    "differentiable, one for each edge": (DifferentiableSearch(), AdjacencyEncoding()),
+    "differentiable, one Dirichlet": (DIFFERENTIABLE, DistributionEncoding()),
+    "differentiable, one for each edge": (DIFFERENTIABLE, AdjacencyEncoding()),
 }
+# Suite "cells": passes over the training samples, of which a quarter warm up, and passes in each trial.
+PASSES = 20
+CELLS: dict[str, tuple[float, Encoding]] = {
+    "one Dirichlet, 20 trials": (1, DistributionEncoding()),
+    "one Dirichlet, 80 trials": (1 / 4, DistributionEncoding()),
+    "one Dirichlet, 320 trials": (1 / 16, DistributionEncoding()),
+    "one for each edge, 80 trials": (1 / 4, AdjacencyEncoding()),
+}
+DRAWS = 300
 # Trainings that the others make, and the settings that all share.
 TRIALS = {"digits": 6, "fashion": 4}
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -37,7 +61,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     # Narrow and short, for a core.
     "fashion": {"max_epochs": 5, "channels": 8},
 }
-# A supernet's trial: one pass over three quarters of the samples, and gradients on the other quarter.
+SUITES = ("cells", *TRIALS)
+# A supernet's pass is one over three quarters of the samples, and gradients on the other quarter.
 COST_OF_PASS = 1 + 1 / 3
 
 
@@ -45,10 +70,13 @@ def run(suite: str, method: str, seed: int, split: Split) -> dict[str, Any]:
     """Search, train and test."""
     X_train, X_test, y_train, y_test = split
     strategy, encoding = METHODS[method]
-    n_trials = TRIALS[suite]
+    n_trials, evaluator = TRIALS[suite], None
     if strategy.needs_gradient:
-        n_trials = round(n_trials * SETTINGS[suite]["max_epochs"] / COST_OF_PASS)
-    clf = OpDistNASClassifier(strategy, encoding=encoding, n_trials=n_trials, random_state=seed, **SETTINGS[suite])
+        n_trials = round(n_trials * SETTINGS[suite]["max_epochs"] / COST_OF_PASS / EPOCHS_PER_TRIAL)
+        evaluator = SupernetEvaluator(epochs_per_trial=EPOCHS_PER_TRIAL, channels=SETTINGS[suite].get("channels"))
+    clf = OpDistNASClassifier(
+        strategy, encoding=encoding, evaluator=evaluator, n_trials=n_trials, random_state=seed, **SETTINGS[suite]
+    )
     begin, begin_cpu = time.perf_counter(), time.process_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -65,7 +93,68 @@ def run(suite: str, method: str, seed: int, split: Split) -> dict[str, Any]:
     }
 
 
+def run_cells(method: str, seed: int) -> dict[str, Any]:
+    """Search with a supernet, and look up what was found."""
+    epochs_per_trial, encoding = CELLS[method]
+    table = load_digits_cells()
+    space = table.search_space
+    X, y = load_digits(return_X_y=True)
+    # The images on which the table's cells were tested stay out.
+    X, _, y, _ = train_test_split(X.reshape(-1, 1, 8, 8), y, test_size=len(y) // 3 + 1, stratify=y, random_state=0)
+    evaluator = SupernetEvaluator(space, channels=8, n_cells=1, epochs_per_trial=epochs_per_trial)
+    n_trials = round(PASSES / epochs_per_trial)
+    begin = time.process_time()
+    result = run_search(
+        DifferentiableSearch(n_warmup=n_trials // 4),
+        evaluator.fit(X, y, random_state=seed),
+        encoding=encoding,
+        n_trials=n_trials,
+        random_state=seed,
+    )
+    return {
+        "cpu_seconds": time.process_time() - begin,
+        "cost": sum(trial.cost for trial in result.trials),
+        "accuracy_of_draws": mean_accuracy(table, result.best_distribution),
+        "accuracy_of_best": table.test_scores[result.best_architecture.operations],
+        "distribution": result.best_distribution.to_dict(),
+    }
+
+
+def mean_accuracy(table: TabularEvaluator, distribution: OperationDistribution) -> float:
+    """Give the mean test accuracy of cells drawn from a distribution, in percent."""
+    rng = np.random.default_rng(0)
+    draws = [table.search_space.sample(distribution, random_state=rng).operations for _ in range(DRAWS)]
+    return float(np.mean([table.test_scores[draw] for draw in draws]))
+
+
+def report_cells(rows: common.Rows) -> None:
+    body = []
+    for method in CELLS:
+        found = rows.select(suite="cells", method=method)
+        if found:
+            body.append([
+                method,
+                len(found),
+                common.mean_and_deviation([row["accuracy_of_draws"] for row in found], 2),
+                common.mean_and_deviation([row["accuracy_of_best"] for row in found], 2),
+                f"{np.mean([row['cpu_seconds'] for row in found]):.0f}",
+            ])  # fmt: skip
+    if body:
+        table = load_digits_cells()
+        by_counts: dict[tuple[str, ...], list[float]] = {}
+        for cell, accuracy in table.test_scores.items():
+            by_counts.setdefault(tuple(sorted(cell)), []).append(accuracy)
+        print("\ncells\n")
+        print(common.table(["search", "seeds", "draws, test %", "best cell, test %", "CPU s"], body))
+        print(
+            f"\nDraws from the uniform distribution: {mean_accuracy(table, table.search_space.uniform()):.2f}; from "
+            f"the best one: {max(map(np.mean, by_counts.values())):.2f}; the best cell: "
+            f"{max(table.test_scores.values()):.2f}."
+        )
+
+
 def report(rows: common.Rows) -> None:
+    report_cells(rows)
     for suite in TRIALS:
         body = []
         for method in METHODS:
@@ -94,19 +183,23 @@ def split_of(arguments: argparse.Namespace, suite: str, seed: int) -> Split:
 
 def main() -> None:
     parser = common.parser(__doc__ or "")
-    parser.add_argument("--suite", choices=TRIALS, nargs="+", default=list(TRIALS))
+    parser.add_argument("--suite", choices=SUITES, nargs="+", default=list(SUITES))
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     rows = common.rows_of(arguments, "differentiable", KEYS)
     if not arguments.report:
         for suite in arguments.suite:
             for seed in range(arguments.seeds):
-                for method in METHODS:
+                for method in CELLS if suite == "cells" else METHODS:
                     key = {"suite": suite, "method": method, "seed": seed}
-                    if key not in rows:
+                    if key in rows:
+                        continue
+                    if suite == "cells":
+                        row = run_cells(method, seed)
+                    else:
                         row = run(suite, method, seed, split_of(arguments, suite, seed))
-                        rows.add(**key, **row, load=common.load_average())
-                        print(f"{key}: {row['accuracy']:.4f}, {row['fit_cpu_seconds']:.0f} CPU s", flush=True)
+                    rows.add(**key, **row, load=common.load_average())
+                    print(key, {name: row[name] for name in row if name.startswith("accuracy")}, flush=True)
     report(rows)
 
 
