@@ -107,7 +107,7 @@ class NASBench101Space(SearchSpace):
             and len(edges) - (length + 1) <= self._n_spare_edges(length)
         )
 
-    def _fixed_links(self, length: int) -> tuple[Edge, ...]:
+    def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
         return ()
 
     def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
