@@ -6,7 +6,16 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # Two workers with one thread each: the nets are small, and threads of several workers would fight for the cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Where `make bench` stores its rows and tables; benchmarks/results holds those that README and docs quote.
+BENCH_RESULTS ?= build/bench
+# What takes long or needs data only if it is asked for, or the data are there.
+BENCHES := bench-claims bench-ablations bench-any_length bench-datasets $(if $(SKOPDIST_DATA),bench-search_efficiency) \
+  $(if $(FULL),bench-training_speed bench-parallel)
+BENCH_QUICK := $(if $(FULL),,--quick)
+BENCH_DATASETS := $(if $(and $(FULL),$(SKOPDIST_DATA)),,--suite digits) $(if $(FULL),,--seeds 1)
+BENCH_IMAGES := digits $(if $(and $(FULL),$(SKOPDIST_DATA)),fashion)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-slow lint typecheck docs bench clean
@@ -33,13 +42,17 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	@$(PIP) install -qq -c constraints.txt -e '.[docs]'
 	@touch $@
 
+$(VENV)/.installed-clusters: $(VENV)/.installed
+	@$(PIP) install -qq -c constraints.txt -e '.[dask,ray]'
+	@touch $@
+
 demo: venv  ## search a network for handwritten digits, and draw the search
 	$(BIN)/python examples/plot_digits.py
 
 test: venv  ## the tests and doctests, but for the slow ones
 	$(PYTEST) -m "not slow"
 
-test-slow: venv  ## the slow tests
+test-slow: $(VENV)/.installed-clusters  ## the slow tests, those on clusters of dask and ray among them
 	$(PYTEST) -m slow || [ $$? -eq 5 ]  # 5: there are none
 
 lint: venv  ## ruff: rules and format
@@ -52,10 +65,31 @@ typecheck: venv  ## mypy, strictly
 docs: $(VENV)/.installed-docs  ## the documentation, into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
-bench: venv  ## the scripts behind the figures that we claim
-	@for script in benchmarks/*.py; do [ ! -e "$$script" ] || echo "$(BIN)/python $$script"; done
+$(VENV)/.installed-bench: $(VENV)/.installed
+	@$(PIP) install -qq -c constraints.txt -e '.[bench,plot]'
+	@touch $@
+
+# Two scripts at a time, with one thread each; an interrupted run goes on where it stopped.
+bench: $(VENV)/.installed-bench  ## the figures that we claim, in brief; all of them with FULL=1
+	@mkdir -p $(BENCH_RESULTS)
+	@[ -n "$$SKOPDIST_DATA" ] || echo "SKOPDIST_DATA is not set: only what needs no data. See benchmarks/README.md."
+	@$(MAKE) --no-print-directory -j 2 $(BENCHES)
+	$(BIN)/python benchmarks/figures.py --claims $(BENCH_RESULTS)/claims.jsonl --output $(BENCH_RESULTS)/figures
+
+bench-search_efficiency:
+	$(BIN)/python benchmarks/search_efficiency.py $(if $(FULL),,--seeds 2) --no-times \
+	  --output $(BENCH_RESULTS)/search_efficiency.jsonl > $(BENCH_RESULTS)/search_efficiency.txt || [ $$? -eq 1 ]
+
+bench-datasets:
+	$(BIN)/python benchmarks/datasets.py $(BENCH_DATASETS) \
+	  --results $(BENCH_RESULTS)/datasets.jsonl > $(BENCH_RESULTS)/datasets.txt
+
+bench-training_speed bench-parallel: BENCH_QUICK :=  # they have no reduced version
+bench-any_length: BENCH_QUICK += --images $(BENCH_IMAGES)
+bench-%:
+	$(BIN)/python benchmarks/$*.py $(BENCH_QUICK) --results $(BENCH_RESULTS)/$*.jsonl > $(BENCH_RESULTS)/$*.txt
 
 clean:  ## remove all that was built, but for the environment
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst skopdist_digits.png examples/skopdist_digits.png
+	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst skopdist_*.png examples/skopdist_*.png
 	find skopdist tests docs examples benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -21,10 +21,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
+from skopdist.benchmarks import load_nasbench201
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Encoding, HybridEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.operations import register_operation
@@ -32,6 +34,7 @@ from skopdist.search import run_search
 from skopdist.spaces import NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution, Strategy
 
+DATASETS = {"c10": "cifar10", "c100": "cifar100", "in16": "ImageNet16-120"}
 TASKS = {"c10_val_200": "CIFAR-10", "c100_val_200": "CIFAR-100", "in16_val_200": "ImageNet16-120"}
 STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "bayesian": BayesianOptimization,
@@ -54,9 +57,9 @@ Table = dict[tuple[str, ...], float]
 
 
 def load_table(data: Path, task: str) -> Table:
-    frame = pd.read_csv(data / "nas" / "nb201_master.csv.gz", usecols=[*SLOTS, task])
-    names = np.array(NASBench201Space().operation_names)
-    return dict(zip(map(tuple, names[frame[SLOTS].to_numpy()].tolist()), frame[task].tolist(), strict=True))
+    prefix, split, epochs = task.split("_")
+    evaluator = load_nasbench201(data, dataset=DATASETS[prefix], split=split, epochs=int(epochs))
+    return cast(Table, evaluator.scores)
 
 
 def search(strategy: str, encoding: str, table: Table, seed: int, queries: int) -> list[float]:

@@ -30,7 +30,7 @@ LAYERS = [
     {"augmentation", "_data", "_device", "trial"},
     {"operations", "architecture"},
     {"distribution"},
-    {"_random", "_validation"},
+    {"_random", "_validation", "_workers"},
 ]
 # A network is made of architectures, and an architecture builds networks: imported when it does.
 UPWARD = {("skopdist.architecture", "skopdist.network")}
@@ -151,7 +151,14 @@ def test_version_is_that_of_the_metadata():
 
 
 def test_public_names_exist():
-    for name in ("skopdist", "skopdist.spaces", "skopdist.encodings", "skopdist.strategies", "skopdist.evaluators"):
+    for name in (
+        "skopdist",
+        "skopdist.benchmarks",
+        "skopdist.encodings",
+        "skopdist.evaluators",
+        "skopdist.spaces",
+        "skopdist.strategies",
+    ):
         module = sys.modules.get(name) or __import__(name, fromlist=["_"])
         assert sorted(module.__all__) == list(module.__all__) or name == "skopdist.spaces"
         for public in module.__all__:

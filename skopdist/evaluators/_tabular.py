@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skopdist.architecture import Architecture
-from skopdist.distribution import OperationDistribution
 from skopdist.evaluators._base import Evaluator, Outcome
 from skopdist.spaces import SearchSpace
 
 Operations = tuple[str, ...]
-Scores = Mapping[Operations, float] | Callable[[Operations], float]
+Scores = Mapping[Any, float] | Callable[[Operations], float]
 
 
 class TabularEvaluator(Evaluator):
@@ -24,9 +23,14 @@ class TabularEvaluator(Evaluator):
     ----------
     space : SearchSpace
     scores : mapping or callable
-        From an architecture's tuple of operation names, in slot order, to its score; higher is better.
+        From an architecture's tuple of operation names, in slot order, to its score; higher is better. Where the wiring
+        matters too, the keys of a mapping may be the architectures themselves.
     costs : mapping, callable or None, default=None
         The cost of each evaluation in epoch equivalents, in the same way; None counts 1 for each.
+    test_scores : mapping, callable or None, default=None
+        Scores on data that the search must not see, in the same way; trials note theirs in ``info["test_score"]``.
+    info : mapping of str to (mapping or callable), or None, default=None
+        Whatever else trials shall note in their ``info``, by its name there: for example the number of parameters.
 
     Notes
     -----
@@ -43,28 +47,78 @@ class TabularEvaluator(Evaluator):
     0.16666666666666666
     """
 
-    def __init__(self, space: SearchSpace, scores: Scores, costs: Scores | None = None) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        scores: Scores,
+        costs: Scores | None = None,
+        test_scores: Scores | None = None,
+        info: Mapping[str, Scores] | None = None,
+    ) -> None:
         self.space = space
         self.scores = scores
         self.costs = costs
+        self.test_scores = test_scores
+        self.info = info
 
     @property
     def search_space(self) -> SearchSpace:
         """The space whose architectures it scores."""
         return self.space
 
+    @property
+    def optimum(self) -> float:
+        """The highest score of the table.
+
+        Raises
+        ------
+        TypeError
+            If the scores are a function and no table, whose highest value nobody can list.
+        """
+        return _highest(self.scores, "scores")
+
+    @property
+    def test_optimum(self) -> float:
+        """The highest test score of the table, whatever the score of its architecture.
+
+        Raises
+        ------
+        TypeError
+            If there are no test scores, or they are a function.
+        """
+        return _highest(self.test_scores, "test_scores")
+
     def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
         """Take nothing: the table is all there is."""
 
-    def _evaluate(self, architecture: Architecture, distribution: OperationDistribution, seed: int) -> Outcome:
-        operations = architecture.operations
-        cost = 1.0 if self.costs is None else _look_up(self.costs, operations)
-        return Outcome(_look_up(self.scores, operations), cost)
+    def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
+        cost = 1.0 if self.costs is None else _look_up(self.costs, architecture)
+        noted = dict(self.info or {}) | ({} if self.test_scores is None else {"test_score": self.test_scores})
+        # What a table does not know of an architecture is left out: only its score is needed.
+        info = {name: _look_up(table, architecture) for name, table in noted.items() if _holds(table, architecture)}
+        return Outcome(_look_up(self.scores, architecture), cost, info=info)
 
 
-def _look_up(table: Scores, operations: Operations) -> float:
+def _key(table: Mapping[Any, float], architecture: Architecture) -> Hashable:
+    operations = architecture.operations
+    # First what is quick to hash; only tables of several wirings have architectures as keys.
+    return operations if operations in table else architecture
+
+
+def _holds(table: Scores, architecture: Architecture) -> bool:
+    return not isinstance(table, Mapping) or _key(table, architecture) in table
+
+
+def _look_up(table: Scores, architecture: Architecture) -> float:
     if not isinstance(table, Mapping):
-        return float(table(operations))
-    if operations not in table:
-        raise KeyError(f"the table has no row for {operations}")
-    return float(table[operations])
+        return float(table(architecture.operations))
+    key = _key(table, architecture)
+    if key not in table:
+        raise KeyError(f"the table has no row for {architecture}")
+    return float(table[key])
+
+
+def _highest(table: Scores | None, name: str) -> float:
+    if not isinstance(table, Mapping):
+        raise TypeError(f"Only a mapping has a highest value, and {name} is {table!r}.")
+    return float(max(table.values()))

@@ -2,9 +2,9 @@ import itertools
 
 import pytest
 
-from skopdist import OperationDistribution
+from skopdist import Architecture, Cell, OperationDistribution
 from skopdist.evaluators import TabularEvaluator
-from skopdist.spaces import NASBench201Space
+from skopdist.spaces import NASBench201Space, SequenceSpace
 from skopdist.testing import check_evaluator
 
 SPACE = NASBench201Space()
@@ -40,3 +40,30 @@ def test_tables_have_scores_for_cells_without_a_path():
     nothing = OperationDistribution(SPACE.operation_names, [1, 0, 0, 0, 0])
     trial = TabularEvaluator(SPACE, ALL).evaluate(SPACE.sample(nothing, random_state=0))
     assert (trial.status, trial.score) == ("ok", 0.0)
+
+
+def test_notes_test_scores_and_more_where_it_has_them():
+    architecture = SPACE.sample(SPACE.uniform(), random_state=0)
+    cell = architecture.operations
+    evaluator = TabularEvaluator(SPACE, ALL, test_scores={cell: 5.0}, info={"n_parameters": ALL, "latency": {}})
+    assert evaluator.evaluate(architecture).info == {"test_score": 5.0, "n_parameters": ALL[cell]}
+    other = SPACE.sample(SPACE.uniform(), random_state=1)
+    assert evaluator.evaluate(other).info == {"n_parameters": ALL[other.operations]}
+    assert TabularEvaluator(SPACE, ALL).evaluate(architecture).info == {}
+
+
+def test_knows_the_optima_of_tables_and_of_nothing_else():
+    evaluator = TabularEvaluator(SPACE, ALL, test_scores={cell: -score for cell, score in ALL.items()})
+    assert (evaluator.optimum, evaluator.test_optimum) == (len(ALL) - 1.0, 0.0)
+    with pytest.raises(TypeError, match="Only a mapping has a highest value, and scores is"):
+        _ = TabularEvaluator(SPACE, len).optimum
+    with pytest.raises(TypeError, match="Only a mapping has a highest value, and test_scores is None"):
+        _ = TabularEvaluator(SPACE, ALL).test_optimum
+
+
+def test_tells_wirings_apart_where_the_keys_are_architectures():
+    operations = ("conv_3", "conv_9", "max_pool_3", "skip_connect")
+    wirings = [((0, 1), (1, 2), (2, 3), (0, 3)), ((0, 1), (1, 2), (2, 3), (0, 2))]
+    first, second = (Architecture((Cell(operations, edges),)) for edges in wirings)
+    evaluator = TabularEvaluator(SequenceSpace(), {first: 1.0, second: 2.0})
+    assert [evaluator.evaluate(architecture).score for architecture in (first, second)] == [1.0, 2.0]

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Keeps the numbers in README and docs equal to the stored results.
+
+    python benchmarks/quote.py            writes the quoted results anew
+    python benchmarks/quote.py --check    lists the quotes that differ from the results, and fails if there are any
+
+A quote is text between two comments of Markdown, a word or a whole table, and the first comment names what it shows::
+
+    <!-- result: share nb201-cifar10 -->.46<!-- /result -->
+
+A test checks them; a number that has no such name is not checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from _common import RESULTS, Rows, table
+from ablations import ablation_table
+from any_length import IMAGES, gain_table
+from claims import TABLES, best_table, correlation_at, share_between, variance_table
+
+from skopdist.benchmarks import load_digits_cells
+from skopdist.benchmarks._digits import N_SEEDS
+
+ROOT = Path(__file__).parent.parent
+QUOTE = re.compile(r"(<!-- result: (?P<name>[^>]+?) -->)(?P<text>.*?)(<!-- /result -->)", re.DOTALL)
+
+
+def results(script: str) -> Rows:
+    """Open the stored rows of a script."""
+    return Rows(RESULTS / f"{script}.jsonl", ())
+
+
+def short(value: float, digits: int = 3) -> str:
+    """Write a number without the zero before its point."""
+    return f"{value:.{digits}f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.{digits}f}"
+
+
+def share(name: str) -> str:
+    """Give the share of the variance of a table that lies between distributions."""
+    (row,) = results("claims").select(table=name, kind="variance")
+    return short(row["share"], 2)
+
+
+def correlations(argument: str) -> str:
+    """Lay out rank correlations, for example of ``50, all``."""
+    size, _, among = argument.partition(", ")
+    return correlation_at(results("claims"), TABLES, among, int(size))
+
+
+def queries(_: str) -> str:
+    """Lay out queries to the optimum of NAS-Bench-201, as a median, and the regret after 50 of them."""
+    shown = {
+        "`BayesianOptimization`, hybrid encoding": ("bayesian", "hybrid"),
+        "the same, distribution alone": ("bayesian", "distribution"),
+        "`LocalSearch` on cells": ("local", "adjacency"),
+        "Optuna's TPE on cells": ("tpe", "adjacency"),
+    }
+    tasks = {"c10_val_200": "CIFAR-10", "c100_val_200": "CIFAR-100", "in16_val_200": "ImageNet16-120"}
+    stored = results("search_efficiency")
+    body = []
+    for text, (strategy, encoding) in shown.items():
+        line = [text]
+        for task in tasks:
+            rows = stored.select(strategy=strategy, encoding=encoding, task=task)
+            most = max(row["queries"] for row in rows)
+            median = np.median([row["first"] or most + 1 for row in rows])
+            found = f">{most}" if median > most else f"{median:.0f}"
+            line.append(f"{found}, {short(float(np.mean([row['regret']['50'] for row in rows])))}")
+        body.append(line)
+    return table(["", *tasks.values()], body)
+
+
+def datasets(_: str) -> str:
+    """Lay out test accuracies beside those of other models."""
+    methods = {
+        "skopdist": "OpDistNASClassifier",
+        "a cell of one fixed operation": "fixed cell",
+        "gradient boosting": "gradient boosting",
+        "logistic regression": "logistic regression",
+    }
+    stored = results("datasets")
+    n_tables = len({row["dataset"] for row in stored.select(suite="tables")})
+    lines = {
+        "digits": {"suite": "digits"},
+        "Fashion-MNIST, 10,000 training images": {"dataset": "Fashion-MNIST 10k"},
+        "SyntheticControl (UCR series)": {"dataset": "SyntheticControl"},
+        f"{n_tables} tables, mean": {"suite": "tables"},
+    }
+    body = []
+    for text, entries in lines.items():
+        line = [text]
+        for method in methods.values():
+            values = [row["accuracy"] for row in stored.select(method=method, **entries)]
+            spread = f" ± {short(float(np.std(values, ddof=1)), 4)}" if entries == {"suite": "digits"} else ""
+            line.append(short(float(np.mean(values)), 4) + spread)
+        body.append(line)
+    return table(["data", *methods], body)
+
+
+def digits_cells(_: str) -> str:
+    """Say where the variance of the table of the package lies."""
+    seeds = [load_digits_cells(seed=seed).scores for seed in range(N_SEEDS)]
+    cells = list(seeds[0])
+    values = np.array([[scores[cell] for scores in seeds] for cell in cells])
+    by_cell = [cell for cell in cells for _ in seeds]
+    by_distribution = [tuple(sorted(cell)) for cell in by_cell]
+    between = share_between(values.ravel(), by_cell)[0], share_between(values.ravel(), by_distribution)[0]
+    return ", ".join(f"{100 * part:.1f} %" for part in between)
+
+
+RENDERERS: dict[str, Callable[[str], str]] = {
+    "share": share,
+    "shares": lambda _: variance_table(results("claims"), TABLES),
+    "best": lambda _: best_table(results("claims"), TABLES),
+    "correlations": correlations,
+    "ablation": lambda name: ablation_table(results("ablations"), name, TABLES),
+    "any-length": lambda _: gain_table(results("any_length"), IMAGES),
+    "queries": queries,
+    "datasets": datasets,
+    "digits-cells": digits_cells,
+}
+
+
+def render(name: str) -> str:
+    """Give the text of a quote, for example of ``share nb201-cifar10``."""
+    renderer, _, argument = name.partition(" ")
+    if renderer not in RENDERERS:
+        raise SystemExit(f"There is no result named {renderer!r}; expected one of {sorted(RENDERERS)}.")
+    return RENDERERS[renderer](argument)
+
+
+def rewritten(text: str) -> str:
+    """Give a text with its quotes renewed."""
+
+    def renew(match: re.Match[str]) -> str:
+        fresh = render(match["name"])
+        # A table stands in lines of its own.
+        return match[1] + (f"\n\n{fresh}\n\n" if "\n" in match["text"] else fresh) + match[4]
+
+    return QUOTE.sub(renew, text)
+
+
+def pages() -> list[Path]:
+    """List the files that may quote results."""
+    return [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def differences() -> Iterator[str]:
+    """Name each quote that differs from the stored result."""
+    for page in pages():
+        for match in QUOTE.finditer(page.read_text(encoding="utf-8")):
+            if match["text"].strip() != render(match["name"]).strip():
+                yield f"{page.relative_to(ROOT)}: {match['name']}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    if parser.parse_args().check:
+        found = list(differences())
+        print("\n".join(found))
+        return 1 if found else 0
+    for page in pages():
+        page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
