@@ -138,10 +138,7 @@ class SearchSpace(BaseEstimator, ABC):
         )
 
     def make_cell(self, operations: Sequence[str], edges: Sequence[Edge], links: Sequence[Edge] = ()) -> Cell:
-        """Make a cell of this space from operations on potential edges and from potential links.
-
-        All potential edges and links at once make the cell of a supernet.
-        """
+        """Make a cell of this space from operations on potential edges and from potential links."""
         return Cell(tuple(operations), tuple(edges), (*links, *self._fixed_links(edges)), self.n_inputs)
 
     def make_whole(self, length: int) -> Architecture:
@@ -150,11 +147,10 @@ class SearchSpace(BaseEstimator, ABC):
         What stands at their slots has no meaning.
         """
         check_length(length)
-        edges = self._potential_edges(length)
-        links = (*self._potential_links(length), *self._fixed_links(length))
+        edges, links = self._potential_edges(length), self._potential_links(length)
         # What passes nothing on would take the slots off the paths.
         name = next((name for name in self.operation_names if not is_zero(name)), self.operation_names[0])
-        return self.make_architecture([Cell((name,) * len(edges), edges, links, self.n_inputs)] * len(self.cell_types))
+        return self.make_architecture([self.make_cell([name] * len(edges), edges, links)] * len(self.cell_types))
 
     def make_architecture(self, cells: Sequence[Cell]) -> Architecture:
         """Make an architecture of this space from one cell for each cell type."""
