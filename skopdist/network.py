@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import cast
 
@@ -172,7 +173,9 @@ class Network(nn.Module):
         if self.n_spatial == 2:
             x = x.contiguous(memory_format=torch.channels_last)
         autocast = self.training and self.precision == "bfloat16"
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=autocast):
+        # On meta tensors, by which one counts operations, there is no such thing.
+        is_meta = x.device.type == "meta"
+        with nullcontext() if is_meta else torch.autocast(x.device.type, torch.bfloat16, enabled=autocast):
             before = latest = self.stem(x)
             for row, layer in enumerate(self.cells):
                 result = layer(before, latest) if getattr(layer, "n_inputs", 1) == 2 else layer(latest)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from skopdist import Architecture, Cell
 from skopdist.encodings import HybridEncoding
@@ -75,6 +76,17 @@ def test_parameters_of_some_chains_of_nas_bench_macro():
     assert n_params("00000000") == 387_882
     assert n_params("00000001") == 791_594
     assert n_params("00000002") == 1_219_370
+
+
+def test_multiplications_of_some_chains_of_nas_bench_macro():
+    # Rows of the published table; torch counts a multiplication and an addition as two.
+    for text, published in (("00000000", 7_713_280), ("00000001", 14_115_328)):
+        with torch.device("meta"):
+            network = chain(text).build((3, 32, 32), 10, channels=32, n_cells=1)
+            x = torch.empty(1, 3, 32, 32)
+        with FlopCounterMode(display=False) as counter:
+            network(x)
+        assert counter.get_total_flops() == 2 * published
 
 
 @pytest.mark.data
