@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skopdist import Architecture, Cell, OperationDistribution
+from skopdist import Architecture, Cell, OpDistNASClassifier, OperationDistribution
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
 from skopdist.spaces import (
     DARTSSpace,
@@ -141,3 +141,12 @@ def test_make_space_refuses_other_things():
         make_space(DenseSpace, 0)
     with pytest.raises(ValueError, match=r"DenseSpace takes samples with 0 spatial dimensions.*have 2.*input_shape"):
         make_space("dense", 2)
+
+
+@pytest.mark.parametrize("name", ["nasbench101", "darts", "macro"])
+def test_an_estimator_searches_the_spaces_of_the_literature(name, images):
+    X, y = images
+    settings = {"n_cells": 2, "channels": 4, "max_epochs": 1, "n_trials": 2, "random_state": 0}
+    clf = OpDistNASClassifier(RandomSearch(), search_space=name, length=3, **settings).fit(X, y)
+    assert clf.predict(X).shape == y.shape
+    assert clf.sample_architecture(7, random_state=0).length == 7

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from skopdist import Architecture, Cell
 from skopdist.encodings import HybridEncoding
 from skopdist.spaces import MacroSpace
 from skopdist.testing import check_space
@@ -103,9 +102,3 @@ def test_parameters_of_all_chains_of_nas_bench_macro():
     rng = np.random.default_rng(0)
     for text in rng.choice(list(published), 50, replace=False):
         assert n_params(text) == published[text], text
-
-
-def test_a_network_of_a_chain_needs_its_layout():
-    architecture = Architecture([Cell(["identity"], [(0, 1)])], layout="spiral")
-    with pytest.raises(ValueError, match=r"Unknown layout 'spiral' of an architecture; expected one of \['chain'"):
-        architecture.build((3, 8, 8), 2)
