@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import cast
 
@@ -42,6 +43,34 @@ class Standardize(nn.Module):
         return (x.to(self.mean.dtype) - self.mean) / self.std  # (n, channels, ...)
 
 
+class AuxiliaryHead(nn.Module):
+    """A classifier of what is half way through a network, which helps to train the first half (DARTS, section A.2).
+
+    Parameters
+    ----------
+    channels, n_classes : int
+    """
+
+    def __init__(self, channels: int, n_classes: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.ReLU(),
+            # DARTS pools windows of 5 by 5 from images of 8 by 8; this gives as many positions for any size.
+            nn.AdaptiveAvgPool2d(2),
+            nn.Conv2d(channels, 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.Conv2d(128, 768, 2, bias=False),
+            nn.BatchNorm2d(768),
+            nn.ReLU(),
+        )
+        self.classify = nn.Linear(768, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels, height, width) to logits of shape (n, n_classes)."""
+        return self.classify(self.features(x).flatten(1))
+
+
 class Network(nn.Module):
     """Cells between a stem and a linear classifier; gives logits.
 
@@ -66,11 +95,15 @@ class Network(nn.Module):
         Makes what stands at each slot; a supernet puts all candidates there.
     drop_path : float, default=0.0
         The probability with which an operation's result is dropped while training, sample by sample.
+    auxiliary_weight : float, default=0.0
+        The weight in the loss of a second classifier, at two thirds of the depth, for images. It is there only if the
+        weight is positive, and then training gives two logits; see :meth:`forward`.
 
     Raises
     ------
     ValueError
-        If an operation or the layout is unknown or one for inputs of other dimensions, or a size is not positive.
+        If an operation or the layout is unknown or one for inputs of other dimensions, a size is not positive, or an
+        option is out of its range.
 
     References
     ----------
@@ -90,6 +123,7 @@ class Network(nn.Module):
         precision: str = "float32",
         make_operation: MakeOperation = make_operation,
         drop_path: float = 0.0,
+        auxiliary_weight: float = 0.0,
     ) -> None:
         super().__init__()
         n_spatial = len(input_shape) - 1
@@ -101,44 +135,69 @@ class Network(nn.Module):
                     f"The operation {name!r} takes samples with {operation.n_spatial} spatial dimensions, but the "
                     f"input shape {tuple(input_shape)} has {n_spatial}; sample the architecture from another space."
                 )
+        layout = get_layout(architecture.layout)
+        if layout.n_spatial not in (None, n_spatial):
+            raise ValueError(
+                f"The layout {architecture.layout!r} takes samples with {layout.n_spatial} spatial dimensions, but the "
+                f"input shape {tuple(input_shape)} has {n_spatial}; sample the architecture from another space."
+            )
+        _check_options(drop_path, auxiliary_weight, n_spatial)
         features = input_shape[0]
         self.n_spatial = n_spatial
         self.precision = precision
         self.standardize = Standardize(
             torch.zeros(features) if mean is None else mean, torch.ones(features) if std is None else std, n_spatial
         )
-        layout = get_layout(architecture.layout)
         self.stem, width = layout.stem(input_shape, channels)
         make_cell = partial(CellModule, make_operation=make_operation, drop_path=drop_path)
         self.cells = nn.Sequential(*layout.layers(architecture, n_spatial, width, channels, n_cells, make_cell))
         self.head, width = layout.head(n_spatial, cast(CellModule, self.cells[-1]).width, channels)
         self.classify = nn.Linear(width, n_classes)
+        self.auxiliary_weight = auxiliary_weight
+        if auxiliary_weight:
+            rows = [i for i, layer in enumerate(self.cells) if isinstance(layer, CellModule)]
+            self.auxiliary_row = rows[min(2 * n_cells // 3, len(rows) - 1)]
+            self.auxiliary = AuxiliaryHead(cast(CellModule, self.cells[self.auxiliary_row]).width, n_classes)
         if n_spatial == 2:
             # Convolutions on a CPU, and tensor cores, like the channels innermost.
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, x: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, sample_weight: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Map a batch of raw samples, shape (n, *input_shape), to logits of shape (n, n_classes).
 
-        skorch hands the weights over with the samples; they are for the loss, and nothing here depends on them.
+        In training with an auxiliary classifier, its logits are given as the second of two. skorch hands the weights
+        over with the samples; they are for the loss, and nothing here depends on them.
         """
-        x = self.standardize(x).to(self.classify.weight.dtype)  # (n, features, ...)
+        dtype = self.classify.weight.dtype
+        x = self.standardize(x).to(dtype)  # (n, features, ...)
         if self.n_spatial == 2:
             x = x.contiguous(memory_format=torch.channels_last)
         autocast = self.training and self.precision == "bfloat16"
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=autocast):
-            x = self.head(self._body(self.stem(x)))  # (n, width, ...)
+        # On meta tensors, by which one counts operations, there is no such thing.
+        is_meta = x.device.type == "meta"
+        with nullcontext() if is_meta else torch.autocast(x.device.type, torch.bfloat16, enabled=autocast):
+            before = latest = self.stem(x)
+            for row, layer in enumerate(self.cells):
+                result = layer(before, latest) if getattr(layer, "n_inputs", 1) == 2 else layer(latest)
+                before, latest = latest, result  # (n, width, ...)
+                if self.training and self.auxiliary_weight and row == self.auxiliary_row:
+                    auxiliary = self.auxiliary(latest).to(dtype)  # (n, n_classes)
+            x = self.head(latest)  # (n, width, ...)
             if self.n_spatial:
                 x = x.flatten(2).mean(2)  # (n, width)
-            logits = self.classify(x)  # (n, n_classes)
-        return cast(Tensor, logits.to(self.classify.weight.dtype))
+            logits = self.classify(x).to(dtype)  # (n, n_classes)
+        return (logits, auxiliary) if self.training and self.auxiliary_weight else logits
 
-    def _body(self, x: Tensor) -> Tensor:
-        before, latest = x, x
-        for layer in self.cells:
-            result = layer(before, latest) if getattr(layer, "n_inputs", 1) == 2 else layer(latest)
-            before, latest = latest, result
-        return latest  # (n, width, ...)
+
+def _check_options(drop_path: float, auxiliary_weight: float, n_spatial: int) -> None:
+    if not 0 <= drop_path < 1:
+        raise ValueError(f"drop_path must be at least 0 and less than 1, got {drop_path!r}.")
+    if auxiliary_weight < 0:
+        raise ValueError(f"auxiliary_weight must not be negative, got {auxiliary_weight!r}.")
+    if auxiliary_weight and n_spatial != 2:
+        raise ValueError(
+            f"auxiliary_weight is for images, but samples have {n_spatial} spatial dimensions; leave it 0."
+        )
 
 
 def _check_sizes(input_shape: Sequence[int], n_classes: int, channels: int, n_cells: int) -> None:

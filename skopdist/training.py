@@ -72,13 +72,25 @@ class Recipe:
     net_params: Mapping[str, Any] = field(default_factory=dict)
 
 
-class WeightedNet(NeuralNetClassifier):
+class AuxiliaryNet(NeuralNetClassifier):
+    """A skorch classifier whose loss counts the second logits that a network may give while training."""
+
+    def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
+        """Give the loss of logits (n, n_classes), or of two of them, and class indices (n,)."""
+        if not isinstance(y_pred, tuple):
+            return super().get_loss(y_pred, y_true, X, *args, **kwargs)
+        logits, auxiliary = y_pred
+        loss: Tensor = super().get_loss(logits, y_true, X, *args, **kwargs)
+        return loss + self.module_.auxiliary_weight * super().get_loss(auxiliary, y_true, X, *args, **kwargs)
+
+
+class WeightedNet(AuxiliaryNet):
     """A skorch classifier whose loss heeds the ``sample_weight`` of a mapping of inputs.
 
     The criterion then must not reduce its losses: ``criterion__reduction="none"``.
     """
 
-    def get_loss(self, y_pred: Tensor, y_true: Any, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
+    def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
         """Give the mean loss of logits (n, n_classes) and class indices (n,), weighted where X has weights."""
         losses = super().get_loss(y_pred, y_true, X, *args, **kwargs)
         if not isinstance(X, Mapping) or "sample_weight" not in X:
@@ -215,7 +227,7 @@ def make_net(
     params |= {"iterator_train__shuffle": True} | given
     params["callbacks"] = [*callbacks, *given.get("callbacks", [])]
     if data.relative_weight is None:
-        return NeuralNetClassifier(Network, **params)
+        return AuxiliaryNet(Network, **params)
     return WeightedNet(Network, **params | {"criterion__reduction": "none"})
 
 

@@ -125,3 +125,28 @@ def test_architectures_can_be_keys():
     space = NASBench201Space()
     sampled = [space.sample(space.uniform(), 3, seed) for seed in itertools.chain(range(5), range(5))]
     assert len(set(sampled)) <= 5
+
+
+def test_links_and_inputs():
+    cell = Cell(["a", "b"], [(0, 2), (1, 3)], [(2, 4), (3, 4)], n_inputs=2)
+    assert cell.n_nodes == 5
+    assert cell.live_slots(lambda name: False) == (0, 1)
+    assert cell.live_slots(lambda name: name == "a") == (1,)
+    architecture = Architecture([cell], layout="darts")
+    assert str(architecture) == "a 0>2 | b 1>3 | links 2>4, 3>4"
+    assert Architecture.from_json(architecture.to_json()) == architecture
+    assert architecture != Architecture([cell])
+    assert Cell(["a"], [(1, 2)], [(0, 3)]).live_slots(lambda name: False) == (), "no path holds the operation"
+
+
+@pytest.mark.parametrize(
+    ("links", "n_inputs", "message"),
+    [
+        ([(0, 1), (0, 1)], 1, r"The links of a cell must be distinct"),
+        ([(2, 1)], 1, r"An edge must run from an earlier node to a later one, got \(2, 1\)"),
+        ([(0, 1)], 2, r"Nothing may lead to one of the 2 inputs of a cell, got \(0, 1\)"),
+    ],
+)
+def test_bad_links(links, n_inputs, message):
+    with pytest.raises(ValueError, match=message):
+        Cell(["a"], [(0, 2)], links, n_inputs)

@@ -2,10 +2,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from skopdist import Architecture, Cell
 from skopdist.network import Network, Standardize
-from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.operations import get_operation
+from skopdist.spaces import (
+    DARTSSpace,
+    DenseSpace,
+    MacroSpace,
+    NASBench101Space,
+    NASBench201Space,
+    SequenceSpace,
+)
 
 SPACES = {0: DenseSpace(), 1: SequenceSpace(), 2: NASBench201Space()}
 
@@ -89,3 +98,82 @@ def test_evaluation_is_in_full_precision_where_training_is_not():
     # Equal weights, and equal running statistics again.
     low.load_state_dict(full.state_dict())
     assert torch.equal(low.eval()(x), full.eval()(x))
+
+
+class Mixture(nn.Module):
+    """The mean of all candidates, as a supernet has at every potential edge."""
+
+    def __init__(self, names, size):
+        super().__init__()
+        self.candidates = nn.ModuleList([get_operation(name).make(size) for name in names])
+
+    def forward(self, x):
+        return sum(candidate(x) for candidate in self.candidates) / len(self.candidates)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 8])
+@pytest.mark.parametrize(
+    "space",
+    [DenseSpace(), SequenceSpace(), NASBench201Space(), NASBench101Space(), DARTSSpace(), MacroSpace()],
+    ids=str,
+)
+def test_all_candidates_may_stand_at_all_potential_edges(space, length):
+    slots = set()
+
+    def make_operation(cell_type, slot, name, size):
+        slots.add((cell_type, slot))
+        return Mixture(space.operation_names, size)
+
+    architecture, n_edges = space.make_whole(length), len(space.potential_edges(length))
+    shape = (2, 7, 9)[: space.n_spatial + 1]
+    network = Network(architecture, shape, 3, channels=4, n_cells=2, make_operation=make_operation)
+    assert slots == {(cell_type, slot) for cell_type in space.cell_types for slot in range(n_edges)}
+    network(torch.randn(3, *shape)).square().sum().backward()
+    if "none" not in space.operation_names:
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("space", [NASBench201Space(), NASBench101Space(), DARTSSpace(), MacroSpace()], ids=str)
+@pytest.mark.parametrize("n_cells", [1, 2, 5])
+def test_a_second_classifier_trains_the_first_half(space, n_cells):
+    architecture = space.sample(space.uniform(), random_state=0)
+    network = Network(architecture, (2, 8, 8), 3, channels=4, n_cells=n_cells, auxiliary_weight=0.4, drop_path=0.2)
+    x = torch.randn(4, 2, 8, 8)
+    logits, auxiliary = network(x)
+    assert logits.shape == auxiliary.shape == (4, 3)
+    auxiliary.square().sum().backward()
+    assert network.stem[0].weight.grad.abs().sum() > 0
+    assert network.classify.weight.grad is None
+    assert network.eval()(x).shape == (4, 3)
+
+
+def test_the_second_classifier_of_darts_has_as_many_parameters():
+    architecture = DARTSSpace().sample(DARTSSpace().uniform(), random_state=0)
+    with torch.device("meta"):
+        with_head = Network(architecture, (3, 32, 32), 10, channels=36, n_cells=20, auxiliary_weight=0.4)
+        without = Network(architecture, (3, 32, 32), 10, channels=36, n_cells=20)
+    extra = sum(p.numel() for p in with_head.parameters()) - sum(p.numel() for p in without.parameters())
+    # At two thirds a cell is four times four times 36 wide: convolutions, normalisations, and a linear map.
+    assert extra == 576 * 128 + 2 * 128 + 128 * 768 * 4 + 2 * 768 + 768 * 10 + 10
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"drop_path": 1.0}, r"drop_path must be at least 0 and less than 1, got 1.0"),
+        ({"drop_path": -0.1}, r"drop_path must be at least 0 and less than 1, got -0.1"),
+        ({"auxiliary_weight": -1.0}, r"auxiliary_weight must not be negative, got -1.0"),
+        ({"auxiliary_weight": 0.4}, r"auxiliary_weight is for images, but samples have 0 spatial dimensions"),
+    ],
+)
+def test_bad_options(options, message):
+    architecture = DenseSpace().sample(DenseSpace().uniform(), 3, 0)
+    with pytest.raises(ValueError, match=message):
+        Network(architecture, (4,), 2, **options)
+
+
+@pytest.mark.parametrize("space", [NASBench101Space(["skip_connect"]), DARTSSpace(["skip_connect"])], ids=str)
+def test_layouts_for_images_refuse_other_inputs(space):
+    architecture = space.sample(space.uniform(), random_state=0)
+    with pytest.raises(ValueError, match=r"The layout '\w+' takes samples with 2 spatial dimensions.* has 1; sample"):
+        architecture.build((2, 9), 3)

@@ -2,13 +2,12 @@ import pytest
 import torch
 from torch import nn
 
-from skopdist.operations import get_operation, is_zero, register_operation
-from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.operations import OperationSize, get_operation, is_zero, register_operation
+from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
 
 SHAPES = {0: (), 1: (13,), 2: (7, 5)}
-STANDARD = [
-    (name, s.n_spatial) for s in (DenseSpace(), SequenceSpace(), NASBench201Space()) for name in s.operation_names
-]
+SPACES = (DenseSpace(), SequenceSpace(), NASBench201Space(), NASBench101Space(), DARTSSpace(), MacroSpace())
+STANDARD = list(dict.fromkeys((name, space.n_spatial) for space in SPACES for name in space.operation_names))
 
 
 @pytest.mark.parametrize(("name", "n_spatial"), STANDARD)
@@ -27,6 +26,42 @@ def test_keeps_the_shape_and_passes_gradients_on(name, n_spatial):
 def test_works_on_a_batch_of_one_and_on_one_position(name, n_spatial):
     module = get_operation(name).factory(6).eval()
     assert module(torch.randn(1, 6, *[1] * n_spatial)).shape == (1, 6, *[1] * n_spatial)
+
+
+@pytest.mark.parametrize("size", [OperationSize(6, 6, 2), OperationSize(6, 10, 2), OperationSize(5, 3), (1, 1, 2)])
+@pytest.mark.parametrize("name", [name for name, n_spatial in STANDARD if n_spatial == 2])
+def test_resizes_images(name, size):
+    torch.manual_seed(0)
+    size = OperationSize(*size)
+    module = get_operation(name).make(size)
+    x = torch.randn(3, size.channels_in, 7, 4, requires_grad=True)
+    y = module(x)
+    assert y.shape == (3, size.channels_out, *((4, 2) if size.stride == 2 else (7, 4)))
+    y.square().sum().backward()
+    assert x.grad.isfinite().all()
+    assert is_zero(name) == bool((y == 0).all())
+    assert module.eval()(torch.randn(1, size.channels_in, 1, 1)).shape == (1, size.channels_out, 1, 1)
+
+
+def test_an_operation_that_cannot_resize_stands_behind_a_convolution_that_does():
+    @register_operation("test_swish", n_spatial=2)
+    def swish(channels):
+        return nn.SiLU()
+
+    module = get_operation("test_swish").make(OperationSize(3, 5, 2))
+    assert isinstance(module[1], nn.SiLU)
+    assert module(torch.randn(2, 3, 5, 5)).shape == (2, 5, 3, 3)
+    assert isinstance(get_operation("test_swish").make(OperationSize(3, 3)), nn.SiLU)
+
+
+def test_both_halves_of_a_factorized_reduction_look_at_other_positions():
+    reduced = get_operation("skip_connect").make(OperationSize(1, 2, 2)).eval()
+    for conv in reduced.convs:
+        nn.init.ones_(conv.weight)
+    x = torch.arange(1.0, 10.0).reshape(1, 1, 3, 3)
+    shown = (reduced(x) * (1 + reduced.norm.eps) ** 0.5).detach()
+    torch.testing.assert_close(shown[0, 0], torch.tensor([[1.0, 3.0], [7.0, 9.0]]))
+    torch.testing.assert_close(shown[0, 1], torch.tensor([[5.0, 0.0], [0.0, 0.0]]))
 
 
 def test_standard_operations_fit_their_spaces():

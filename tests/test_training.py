@@ -257,3 +257,22 @@ def test_the_scale_of_the_input_does_not_matter(n_spatial):
     far = WeightedData(data.X * 1024 + 4096, data.y, data.weight)
     probabilities = predict_proba(fit(n_spatial, data=data), data.X)
     np.testing.assert_allclose(predict_proba(fit(n_spatial, data=far), far.X), probabilities, atol=1e-2)
+
+
+@pytest.mark.parametrize("weight", [None, 1.0 + np.arange(30) % 2])
+def test_the_loss_counts_a_second_classifier(weight):
+    data = make_data(2, weight=weight)
+    net = make_net(make_architecture(2), data, 3, Recipe(**(vars(RECIPE) | {"max_epochs": 1})), 0)
+    net.set_params(module__auxiliary_weight=0.5)
+    net = train(net, data, 0)
+    assert math.isfinite(net.history[-1, "train_loss"])
+    net.module_.train()
+    given = {"x": torch.from_numpy(data.X)}
+    if data.relative_weight is not None:
+        given["sample_weight"] = torch.from_numpy(data.relative_weight).float()
+    logits = net.module_(given["x"])
+    y = torch.from_numpy(data.y)
+    both = net.get_loss(logits, y, given)
+    first, second = (net.get_loss(each, y, given) for each in logits)
+    torch.testing.assert_close(both, first + 0.5 * second)
+    assert predict_proba(net, data.X).shape == (30, 3)

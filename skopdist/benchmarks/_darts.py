@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from skopdist.architecture import Architecture
 from skopdist.benchmarks._records import OnMissing, Record, collect, csv_records, find_file
 from skopdist.evaluators import TabularEvaluator
+from skopdist.formats import read_genotype
 from skopdist.spaces import DARTSSpace
 
 RANDOM_FILE = "nas/darts_random214_c10.npz"
@@ -25,7 +25,6 @@ _ONCENAS_ORIGIN = (
     "columns architecture (a genotype), valid_acc10, valid_acc50 (percent) and params (millions)."
 )
 _ONCENAS_EPOCHS = (10, 50)
-_OPERATION = re.compile(r"\(\s*'(\w+)'\s*,\s*(\d+)\s*\)")
 
 
 def load_darts_random(path: str | Path | None = None, *, on_missing: OnMissing = "raise") -> TabularEvaluator:
@@ -164,23 +163,8 @@ def _npz_records(path: Path) -> Iterator[Record]:
 
 
 def _parse(genotype: str, space: DARTSSpace) -> Architecture:
-    """Read ``Genotype(normal=[('op', input), ...], ..., reduce=[...], ...)``, two operations for each node."""
-    _, _, text = genotype.partition("normal=")
-    halves = text.split("reduce=")
-    cells = []
-    for half in halves:
-        slots = [(2 + i // 2, int(source), name) for i, (name, source) in enumerate(_OPERATION.findall(half))]
-        unknown = sorted({name for _, _, name in slots} - set(space.operation_names))
-        if unknown:
-            raise ValueError(f"the unknown operation {unknown[0]!r}; expected {space.operation_names}.")
-        slots.sort()
-        edges = [(source, target) for target, source, _ in slots]
-        if len(slots) != space.default_length or not space.is_wiring(edges, len(slots)):
-            raise ValueError(
-                f"{genotype!r} is not wired as a cell of the space: each of four nodes needs two operations on "
-                "different earlier nodes."
-            )
-        cells.append(space.make_cell([name for _, _, name in slots], edges))
-    if len(cells) != len(space.cell_types):
-        raise ValueError(f"{genotype!r} is no genotype; expected a normal and a reduction cell.")
-    return space.make_architecture(cells)
+    architecture = read_genotype(genotype)
+    space.check_architecture(architecture)
+    if architecture.length != space.default_length:
+        raise ValueError(f"{genotype!r} has {architecture.length} operations a cell; expected {space.default_length}.")
+    return architecture

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from skopdist.benchmarks._records import OnMissing, Record, collect, csv_records, find_file
 from skopdist.evaluators import TabularEvaluator
+from skopdist.formats import read_nasbench201
 from skopdist.spaces import NASBench201Space
 
 FILE = "nas/nb201_master.csv.gz"
@@ -208,12 +209,8 @@ def _ask(api: NASBench201Like, index: int, dataset: str, epochs: int, name: str)
 
 
 def _parse_text(text: str, space: NASBench201Space) -> Operations:
-    """Read ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``."""
-    slots = [slot for node in str(text).split("+") for slot in node.strip("|").split("|")]
-    names, _, sources = zip(*(slot.partition("~") for slot in slots), strict=True)
-    if sources != tuple(str(source) for source, _ in space.potential_edges(6)):
-        raise ValueError(f"{text!r} is not a cell of four nodes; expected '|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'.")
-    unknown = sorted(set(names) - set(space.operation_names))
-    if unknown:
-        raise ValueError(f"{text!r} has the unknown operation {unknown[0]!r}; expected {space.operation_names}.")
-    return names
+    architecture = read_nasbench201(str(text))
+    space.check_architecture(architecture)
+    if architecture.length != space.default_length:
+        raise ValueError(f"{text!r} has {architecture.length} operations; expected {space.default_length}.")
+    return architecture.operations

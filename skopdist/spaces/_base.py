@@ -80,8 +80,8 @@ class SearchSpace(BaseEstimator, ABC):
         """Whether a cell may have this set of potential links."""
 
     @abstractmethod
-    def _fixed_links(self, length: int) -> tuple[Edge, ...]:
-        """List the links that every cell of `length` operations has."""
+    def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
+        """List the links that every cell with these edges has."""
 
     @abstractmethod
     def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
@@ -120,8 +120,7 @@ class SearchSpace(BaseEstimator, ABC):
 
     def fixed_links(self, length: int) -> tuple[Edge, ...]:
         """List the links that every cell of `length` operations has."""
-        check_length(length)
-        return self._fixed_links(int(length))
+        return self._fixed_links(self.potential_edges(length))
 
     def resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
         """Give the edges at which a network strides or changes width, so that an identity is none there."""
@@ -140,8 +139,7 @@ class SearchSpace(BaseEstimator, ABC):
 
     def make_cell(self, operations: Sequence[str], edges: Sequence[Edge], links: Sequence[Edge] = ()) -> Cell:
         """Make a cell of this space from operations on potential edges and from potential links."""
-        fixed = self._fixed_links(len(operations))
-        return Cell(tuple(operations), tuple(edges), (*links, *fixed), self.n_inputs)
+        return Cell(tuple(operations), tuple(edges), (*links, *self._fixed_links(edges)), self.n_inputs)
 
     def make_whole(self, length: int) -> Architecture:
         """Make the cells that hold all potential edges and links at once, for a supernet.
@@ -149,11 +147,10 @@ class SearchSpace(BaseEstimator, ABC):
         What stands at their slots has no meaning.
         """
         check_length(length)
-        edges = self._potential_edges(length)
-        links = (*self._potential_links(length), *self._fixed_links(length))
+        edges, links = self._potential_edges(length), self._potential_links(length)
         # What passes nothing on would take the slots off the paths.
         name = next((name for name in self.operation_names if not is_zero(name)), self.operation_names[0])
-        return self.make_architecture([Cell((name,) * len(edges), edges, links, self.n_inputs)] * len(self.cell_types))
+        return self.make_architecture([self.make_cell([name] * len(edges), edges, links)] * len(self.cell_types))
 
     def make_architecture(self, cells: Sequence[Cell]) -> Architecture:
         """Make an architecture of this space from one cell for each cell type."""

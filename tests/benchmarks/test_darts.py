@@ -74,10 +74,13 @@ def test_an_architecture_that_was_trained_twice_has_the_mean(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda text: text.replace("sep_conv_3x3", "conv_77"), "entry 0: the unknown operation 'conv_77'"),
-        (lambda text: text.replace("', 1)", "', 0)"), "entry 0: .* is not wired as a cell of the space"),
-        (lambda text: text.split(", reduce=")[0], "entry 0: .* is no genotype"),
-        (lambda text: "nonsense", "entry 0: .* is not wired as a cell"),
+        (
+            lambda text: text.replace("sep_conv_3x3", "conv_77"),
+            "entry 0: Pair . of node . of the cell .*: Unknown operation 'conv_77'",
+        ),
+        (lambda text: text.replace("', 1)", "', 0)"), "entry 0: .*: the source 0 is that of the other pair"),
+        (lambda text: text.split(", reduce=")[0] + ")", "entry 0: .*'reduce' is missing"),
+        (lambda text: "nonsense", "entry 0: Expected a genotype"),
     ],
 )
 def test_refuses_what_is_no_genotype(tmp_path, change, reason):

@@ -139,9 +139,9 @@ def test_an_api_object_without_all_results():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("|none~0|+|none~0|none~1|", "is not a cell of four nodes"),
-        ("none", "is not a cell of four nodes"),
-        ("|none~0|+|none~0|none~1|+|none~0|none~1|conv_9~2|", "unknown operation 'conv_9'"),
+        ("|none~0|+|none~0|none~1|", "has 3 operations; expected 6"),
+        ("none", "Node 1: expected edges between bars"),
+        ("|none~0|+|none~0|none~1|+|none~0|none~1|conv_9~2|", "'conv_9' is not one for images"),
     ],
 )
 def test_an_api_object_of_another_space(text, reason):

@@ -5,7 +5,7 @@ import pytest
 
 from skopdist import Architecture, Cell
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
-from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
 from skopdist.testing import check_encoding
 
 ENCODINGS = [DistributionEncoding, AdjacencyEncoding, HybridEncoding]
@@ -118,3 +118,36 @@ def test_moves_are_those_of_the_adjacency(hybrid):
     point = hybrid.encode(cell(3, 3, 3, 1, 3, 2))
     np.testing.assert_array_equal(hybrid.neighbours(point), adjacency.neighbours(point))
     assert hybrid.decode(point) == cell(3, 3, 3, 1, 3, 2)
+
+
+def paths_of(cell):
+    """All paths from an input to the output, each as the operations that it holds."""
+    steps = [*zip(cell.edges, cell.operations, strict=True), *((link, None) for link in cell.links)]
+
+    def onwards(node, held):
+        if node == cell.n_nodes - 1:
+            yield held
+        for (source, target), name in steps:
+            if source == node and name != "none":
+                yield from onwards(target, held if name is None else (*held, name))
+
+    return [path for node in range(cell.n_inputs) for path in onwards(node, ())]
+
+
+@pytest.mark.parametrize("space", [NASBench201Space(), NASBench101Space(), DARTSSpace(), MacroSpace()], ids=str)
+@pytest.mark.parametrize("length", [1, 4, 6])
+def test_path_features_are_those_of_all_paths(space, length):
+    encoding = HybridEncoding().bind(space, length)
+    passing = [name for name in space.operation_names if name != "none"]
+    whole = paths_of(space.make_whole(length).cells[0])
+    longest = max(len(path) for path in whole)
+    for seed in range(5):
+        architecture = space.sample(space.uniform(), length, seed)
+        expected = []
+        for cell in architecture.cells:
+            paths = paths_of(cell)
+            counts = np.array([[path.count(name) for name in passing] for path in paths])
+            expected += [np.log1p(len(paths)) / np.log1p(len(whole))]
+            expected += [*counts.mean(axis=0) / longest, *counts.max(axis=0) / longest]
+        features = encoding.features([encoding.encode(architecture)])["paths"][0]
+        np.testing.assert_allclose(features, expected)
