@@ -45,8 +45,8 @@ def load_digits_cells(*, split: str = "val", seed: int | None = None) -> Tabular
     -----
     Made by ``benchmarks/make_digits_cells.py`` with :class:`~skopdist.evaluators.TrainingEvaluator`: one cell of eight
     channels, 15 epochs, 598 images for training, 599 for validation and 600 for testing, so short that the best cells
-    are still far from what digits allow. The 435 different functions among the 729 cells were trained with two seeds each;
-    cells that compute the same function, up to the order of a sum and the length of a skip, share these trainings.
+    are still far from what digits allow. The 435 different functions among the 729 cells were trained with two seeds
+    each; cells that compute the same function, up to the order of a sum and the length of a skip, share these.
 
     Examples
     --------
