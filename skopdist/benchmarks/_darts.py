@@ -123,7 +123,7 @@ def load_oncenas(
     records = csv_records(find_file(path, ONCENAS_FILE, _ONCENAS_ORIGIN), ["architecture", *columns])
     numbers = _collect(records, "architecture", space, columns, on_missing)
     scores = numbers[f"valid_acc{epochs}"]
-    n_parameters = {architecture: 1e6 * millions for architecture, millions in numbers["params"].items()}
+    n_parameters = {architecture: round(1e6 * millions) for architecture, millions in numbers["params"].items()}
     return TabularEvaluator(
         space,
         scores,

@@ -73,10 +73,9 @@ def load_digits_cells(*, split: str = "val", seed: int | None = None) -> Tabular
     with as_file(files("skopdist.benchmarks") / "digits_cells.csv.gz") as path:
         numbers = collect(csv_records(path, [*edges, *numeric]), parse, numeric, expected=product(OPERATIONS, repeat=6))
     means = {
-        name: {cell: float(np.mean([numbers[column][cell] for column in columns[name]])) for cell in numbers["cost"]}
+        name: {cell: round(float(np.mean([numbers[c][cell] for c in columns[name]])), 4) for cell in numbers["cost"]}
         for name in _SPLITS
     }
     scores = means[split] if seed is None else numbers[columns[split][seed]]
-    return TabularEvaluator(
-        space, scores, numbers["cost"], means["test"], info={"n_parameters": numbers["n_parameters"]}
-    )
+    n_parameters = {cell: int(number) for cell, number in numbers["n_parameters"].items()}
+    return TabularEvaluator(space, scores, numbers["cost"], means["test"], info={"n_parameters": n_parameters})

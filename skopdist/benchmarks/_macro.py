@@ -90,5 +90,5 @@ def load_nasbench_macro(
         numbers[score],
         dict.fromkeys(numbers[score], _EPOCHS),
         numbers["mean_acc"],
-        info={"n_parameters": numbers["params"]},
+        info={"n_parameters": {chain: int(number) for chain, number in numbers["params"].items()}},
     )
