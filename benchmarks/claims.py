@@ -9,14 +9,16 @@ For each table of validation accuracies:
   by chance, for all architectures and for those that have a path from input to output;
 - the distribution whose architectures are best on average, with their mean and the best one, beside the optimum of the
   table and the distribution that this belongs to;
+- where cells may be wired differently, the rank correlation of the accuracy with the number of edges that start at an
+  input of the first cell, and with the count of the operation that goes with it most closely;
 - the rank correlation (Spearman) between the prediction and the accuracy of the architectures that a predictor was not
   trained on, over all of these and over their best tenth, after training on 10 to 400 random architectures; predictors
   are the Gaussian process of BayesianOptimization and scikit-learn's random forest, each on every encoding, both
   trained on the scores as BayesianOptimization transforms them.
 
-The two samples of the DARTS space have hardly two architectures of one distribution, so only the last point is for
-them. A tenth of a small table holds few architectures, so that correlation is noisy there. Rows are stored one by one,
-and none is computed again; --quick computes two of the ten seeds.
+The two samples of the DARTS space have hardly two architectures of one distribution, so the first two points are not
+for them. A tenth of a small table holds few architectures, so that correlation is noisy there. Rows are stored one by
+one, and none is computed again; --quick computes two of the ten seeds.
 """
 
 from __future__ import annotations
@@ -146,6 +148,28 @@ def _text(distribution: Any) -> str:
     return repr(distribution).removeprefix("OperationDistribution")
 
 
+def wiring(population: Population) -> dict[str, Any] | None:
+    """Compare what wiring says about the accuracy with what counts of operations say; None where all are wired alike.
+
+    The wider and shallower a cell, the more of its edges start at an input.
+    """
+    cells = [architecture.cells[0] for architecture in population.architectures]
+    if len({cell.edges for cell in cells}) == 1:
+        return None
+    from_inputs = [sum(source < cell.n_inputs for source, _ in cell.edges) for cell in cells]
+    counts = {
+        (kind, name): [architecture.cell(kind).operations.count(name) for architecture in population.architectures]
+        for kind, name in product(population.architectures[0].cell_types, population.evaluator.space.operation_names)
+    }
+    correlations = {key: float(spearmanr(n, population.scores).statistic) for key, n in counts.items() if np.ptp(n)}
+    strongest = max(correlations, key=lambda key: abs(correlations[key]))
+    return {
+        "edges_from_inputs": float(spearmanr(from_inputs, population.scores).statistic),
+        "strongest_count": " ".join(strongest),
+        "strongest_count_correlation": correlations[strongest],
+    }
+
+
 def gaussian_process(parts: Parts, train: NDArray[np.int64], z: Array, seed: int) -> Array:
     """Predict all with the process of the library, whatever is trained on included."""
     reference = np.unique(np.linspace(0, len(next(iter(parts.values()))) - 1, _REFERENCE).astype(np.int64))
@@ -226,6 +250,8 @@ def run(rows: Rows, data: Path | None, tables: list[str], seeds: int) -> None:
             begin = time.perf_counter()
             found = variance(population_of(name, data))
             rows.add(table=name, kind="variance", **found, seconds=time.perf_counter() - begin)
+        if not rows.select(table=name, kind="wiring"):
+            rows.add(table=name, kind="wiring", **(wiring(population_of(name, data)) or {}))
     for seed, name, encoding, predictor in product(range(seeds), tables, ENCODINGS, PREDICTORS):
         key = {"table": name, "kind": "predictor", "encoding": encoding, "predictor": predictor, "seed": seed}
         if key not in rows:
@@ -292,6 +318,14 @@ def best_table(rows: Rows, tables: Iterable[str]) -> str:
     return table(header, body)
 
 
+def wiring_table(rows: Rows, tables: Iterable[str]) -> str:
+    """Lay out how wiring and counts of operations go with the accuracy, where architectures are wired differently."""
+    found = [row for name in tables for row in rows.select(table=name, kind="wiring") if "edges_from_inputs" in row]
+    header = ["table", "edges from inputs (first cell)", "count of an operation, at best", "which"]
+    names = ("edges_from_inputs", "strongest_count_correlation")
+    return table(header, [(row["table"], *(f"{row[n]:.2f}" for n in names), row["strongest_count"]) for row in found])
+
+
 def correlation_table(rows: Rows, tables: Iterable[str], among: str) -> str:
     """Lay out the mean rank correlations among "all" or the "best tenth", by the number trained on."""
     tables = list(tables)
@@ -321,6 +355,8 @@ def report(rows: Rows, tables: list[str]) -> None:
     print(variance_table(rows, tables))
     print("\nThe best distribution (that of the highest mean), beside the optimum of the table; accuracy in percent\n")
     print(best_table(rows, tables))
+    print("\nRank correlation of the accuracy with the wiring, and with the counts of the operations\n")
+    print(wiring_table(rows, tables))
     for among in ("all", "best tenth"):
         print(
             f"\nRank correlation of prediction and accuracy, among {among}, by the number of architectures trained on\n"
