@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the table of ``skopdist.benchmarks.load_digits_cells``: every cell of a small space, trained on digits.
 
-    python benchmarks/make_digits_cells.py [--seeds 3] [--progress FILE] [--output FILE]
+    python benchmarks/make_digits_cells.py [--seeds 2] [--progress FILE] [--output FILE]
 
 The cells of NAS-Bench-201's wiring with three operations on six edges are 729. Those that compute the same function (a
 skip connection makes a path shorter, and the order of a sum does not matter) are trained as one. 600 images are for
