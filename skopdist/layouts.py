@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import ClassVar, cast
 
 from torch import Tensor, nn
 
-from skopdist.architecture import Architecture
+from skopdist.architecture import Architecture, Cell
 from skopdist.cells import CellModule
-from skopdist.operations import OperationSize, resized_identity
+from skopdist.operations import OperationSize, conv_bn_relu, resized_identity
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d}
 _NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
@@ -51,7 +51,14 @@ class Layout(ABC):
 
     A layout has no state. Layers are applied in a row; each takes as many of the latest results as its ``n_inputs``
     says, one if it does not say, and the result of the stem stands for those that are not there yet.
+
+    Attributes
+    ----------
+    n_spatial : int or None
+        Number of dimensions behind the channels of a sample; None if any number will do.
     """
+
+    n_spatial: ClassVar[int | None] = None
 
     @abstractmethod
     def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
@@ -143,6 +150,8 @@ class DARTSLayout(Layout):
        3.1.1 and A.
     """
 
+    n_spatial = 2
+
     def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
         """Make a convolution, three times as wide as a node."""
         return nn.Sequential(*_conv_bn(input_shape, 3 * channels)), 3 * channels
@@ -178,6 +187,86 @@ class DARTSLayout(Layout):
         return nn.Identity(), width
 
 
+class NASBench101Layout(Layout):
+    """Stacks of equal cells between which images are halved by pooling: the network of NAS-Bench-101 [1]_.
+
+    The channels of a cell are divided among the nodes whose results are concatenated; a node before them is as wide as
+    the widest that it leads to, and what is one channel too wide is cut off. What comes from the input goes through a
+    1x1 convolution. Where there are fewer channels than parts, each part has one.
+
+    References
+    ----------
+    .. [1] Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Search", ICML 2019, arXiv 1902.09635,
+       sections 2.2 and 2.3.
+    """
+
+    n_spatial = 2
+
+    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
+        """Make a convolution and a ReLU."""
+        return nn.Sequential(*_conv_bn(input_shape, channels), nn.ReLU()), channels
+
+    def layers(
+        self,
+        architecture: Architecture,
+        n_spatial: int,
+        width: int,
+        channels: int,
+        n_cells: int,
+        make_cell: MakeCell,
+    ) -> list[nn.Module]:
+        """Make the cells, and pooling between some."""
+        cell = architecture.cells[0]
+        layers: list[nn.Module] = []
+        for i in range(n_cells):
+            if i in _reductions(n_cells):
+                layers.append(nn.MaxPool2d(2, stride=2, ceil_mode=True))
+                channels *= 2
+            widths = _divided(cell, channels)
+            sizes = [OperationSize(widths[source], widths[target]) for source, target in cell.edges]
+            links: list[nn.Module] = []
+            for source, target in cell.links:
+                if source < cell.n_inputs:
+                    links.append(conv_bn_relu(OperationSize(width, widths[target]), 1))
+                else:
+                    cut = target < cell.n_nodes - 1 and widths[source] > widths[target]
+                    links.append(Truncate(widths[target]) if cut else nn.Identity())
+            layer = make_cell(cell, sizes, architecture.cell_types[0], links=links)
+            layers.append(layer)
+            width = layer.width
+        return layers
+
+    def head(self, n_spatial: int, width: int, channels: int) -> tuple[nn.Module, int]:
+        """Make nothing: the mean is taken of the last cell's result."""
+        return nn.Identity(), width
+
+
+class Truncate(nn.Module):
+    """Keep the first channels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels, ...) to (n, width, ...)."""
+        return x[:, : self.width]
+
+
+def _divided(cell: Cell, channels: int) -> dict[int, int]:
+    """Give the width of each node but the inputs."""
+    output = cell.n_nodes - 1
+    parts = sorted(source for source, target in cell.links if target == output and source >= cell.n_inputs)
+    widths = {
+        node: max(1, channels // len(parts) + (1 if i < channels % len(parts) else 0)) for i, node in enumerate(parts)
+    }
+    total = sum(widths.values())
+    for node in range(output - 1, cell.n_inputs - 1, -1):
+        targets = [target for source, target in (*cell.edges, *cell.links) if source == node and target != output]
+        widths.setdefault(node, max((widths[target] for target in targets), default=channels))
+    return widths | {output: total}
+
+
 class ChainLayout(Layout):
     """One cell, a chain of layers, which is the whole body: the network of NAS-Bench-Macro [1]_.
 
@@ -190,6 +279,8 @@ class ChainLayout(Layout):
     .. [1] Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", CVPR 2021, arXiv 2103.11922,
        section 4.
     """
+
+    n_spatial = 2
 
     def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
         """Make a convolution and a ReLU."""
@@ -231,7 +322,12 @@ def _conv_bn(input_shape: Sequence[int], channels: int) -> list[nn.Module]:
     return [conv, _NORM[n_spatial](channels)]
 
 
-_LAYOUTS: dict[str, type[Layout]] = {"stack": StackLayout, "darts": DARTSLayout, "chain": ChainLayout}
+_LAYOUTS: dict[str, type[Layout]] = {
+    "stack": StackLayout,
+    "darts": DARTSLayout,
+    "nasbench101": NASBench101Layout,
+    "chain": ChainLayout,
+}
 
 
 def get_layout(name: str) -> Layout:

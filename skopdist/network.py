@@ -101,13 +101,18 @@ class Network(nn.Module):
                     f"The operation {name!r} takes samples with {operation.n_spatial} spatial dimensions, but the "
                     f"input shape {tuple(input_shape)} has {n_spatial}; sample the architecture from another space."
                 )
+        layout = get_layout(architecture.layout)
+        if layout.n_spatial not in (None, n_spatial):
+            raise ValueError(
+                f"The layout {architecture.layout!r} takes samples with {layout.n_spatial} spatial dimensions, but the "
+                f"input shape {tuple(input_shape)} has {n_spatial}; sample the architecture from another space."
+            )
         features = input_shape[0]
         self.n_spatial = n_spatial
         self.precision = precision
         self.standardize = Standardize(
             torch.zeros(features) if mean is None else mean, torch.ones(features) if std is None else std, n_spatial
         )
-        layout = get_layout(architecture.layout)
         self.stem, width = layout.stem(input_shape, channels)
         make_cell = partial(CellModule, make_operation=make_operation, drop_path=drop_path)
         self.cells = nn.Sequential(*layout.layers(architecture, n_spatial, width, channels, n_cells, make_cell))

@@ -97,6 +97,13 @@ def _check_samples(space: SearchSpace, distribution: OperationDistribution, leng
         order = [positions[edge] for edge in cell.edges]
         assert order == sorted(order), f"{where} gave edges that are not in the order of potential_edges(): {cell}."
         assert not space.is_wiring(cell.edges[:-1], length), f"is_wiring() takes {length - 1} edges for {length}."
+        links, fixed = space.potential_links(length), space.fixed_links(length)
+        drawn = tuple(link for link in cell.links if link not in fixed)
+        assert space.are_links(drawn, length), f"{where} gave the links {drawn}, which are_links() refuses."
+        assert drawn == tuple(link for link in links if link in drawn), (
+            f"{where} gave links that are not in the order of potential_links(): {cell}."
+        )
+        assert cell == space.make_cell(cell.operations, cell.edges, drawn), f"make_cell() makes {cell} another one."
     counts = np.array(architecture.counts(space.operation_names))
     assert (counts.sum(axis=1) == length).all(), f"{where} gave operations that are not in the space: {architecture}."
     encoded = space.encode(architecture)

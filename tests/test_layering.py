@@ -23,7 +23,7 @@ LAYERS = [
     {"search"},
     {"display"},
     {"strategies", "evaluators"},
-    {"encodings", "training", "supernet"},
+    {"encodings", "training", "supernet", "formats"},
     {"spaces", "network", "_batches"},
     {"layouts"},
     {"cells"},

@@ -2,10 +2,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from skopdist import Architecture, Cell
 from skopdist.network import Network, Standardize
-from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.operations import get_operation
+from skopdist.spaces import (
+    DARTSSpace,
+    DenseSpace,
+    MacroSpace,
+    NASBench101Space,
+    NASBench201Space,
+    SequenceSpace,
+)
 
 SPACES = {0: DenseSpace(), 1: SequenceSpace(), 2: NASBench201Space()}
 
@@ -89,3 +98,40 @@ def test_evaluation_is_in_full_precision_where_training_is_not():
     # Equal weights, and equal running statistics again.
     low.load_state_dict(full.state_dict())
     assert torch.equal(low.eval()(x), full.eval()(x))
+
+
+class Mixture(nn.Module):
+    """The mean of all candidates, as a supernet has at every potential edge."""
+
+    def __init__(self, names, size):
+        super().__init__()
+        self.candidates = nn.ModuleList([get_operation(name).make(size) for name in names])
+
+    def forward(self, x):
+        return sum(candidate(x) for candidate in self.candidates) / len(self.candidates)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 8])
+@pytest.mark.parametrize(
+    "space",
+    [DenseSpace(), SequenceSpace(), NASBench201Space(), NASBench101Space(), DARTSSpace(), MacroSpace()],
+    ids=str,
+)
+def test_all_candidates_may_stand_at_all_potential_edges(space, length):
+    slots = set()
+
+    def make_operation(cell_type, slot, name, size):
+        slots.add((cell_type, slot))
+        return Mixture(space.operation_names, size)
+
+    edges, links = space.potential_edges(length), space.potential_links(length)
+    first = space.operation_names[0]
+    architecture = space.make_architecture(
+        [space.make_cell([first] * len(edges), edges, links) for _ in space.cell_types]
+    )
+    shape = (2, 7, 9)[: space.n_spatial + 1]
+    network = Network(architecture, shape, 3, channels=4, n_cells=2, make_operation=make_operation)
+    assert slots == {(cell_type, slot) for cell_type in space.cell_types for slot in range(len(edges))}
+    network(torch.randn(3, *shape)).square().sum().backward()
+    if first != "none":
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())

@@ -74,28 +74,31 @@ class GraphEncoding(Encoding):
         return self._encode(self.space_.sample(distribution, self.length_, rng))
 
     def _neighbours(self, point: Point) -> NDArray[np.float64]:
+        n_types, _, k, _ = self._shape()
         edges, links = self.space_.potential_edges(self.length_), self.space_.potential_links(self.length_)
-        neighbours = []
-
-        def copy() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-            neighbours.append(point.copy())
-            return self._tables(neighbours[-1])
-
+        # The edges of a cell that hold other operations in a neighbour, or none; the links that are there or not.
+        placed: list[tuple[int, dict[int, NDArray[np.float64]]]] = []
+        linked: list[tuple[int, int]] = []
         for t, (on_edge, on_link) in enumerate(zip(*self._tables(point), strict=True)):
             used = on_edge.any(axis=1)
-            for i in np.flatnonzero(used):
-                for operation in np.flatnonzero(on_edge[i] == 0):
-                    copy()[0][t, i] = np.eye(on_edge.shape[1])[operation]
-                for j in np.flatnonzero(~used):
+            for i in np.flatnonzero(used).tolist():
+                placed += [(t, {i: row}) for row in np.eye(k)[on_edge[i] == 0]]
+                for j in np.flatnonzero(~used).tolist():
                     rewired = [edge for e, edge in enumerate(edges) if (used[e] and e != i) or e == j]
                     if self.space_.is_wiring(rewired, self.length_):
-                        table, _ = copy()
-                        table[t, j], table[t, i] = on_edge[i], 0.0
-            for changed in range(len(links)):
-                relinked = [link for e, link in enumerate(links) if (on_link[e] == 1) != (e == changed)]
+                        placed.append((t, {i: np.zeros(k), j: on_edge[i]}))
+            for i in range(len(links)):
+                relinked = [link for e, link in enumerate(links) if (on_link[e] == 1) != (e == i)]
                 if self.space_.are_links(relinked, self.length_):
-                    copy()[1][t, changed] = 1 - on_link[changed]
-        return np.array(neighbours).reshape(-1, self.n_dims)
+                    linked.append((t, i))
+        neighbours = np.tile(point, (len(placed) + len(linked), 1))
+        operations, links_used = self._tables(neighbours)
+        for row, (t, changes) in enumerate(placed):
+            for i, indicators in changes.items():
+                operations[row * n_types + t, i] = indicators
+        for row, (t, i) in enumerate(linked, start=len(placed)):
+            links_used[row * n_types + t, i] = 1 - links_used[row * n_types + t, i]
+        return neighbours.reshape(-1, self.n_dims)
 
     def _points(self, limit: int) -> NDArray[np.float64] | None:
         n_types, n_edges, k, n_links = self._shape()

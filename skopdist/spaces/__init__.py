@@ -6,15 +6,26 @@ from skopdist.spaces._base import SearchSpace
 from skopdist.spaces._darts import DARTSSpace
 from skopdist.spaces._dense import DenseSpace
 from skopdist.spaces._macro import MacroSpace
+from skopdist.spaces._nasbench101 import NASBench101Space
 from skopdist.spaces._nasbench201 import NASBench201Space
 from skopdist.spaces._sequence import SequenceSpace
 
-__all__ = ["DARTSSpace", "DenseSpace", "MacroSpace", "NASBench201Space", "SearchSpace", "SequenceSpace", "make_space"]
+__all__ = [
+    "DARTSSpace",
+    "DenseSpace",
+    "MacroSpace",
+    "NASBench101Space",
+    "NASBench201Space",
+    "SearchSpace",
+    "SequenceSpace",
+    "make_space",
+]
 
 _BY_NAME: dict[str, type[SearchSpace]] = {
     "dense": DenseSpace,
     "sequence": SequenceSpace,
     "nasbench201": NASBench201Space,
+    "nasbench101": NASBench101Space,
     "darts": DARTSSpace,
     "macro": MacroSpace,
 }
@@ -25,7 +36,7 @@ def make_space(search_space: SearchSpace | str | None, n_spatial: int) -> Search
 
     Parameters
     ----------
-    search_space : SearchSpace, {"dense", "sequence", "nasbench201", "darts", "macro"} or None
+    search_space : SearchSpace, {"dense", "sequence", "nasbench201", "nasbench101", "darts", "macro"} or None
         None takes the space for the number of spatial dimensions.
     n_spatial : int
         Number of dimensions of a sample behind its channels.

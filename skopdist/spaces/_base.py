@@ -80,8 +80,8 @@ class SearchSpace(BaseEstimator, ABC):
         """Whether a cell may have this set of potential links."""
 
     @abstractmethod
-    def _fixed_links(self, length: int) -> tuple[Edge, ...]:
-        """List the links that every cell of `length` operations has."""
+    def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
+        """List the links that every cell with these edges has."""
 
     @abstractmethod
     def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
@@ -120,8 +120,7 @@ class SearchSpace(BaseEstimator, ABC):
 
     def fixed_links(self, length: int) -> tuple[Edge, ...]:
         """List the links that every cell of `length` operations has."""
-        check_length(length)
-        return self._fixed_links(int(length))
+        return self._fixed_links(self.potential_edges(length))
 
     def resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
         """Give the edges at which a network strides or changes width, so that an identity is none there."""
@@ -139,9 +138,11 @@ class SearchSpace(BaseEstimator, ABC):
         )
 
     def make_cell(self, operations: Sequence[str], edges: Sequence[Edge], links: Sequence[Edge] = ()) -> Cell:
-        """Make a cell of this space from operations on potential edges and from potential links."""
-        fixed = self._fixed_links(len(operations))
-        return Cell(tuple(operations), tuple(edges), (*links, *fixed), self.n_inputs)
+        """Make a cell of this space from operations on potential edges and from potential links.
+
+        All potential edges and links at once make the cell of a supernet.
+        """
+        return Cell(tuple(operations), tuple(edges), (*links, *self._fixed_links(edges)), self.n_inputs)
 
     def make_architecture(self, cells: Sequence[Cell]) -> Architecture:
         """Make an architecture of this space from one cell for each cell type."""

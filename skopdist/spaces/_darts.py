@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from skopdist.architecture import Edge
@@ -74,9 +76,9 @@ class DARTSSpace(EdgeSpace):
         targets = [target for _, target in edges]
         return all(targets.count(target) == _n_sources(target, length) for target in _nodes(length))
 
-    def _fixed_links(self, length: int) -> tuple[Edge, ...]:
-        nodes = _nodes(length)
-        return tuple((node, nodes.stop) for node in nodes)
+    def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
+        nodes = sorted({target for _, target in edges})
+        return tuple((node, nodes[-1] + 1) for node in nodes)
 
     def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
         if cell_type == "normal":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from skopdist.architecture import Edge
@@ -49,7 +51,7 @@ class MacroSpace(EdgeSpace):
     def _is_wiring(self, edges: frozenset[Edge], length: int) -> bool:
         return True
 
-    def _fixed_links(self, length: int) -> tuple[Edge, ...]:
+    def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
         return ()
 
     def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:

@@ -4,9 +4,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skopdist import Architecture, Cell, OperationDistribution
-from skopdist.spaces import DenseSpace, NASBench201Space, SearchSpace, SequenceSpace, make_space
+from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
+from skopdist.spaces import (
+    DARTSSpace,
+    DenseSpace,
+    MacroSpace,
+    NASBench101Space,
+    NASBench201Space,
+    SearchSpace,
+    SequenceSpace,
+    make_space,
+)
+from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution
+from skopdist.testing import check_encoding, check_strategy
 
 SPACES = [DenseSpace(), SequenceSpace(), NASBench201Space()]
+LITERATURE = [MacroSpace(), DARTSSpace(), NASBench101Space()]
+ENCODINGS = [DistributionEncoding, AdjacencyEncoding, HybridEncoding]
+STRATEGIES = [RandomSearch, LocalSearch, RegularizedEvolution, BayesianOptimization]
+
+
+@pytest.mark.parametrize("space", LITERATURE, ids=str)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_encodings_take_any_space(encoding, space):
+    check_encoding(encoding(), space, lengths=(1, 2, space.default_length, 12))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("space", LITERATURE, ids=str)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_strategies_take_any_space(strategy, encoding, space):
+    check_strategy(strategy(), encoding(), space)
 
 
 @given(st.sampled_from(SPACES), st.integers(1, 40), st.integers(0, 2**32), st.sampled_from([0.2, 1.0, 5.0]))
@@ -96,6 +125,9 @@ def test_make_space_knows_names():
     assert isinstance(make_space("dense", 0), DenseSpace)
     assert isinstance(make_space("sequence", 1), SequenceSpace)
     assert isinstance(make_space("nasbench201", 2), NASBench201Space)
+    for name, space in (("macro", MacroSpace), ("darts", DARTSSpace), ("nasbench101", NASBench101Space)):
+        assert isinstance(make_space(name, 2), space)
+    assert isinstance(make_space(None, 2), NASBench201Space)
 
 
 def test_make_space_refuses_other_things():
