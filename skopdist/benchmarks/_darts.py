@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from skopdist.architecture import Architecture
-from skopdist.benchmarks._records import OnMissing, Record, collect, csv_records, find_file
+from skopdist.benchmarks._records import OnMissing, Record, check_belongs, collect, csv_records, find_file
 from skopdist.evaluators import TabularEvaluator
+from skopdist.formats import read_genotype
 from skopdist.spaces import DARTSSpace
 
 RANDOM_FILE = "nas/darts_random214_c10.npz"
@@ -25,7 +25,6 @@ _ONCENAS_ORIGIN = (
     "columns architecture (a genotype), valid_acc10, valid_acc50 (percent) and params (millions)."
 )
 _ONCENAS_EPOCHS = (10, 50)
-_OPERATION = re.compile(r"\(\s*'(\w+)'\s*,\s*(\d+)\s*\)")
 
 
 def load_darts_random(path: str | Path | None = None, *, on_missing: OnMissing = "raise") -> TabularEvaluator:
@@ -139,7 +138,7 @@ def _collect(
     """Read genotypes and numbers, and average those of one architecture."""
 
     def parse(record: Mapping[str, Any]) -> tuple[Architecture, str]:
-        return _parse(record[column], space), record[column]
+        return check_belongs(read_genotype(record[column]), space), record[column]
 
     averaged: dict[str, dict[Architecture, float]] = {}
     for name, numbers in collect(records, parse, columns, on_missing=on_missing).items():
@@ -161,26 +160,3 @@ def _npz_records(path: Path) -> Iterator[Record]:
         raise ValueError(f"{path} has {len(genotypes)} genotypes and {len(accuracies)} accuracies; expected as many.")
     for i, (genotype, accuracy) in enumerate(zip(genotypes, accuracies, strict=True)):
         yield f"{path.name}, entry {i}", {"genotype": genotype, "acc": accuracy}
-
-
-def _parse(genotype: str, space: DARTSSpace) -> Architecture:
-    """Read ``Genotype(normal=[('op', input), ...], ..., reduce=[...], ...)``, two operations for each node."""
-    _, _, text = genotype.partition("normal=")
-    halves = text.split("reduce=")
-    cells = []
-    for half in halves:
-        slots = [(2 + i // 2, int(source), name) for i, (name, source) in enumerate(_OPERATION.findall(half))]
-        unknown = sorted({name for _, _, name in slots} - set(space.operation_names))
-        if unknown:
-            raise ValueError(f"the unknown operation {unknown[0]!r}; expected {space.operation_names}.")
-        slots.sort()
-        edges = [(source, target) for target, source, _ in slots]
-        if len(slots) != space.default_length or not space.is_wiring(edges, len(slots)):
-            raise ValueError(
-                f"{genotype!r} is not wired as a cell of the space: each of four nodes needs two operations on "
-                "different earlier nodes."
-            )
-        cells.append(space.make_cell([name for _, _, name in slots], edges))
-    if len(cells) != len(space.cell_types):
-        raise ValueError(f"{genotype!r} is no genotype; expected a normal and a reduction cell.")
-    return space.make_architecture(cells)

@@ -7,8 +7,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from skopdist.benchmarks._records import OnMissing, collect, csv_records, find_file
+from skopdist.benchmarks._records import OnMissing, check_belongs, collect, csv_records, find_file
 from skopdist.evaluators import TabularEvaluator
+from skopdist.formats import read_macro
 from skopdist.spaces import MacroSpace
 
 FILE = "nas/nas_bench_macro_c10.csv.gz"
@@ -68,22 +69,14 @@ def load_nasbench_macro(
     if seed is not None and seed not in _SEEDS:
         raise ValueError(f"seed must be None or one of {_SEEDS}, got {seed!r}.")
     space = MacroSpace()
-    length = space.default_length
-    names = {str(code): name for code, name in enumerate(space.operation_names)}
 
     def parse(record: Mapping[str, Any]) -> tuple[str, ...]:
-        digits = record["arch"]
-        if len(digits) != length:
-            raise ValueError(f"arch is {digits!r}; expected {length} digits.")
-        unknown = sorted(set(digits) - set(names))
-        if unknown:
-            raise ValueError(f"arch {digits!r} has the unknown operation {unknown[0]!r}; expected the codes {names}.")
-        return tuple(names[digit] for digit in digits)
+        return check_belongs(read_macro(record["arch"]), space).operations
 
     score = "mean_acc" if seed is None else f"acc{seed}"
     columns = list(dict.fromkeys([score, "mean_acc", "params"]))
     records = csv_records(find_file(path, FILE, _ORIGIN), ["arch", *columns])
-    expected = product(space.operation_names, repeat=length)
+    expected = product(space.operation_names, repeat=space.default_length)
     numbers = collect(records, parse, columns, expected=expected, on_missing=on_missing)
     return TabularEvaluator(
         space,

@@ -7,8 +7,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
-from skopdist.benchmarks._records import OnMissing, Record, collect, csv_records, find_file
+from skopdist.benchmarks._records import OnMissing, Record, check_belongs, collect, csv_records, find_file
 from skopdist.evaluators import TabularEvaluator
+from skopdist.formats import read_nasbench201
 from skopdist.spaces import NASBench201Space
 
 FILE = "nas/nb201_master.csv.gz"
@@ -161,7 +162,7 @@ def wrap_nasbench201(
     space = NASBench201Space()
     numbers = collect(
         _api_records(api, dataset, epochs),
-        lambda record: _parse_text(record["architecture"], space),
+        lambda record: check_belongs(read_nasbench201(record["architecture"]), space).operations,
         _SPLITS,
         expected=product(space.operation_names, repeat=6),
         on_missing=on_missing,
@@ -205,15 +206,3 @@ def _ask(api: NASBench201Like, index: int, dataset: str, epochs: int, name: str)
     except (KeyError, ValueError):
         # So the interfaces say that they have no results of an architecture on a data set.
         return None
-
-
-def _parse_text(text: str, space: NASBench201Space) -> Operations:
-    """Read ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``."""
-    slots = [slot for node in str(text).split("+") for slot in node.strip("|").split("|")]
-    names, _, sources = zip(*(slot.partition("~") for slot in slots), strict=True)
-    if sources != tuple(str(source) for source, _ in space.potential_edges(6)):
-        raise ValueError(f"{text!r} is not a cell of four nodes; expected '|op~0|+|op~0|op~1|+|op~0|op~1|op~2|'.")
-    unknown = sorted(set(names) - set(space.operation_names))
-    if unknown:
-        raise ValueError(f"{text!r} has the unknown operation {unknown[0]!r}; expected {space.operation_names}.")
-    return names
