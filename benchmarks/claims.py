@@ -311,10 +311,18 @@ def variance_table(rows: Rows, tables: Iterable[str]) -> str:
 
 def best_table(rows: Rows, tables: Iterable[str]) -> str:
     """Lay out the distribution of the highest mean beside the optimum of the table."""
-    names = ("mean", "best_distribution_mean", "best_distribution_best", "optimum", "optimum_distribution_mean")
-    found = with_several_each(rows, tables)
-    body = [(row["table"], *(f"{row[n]:.2f}" for n in names), row["optimum_distribution_rank"]) for row in found]
-    header = ["table", "mean of all", "its mean", "its best", "optimum", "mean around the optimum", "rank of that mean"]
+    names = ("best_distribution_mean", "best_distribution_best", "optimum", "optimum_distribution_mean")
+    body = [
+        (
+            row["table"],
+            f"{row['mean']:.2f}",
+            row["best_distribution_members"],
+            *(f"{row[name]:.2f}" for name in names),
+            row["optimum_distribution_rank"],
+        )
+        for row in with_several_each(rows, tables)
+    ]
+    header = ["table", "mean of all", "its size", "its mean", "its best", "optimum", "mean around the optimum", "rank"]
     return table(header, body)
 
 
@@ -353,7 +361,9 @@ def report(rows: Rows, tables: list[str]) -> None:
     """Print what is stored."""
     print("\nShare of the variance of the accuracy that lies between distributions (by chance)\n")
     print(variance_table(rows, tables))
-    print("\nThe best distribution (that of the highest mean), beside the optimum of the table; accuracy in percent\n")
+    print(
+        "\nThe distribution of the highest mean, the optimum of the table, and the rank of the distribution around it\n"
+    )
     print(best_table(rows, tables))
     print("\nRank correlation of the accuracy with the wiring, and with the counts of the operations\n")
     print(wiring_table(rows, tables))
