@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # Two workers with one thread each: the nets are small, and threads of several workers would fight for the cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # Where `make bench` stores its rows and tables; benchmarks/results holds those that README and docs quote.
 BENCH_RESULTS ?= build/bench
@@ -42,13 +42,17 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	@$(PIP) install -qq -c constraints.txt -e '.[docs]'
 	@touch $@
 
+$(VENV)/.installed-clusters: $(VENV)/.installed
+	@$(PIP) install -qq -c constraints.txt -e '.[dask,ray]'
+	@touch $@
+
 demo: venv  ## search a network for handwritten digits, and draw the search
 	$(BIN)/python examples/plot_digits.py
 
 test: venv  ## the tests and doctests, but for the slow ones
 	$(PYTEST) -m "not slow"
 
-test-slow: venv  ## the slow tests
+test-slow: $(VENV)/.installed-clusters  ## the slow tests, those on clusters of dask and ray among them
 	$(PYTEST) -m slow || [ $$? -eq 5 ]  # 5: there are none
 
 lint: venv  ## ruff: rules and format
@@ -87,5 +91,5 @@ bench-%:
 
 clean:  ## remove all that was built, but for the environment
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst skopdist_digits.png examples/skopdist_digits.png
+	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst skopdist_*.png examples/skopdist_*.png
 	find skopdist tests docs examples benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

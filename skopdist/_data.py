@@ -35,6 +35,9 @@ class WeightedData:
     def __len__(self) -> int:
         return len(self.y)
 
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + self.X.nbytes + self.y.nbytes + self.weight.nbytes
+
     def take(self, indices: NDArray[np.intp]) -> Self:
         """Give some of the samples."""
         return type(self)(self.X[indices], self.y[indices], self.weight[indices])

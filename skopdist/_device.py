@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
@@ -11,39 +11,66 @@ import numpy as np
 import torch
 
 
-def resolve_device(device: str) -> str:
-    """Give the device that "auto" stands for, and refuse one that is not there.
+def resolve_devices(device: str | Sequence[str]) -> tuple[str, ...]:
+    """Give the devices that a parameter stands for: one, or each of a list.
+
+    Nothing here starts CUDA: a process that only hands trials to its workers should not hold memory of a GPU.
 
     Raises
     ------
     ValueError
-        If torch does not know the device, or has none of the kind.
+        If torch does not know a device or has none of the kind, or the list is empty.
     """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+    if isinstance(device, str):
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        return (_resolve(device),)
+    if not isinstance(device, list | tuple) or not device:
+        raise ValueError(
+            f"device must be 'auto', a device of torch such as 'cpu' or 'cuda:0', or a list of at least one, got "
+            f"{device!r}."
+        )
+    return tuple(_resolve(one) for one in device)
+
+
+def _resolve(device: str) -> str:
     try:
-        kind = torch.device(device).type
+        found = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise ValueError(
-            f"device must be 'auto' or a device of torch such as 'cpu' or 'cuda:0', got {device!r}."
+            f"device must be 'auto' or a device of torch such as 'cpu' or 'cuda:0', or a list of such devices, got "
+            f"{device!r}."
         ) from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device={device!r} was asked for, but torch finds no CUDA device; use 'auto' or 'cpu'.")
-    return device
+    if found.type == "cuda":
+        if not torch.cuda.is_available():
+            raise ValueError(f"device={device!r} was asked for, but torch finds no CUDA device; use 'auto' or 'cpu'.")
+        if (found.index or 0) >= torch.cuda.device_count():
+            raise ValueError(
+                f"device={device!r} was asked for, but torch finds {torch.cuda.device_count()} CUDA device(s), counted "
+                "from cuda:0."
+            )
+    return str(found)
 
 
-def resolve_precision(precision: str, device: str, n_spatial: int) -> str:
-    """Give the precision that "auto" stands for: bfloat16 for images where the hardware multiplies it, else float32.
+def check_precision(precision: str) -> None:
+    """Refuse an unknown precision.
 
     Raises
     ------
     ValueError
         If `precision` is unknown.
     """
-    if precision in ("float32", "bfloat16"):
-        return precision
-    if precision != "auto":
+    if precision not in ("auto", "float32", "bfloat16"):
         raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}.")
+
+
+def resolve_precision(precision: str, device: str, n_spatial: int) -> str:
+    """Give the precision that "auto" stands for: bfloat16 for images where the hardware multiplies it, else float32.
+
+    A GPU is asked, which starts CUDA: it is for the process that trains.
+    """
+    if precision != "auto":
+        return precision
     if n_spatial != 2:
         return "float32"
     if device.startswith("cuda"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,13 +24,14 @@ from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation
 from skopdist.display import progress_line
 from skopdist.encodings import Encoding
-from skopdist.evaluators import Evaluator, TrainingEvaluator
+from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
 from skopdist.search import SearchFailedError, run_search
 from skopdist.spaces import SearchSpace
 from skopdist.strategies import RandomSearch, Strategy
 from skopdist.training import predict_proba
 from skopdist.trial import Trial
 
+AnEvaluator = TypeVar("AnEvaluator", bound=Evaluator)
 # Keys of the independent random streams of a fit.
 _SPLIT, _SEARCH, _REFIT = range(3)
 
@@ -47,7 +48,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     encoding : Encoding or None, default=None
         The point that the strategy moves; None takes the strategy's own default.
     evaluator : Evaluator or None, default=None
-        Scores the architectures of the search; None trains each with the settings below on part of the data.
+        Scores the architectures of the search; None trains each with the settings below on part of the data, or trains
+        them all at once, as a supernet, where the strategy needs gradients.
     n_trials : int, default=20
         Number of architectures to evaluate.
     max_time : float or None, default=None
@@ -81,13 +83,15 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         A scikit-learn scorer for the held-out samples; None takes the accuracy.
     class_weight : mapping, "balanced" or None, default=None
         Weights of the classes, as elsewhere in scikit-learn.
-    device : str, default="auto"
-        "auto" takes CUDA where there is any.
+    device : str or list of str, default="auto"
+        "auto" takes CUDA where there is any. Several, such as ``["cuda:0", "cuda:1"]``, are shared out: trial i trains
+        on the i-th, modulo their number, and the final training on the first. `n_jobs` should be their number or more.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of the matrix products while training; "auto" takes bfloat16 for images where the hardware multiplies it
         natively, which makes training up to twice as fast.
     n_jobs : int or None, default=None
-        Trials that joblib runs in parallel, each in one thread. It never changes the result.
+        Trials that joblib runs in parallel, each in one thread, on this machine or, with
+        ``joblib.parallel_config(backend="dask")`` or ``"ray"``, on a cluster. It never changes the result.
     trial_batch : int or None, default=None
         Points that the strategy suggests at a time, and so the most trials that can run in parallel; None takes the
         strategy's own.
@@ -171,7 +175,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         validation_fraction: float | None = None,
         scoring: str | Callable[..., float] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
-        device: str = "auto",
+        device: str | Sequence[str] = "auto",
         precision: str = "auto",
         n_jobs: int | None = None,
         trial_batch: int | None = None,
@@ -251,10 +255,15 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         samples = self._shaped(samples)
         entropy = root_entropy(self.random_state)
 
-        trainer = self._trainer().fit(samples, labels, weight, random_state=seed(entropy, _SPLIT))
-        self.evaluator_ = trainer
+        trainer = self._with_settings(TrainingEvaluator())
         if self.evaluator is not None:
-            self.evaluator_ = clone(self.evaluator).fit(samples, labels, weight, random_state=seed(entropy, _SPLIT))
+            self.evaluator_ = clone(self.evaluator)
+        elif self._strategy().needs_gradient:
+            self.evaluator_ = self._with_settings(SupernetEvaluator())
+        else:
+            self.evaluator_ = trainer
+        for evaluator in {id(part): part for part in (trainer, self.evaluator_)}.values():
+            evaluator.fit(samples, labels, weight, random_state=seed(entropy, _SPLIT))
         self.sample_shape_ = samples.shape[1:]
         self.classes_ = trainer.classes_
         # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
@@ -322,18 +331,20 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         length = self.best_architecture_.length if length is None else length
         return self.evaluator_.search_space.sample(self.best_distribution_, length, random_state)
 
-    def _trainer(self) -> TrainingEvaluator:
-        """Make the evaluator that trains with this estimator's settings, which bear the same names there."""
-        shared = set(TrainingEvaluator().get_params(deep=False)) & set(self.get_params(deep=False))
-        evaluator = TrainingEvaluator(**{name: getattr(self, name) for name in shared})
+    def _strategy(self) -> Strategy:
+        return RandomSearch() if self.strategy is None else self.strategy
+
+    def _with_settings(self, evaluator: AnEvaluator) -> AnEvaluator:
+        """Give an evaluator this estimator's settings, which bear the same names there."""
+        shared = set(evaluator.get_params(deep=False)) & set(self.get_params(deep=False))
         space = self.search_space
         if space is None and self.evaluator is not None:
             space = getattr(self.evaluator, "space", None)
-        return evaluator.set_params(space=space)
+        settings = {name: getattr(self, name) for name in shared} | {"space": space}
+        return cast(AnEvaluator, evaluator.set_params(**settings))
 
     def _search(self, random_state: int) -> Trial:
         """Search, set what was found, and give the best trial."""
-        strategy = RandomSearch() if self.strategy is None else self.strategy
 
         def report(trial: Trial) -> None:
             best = max((t.score for t in seen if t.succeeded), default=-np.inf)
@@ -343,7 +354,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         seen: list[Trial] = []
         try:
             result = run_search(
-                strategy,
+                self._strategy(),
                 self.evaluator_,
                 encoding=self.encoding,
                 n_trials=self.n_trials,

@@ -80,6 +80,76 @@ def leaderboard(trials: Sequence[Trial], n: int = 5, references: Mapping[str, fl
     return "\n".join(lines)
 
 
+def grid_table(cv_results: Mapping[str, Any], n: int | None = None, scoring: str = "score") -> str:
+    """Give the ``cv_results_`` of a ``GridSearchCV`` as a table that fits a terminal.
+
+    Parameters
+    ----------
+    cv_results : mapping
+    n : int or None, default=None
+        How many candidates are shown; None shows all.
+    scoring : str, default="score"
+        The name of the score, where the search computed several.
+
+    Returns
+    -------
+    table : str
+        One row a candidate, the best first: rank, mean and standard deviation of the score over the splits, mean
+        seconds of a fit, and a column for each parameter, without the names of the parts that lead to all of them.
+
+    Raises
+    ------
+    ValueError
+        If there is no such score.
+
+    Examples
+    --------
+    >>> from skopdist.strategies import LocalSearch, RandomSearch
+    >>> results = {
+    ...     "mean_fit_time": [1.5, 1.25],
+    ...     "param_clf__strategy": [RandomSearch(), LocalSearch(n_initial=2)],
+    ...     "mean_test_score": [0.91, 0.93],
+    ...     "std_test_score": [0.01, 0.02],
+    ...     "rank_test_score": [2, 1],
+    ... }
+    >>> print(grid_table(results))
+    rank   score     std  fit s  strategy
+       1  0.9300  0.0200    1.2  LocalSearch(n_initial=2)
+       2  0.9100  0.0100    1.5  RandomSearch()
+    """
+    if f"rank_test_{scoring}" not in cv_results:
+        known = [name.removeprefix("rank_test_") for name in cv_results if name.startswith("rank_test_")]
+        raise ValueError(f"cv_results has no score named {scoring!r}; it has {known}.")
+    names = [name.removeprefix("param_") for name in cv_results if name.startswith("param_")]
+    order = np.argsort(cv_results[f"rank_test_{scoring}"], kind="stable")[:n]
+    table = [["rank", scoring, "std", "fit s", *_without_common_parts(names)]]
+    for i in order:
+        mean, std = (cv_results[f"{what}_test_{scoring}"][i] for what in ("mean", "std"))
+        figures = [str(cv_results[f"rank_test_{scoring}"][i]), f"{mean:.4f}", f"{std:.4f}"]
+        # A parameter that only other candidates have is masked, and prints as two dashes; a long one takes lines.
+        values = [" ".join(str(cv_results[f"param_{name}"][i]).split()) for name in names]
+        table.append([*figures, f"{cv_results['mean_fit_time'][i]:.1f}", *values])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    # Figures stand to the right, parameters to the left.
+    cells = [
+        [
+            text.rjust(width) if j < 4 else text.ljust(width)
+            for j, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in table
+    ]
+    return "\n".join("  ".join(row).rstrip() for row in cells)
+
+
+def _without_common_parts(names: Sequence[str]) -> list[str]:
+    """Leave out what all names have before their last part, such as a pipeline's "clf__"."""
+    parts = [name.split("__") for name in names]
+    common = 0
+    while len({path[common] for path in parts}) == 1 and all(len(path) > common + 1 for path in parts):
+        common += 1
+    return ["__".join(path[common:]) for path in parts]
+
+
 class SearchDisplay:
     """A picture of a search: its scores over the trials, and the distribution it found.
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import NDArray
 
 from skopdist._random import RandomState, root_entropy, seed, stream
 from skopdist._validation import check_positive_integer
+from skopdist._workers import Workers
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
@@ -28,7 +25,7 @@ from skopdist.strategies import Strategy
 from skopdist.trial import Journal, Trial, best_trial
 
 # Keys of the independent random streams of a search.
-_STRATEGY, _PLACEMENT, _EVALUATION = range(3)
+_STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR = range(4)
 
 
 class SearchFailedError(RuntimeError):
@@ -142,9 +139,11 @@ def run_search(
         Seconds after which no result is waited for any more.
     random_state : int, Generator, RandomState or None, default=None
     n_jobs : int or None, default=None
-        Number of trials that joblib runs in parallel.
+        Number of trials that joblib runs in parallel, unless the evaluator is sequential. Which workers they are is for
+        ``joblib.parallel_config`` to say: processes of this machine (loky, the default), dask or ray.
     journal : str, Path or None, default=None
-        File to which every trial is written when it is known. Trials that it holds already are not evaluated again.
+        File to which every trial is written when it is known. Trials that it holds already are not evaluated again,
+        unless they are those of a sequential evaluator, whose state is lost with its process.
     callback : callable or None, default=None
         Called with each trial, in order; the search ends when it returns True.
 
@@ -177,6 +176,7 @@ def run_search(
     entropy = root_entropy(random_state)
     bound = (strategy.default_encoding if encoding is None else encoding).bind(evaluator.search_space, length)
     started = strategy.start(bound, stream(entropy, _STRATEGY))
+    ready = evaluator.start(bound.length_, n_trials, seed(entropy, _EVALUATOR))
     deadline = None if max_time is None else time.monotonic() + max_time
     batch_size = strategy.batch_size if batch_size is None else batch_size
     book = None if journal is None else Journal(journal)
@@ -184,42 +184,52 @@ def run_search(
 
     trials: list[Trial] = []
     stop_reason = "n_trials"
-    while len(trials) < n_trials and stop_reason == "n_trials":
-        room = n_trials - len(trials)
-        points = started.suggest(room if batch_size is None else min(batch_size, room))
-        if not len(points):
-            stop_reason = "exhausted"
-            warnings.warn(
-                f"The search space holds no more points: the search ended after {len(trials)} of {n_trials} trials.",
-                stacklevel=2,
-            )
-            break
-        batch = []
-        for index, point in enumerate(points, start=len(trials)):
-            architecture = bound.decode(point, stream(entropy, _PLACEMENT, index))
-            batch.append(_Task(index, architecture, bound.distribution(point), seed(entropy, _EVALUATION, index)))
-        results: list[Trial] = []
-        evaluated = _evaluate(n_jobs, evaluator, batch, known)
-        try:
-            for trial in evaluated:
-                if book is not None and trial.index >= len(known):
-                    book.append(trial)
-                results.append(trial)
-                if callback is not None and callback(trial) is True:
-                    stop_reason = "callback"
-                elif deadline is not None and time.monotonic() >= deadline:
-                    stop_reason = "max_time"
-                if stop_reason != "n_trials":
-                    break
-        except KeyboardInterrupt:
-            if best_trial([*trials, *results]) is None:
-                raise
-            stop_reason = "interrupted"
-        finally:
-            # Ends what is still running.
-            evaluated.close()
-        trials.extend(results)
-        started.observe(results)
+    with Workers(n_jobs) as workers:
+        while len(trials) < n_trials and stop_reason == "n_trials":
+            room = n_trials - len(trials)
+            points = started.suggest(room if batch_size is None else min(batch_size, room))
+            if not len(points):
+                stop_reason = "exhausted"
+                warnings.warn(
+                    "The search space holds no more points: "
+                    f"the search ended after {len(trials)} of {n_trials} trials.",
+                    stacklevel=2,
+                )
+                break
+            batch = []
+            for index, point in enumerate(points, start=len(trials)):
+                architecture = bound.decode(point, stream(entropy, _PLACEMENT, index))
+                batch.append(
+                    _Task(
+                        index,
+                        architecture,
+                        bound.distribution(point),
+                        bound.mixture(point),
+                        seed(entropy, _EVALUATION, index),
+                    )
+                )
+            results: list[Trial] = []
+            evaluated = _evaluate(workers, ready, batch, known)
+            try:
+                for trial in evaluated:
+                    if book is not None and trial.index >= len(known):
+                        book.append(trial)
+                    results.append(trial)
+                    if callback is not None and callback(trial) is True:
+                        stop_reason = "callback"
+                    elif deadline is not None and time.monotonic() >= deadline:
+                        stop_reason = "max_time"
+                    if stop_reason != "n_trials":
+                        break
+            except KeyboardInterrupt:
+                if best_trial([*trials, *results]) is None:
+                    raise
+                stop_reason = "interrupted"
+            finally:
+                # Ends what is still running.
+                evaluated.close()
+            trials.extend(results)
+            started.observe(results)
     best = best_trial(trials)
     if best is None:
         reasons = sorted({trial.message for trial in trials})
@@ -237,10 +247,13 @@ class _Task:
     index: int
     architecture: Architecture
     distribution: OperationDistribution
+    mixture: NDArray[np.float64]
     seed: int
 
     def run(self, evaluator: Evaluator) -> Trial:
-        trial = evaluator.evaluate(self.architecture, distribution=self.distribution, seed=self.seed)
+        trial = evaluator.evaluate(
+            self.architecture, distribution=self.distribution, mixture=self.mixture, seed=self.seed
+        )
         return trial.replace(index=self.index)
 
     def fail(self, message: str) -> Trial:
@@ -265,39 +278,22 @@ class _Task:
 
 
 def _evaluate(
-    n_jobs: int | None, evaluator: Evaluator, batch: Sequence[_Task], known: Sequence[Trial]
+    workers: Workers, evaluator: Evaluator, batch: Sequence[_Task], known: Sequence[Trial]
 ) -> Generator[Trial, None, None]:
     """Give the trials of a batch in its order: those of the journal first, the others as workers finish them."""
-    waiting = deque(batch)
-    while waiting and waiting[0].index < len(known):
-        task = waiting.popleft()
+    if evaluator.sequential:
+        # What the trials of a journal left behind is gone: they are made again, and should come out the same.
+        for task in batch:
+            if task.index < len(known):
+                task.check(known[task.index])
+            yield task.run(evaluator)
+        return
+    n_known = sum(task.index < len(known) for task in batch)
+    for task in batch[:n_known]:
         yield task.check(known[task.index])
-    together = len(waiting)
-    while waiting:
-        tasks = list(islice(waiting, together))
-        parallel = Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="n_jobs")
-        try:
-            with _ended(parallel(delayed(_Task.run)(task, evaluator) for task in tasks)) as trials:
-                for trial in trials:
-                    waiting.popleft()
-                    yield trial
-        except BrokenExecutor as error:
-            # A worker died, most often for want of memory, and took its neighbours along. Alone, each of the others
-            # gets a fair chance, and the one that kills its worker is known.
-            if together == 1:
-                yield waiting.popleft().fail(f"The worker process died: {type(error).__name__}")
-            together = 1
-
-
-@contextmanager
-def _ended(trials: Generator[Trial, None, None]) -> Iterator[Generator[Trial, None, None]]:
-    """Close a generator of joblib's, without its warning of results that nobody took."""
-    try:
-        yield trials
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            trials.close()
+    tasks, replicas = batch[n_known:], evaluator.replicas
+    calls = [delayed(_Task.run)(task, replicas[task.index % len(replicas)]) for task in tasks]
+    yield from workers.run(calls, lambda i, message: tasks[i].fail(message))
 
 
 def _check_arguments(

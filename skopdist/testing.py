@@ -208,6 +208,7 @@ def _check_points(encoding: Encoding, random_state: int) -> None:
         assert far < 1 + 1e-9 or not space.is_valid(decoded), (
             f"decode() is off by {far:.3f} of an operation from the point's distribution; less than 1 was expected."
         )
+    _check_mixture(encoding, rng)
     wrong = np.zeros(encoding.n_dims + 1)
     _check_refuses(lambda: encoding.decode(wrong), "decode() with a point of another space")
     longer = space.sample(space.uniform(), length + 1, rng)
@@ -236,6 +237,22 @@ def _check_neighbours(encoding: Encoding, point: NDArray[np.float64], rng: np.ra
         architecture = encoding.decode(row, rng)
         assert architecture.length == encoding.length_, f"A neighbour has the length {architecture.length}."
         _check_equal(encoding.encode(architecture), row, "encode(decode(neighbour))")
+
+
+def _check_mixture(encoding: Encoding, rng: np.random.Generator) -> None:
+    """Between the architectures: mixtures are points, from which architectures are drawn."""
+    shape = encoding.mixture_shape
+    mixture = rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])
+    point = encoding.from_mixture(mixture)
+    _check_equal(encoding.mixture(point), mixture, "mixture(from_mixture(mixture))")
+    encoding.space_.check_distribution(encoding.distribution(point))
+    for _ in range(3):
+        architecture = encoding.decode(point, rng)
+        encoding.space_.check_architecture(architecture)
+        assert architecture.length == encoding.length_, f"A draw has the length {architecture.length}."
+        encoded = encoding.encode(architecture)
+        _check_equal(encoding.encode(encoding.decode(encoded)), encoded, "A draw that is encoded and decoded")
+    _check_refuses(lambda: encoding.from_mixture(mixture * 2), "from_mixture() with rows that do not sum to 1")
 
 
 def check_strategy(
@@ -316,15 +333,16 @@ class _Synthetic(Evaluator):
     def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
         """Take nothing."""
 
-    def _evaluate(self, architecture: Architecture, distribution: OperationDistribution, seed: int) -> Outcome:
+    def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         if self.failing and seed % self.failing == 0:
             raise ArithmeticError("a failure made on purpose")
         p = self.space.encode(architecture).probabilities
         if self.constant:
-            return Outcome(0.5, 1.0, gradient=np.zeros(p.shape))
+            return Outcome(0.5, 1.0, gradient=np.zeros(mixture.shape))
         slope = np.linspace(0, 1, p.shape[1]) * np.ones(p.shape)
+        gradient = np.linspace(0, 1, p.shape[1]) * np.ones(mixture.shape) * mixture.shape[-1] / mixture.size
         placement = sum((i + 1) * len(name) for i, name in enumerate(architecture.operations)) % 7 / 100
-        return Outcome(float((slope * p).sum() / len(p)) + placement, 1.0, gradient=slope / len(p))
+        return Outcome(float((slope * p).sum() / len(p)) + placement, 1.0, gradient=gradient)
 
 
 class _Search:
@@ -360,7 +378,9 @@ class _Search:
         for point in points:
             index = len(self.trials) + len(batch)
             architecture = encoding.decode(point, index)
-            trial = self.evaluator.evaluate(architecture, distribution=encoding.distribution(point), seed=index)
+            trial = self.evaluator.evaluate(
+                architecture, distribution=encoding.distribution(point), mixture=encoding.mixture(point), seed=index
+            )
             batch.append(trial.replace(index=index))
         strategy.observe(batch)
         self.trials += batch
@@ -465,23 +485,48 @@ def check_evaluator(
     assert isinstance(space, SearchSpace), f"search_space must be a SearchSpace, got {space!r}."
     rng = np.random.default_rng(random_state)
     architectures = [space.sample(space.uniform(), length, rng) for _ in range(n_architectures)]
+    before = sorted(vars(evaluator))
     for seed, architecture in enumerate(architectures):
+        # Anew for each, since the trials of one search may build on each other.
         with _untouched_generators():
-            trial = evaluator.evaluate(architecture, seed=seed)
+            trial = _started(evaluator, architecture).evaluate(architecture, seed=seed)
         _check_trial(evaluator, trial, architecture, seed)
         assert trial.succeeded, f"The evaluation of {architecture} failed: {trial.message}"
-        again = evaluator.evaluate(architecture, seed=seed)
+        again = _started(evaluator, architecture).evaluate(architecture, seed=seed)
         assert (again.score, again.cost, again.status) == (trial.score, trial.cost, trial.status), (
             f"Two evaluations of {architecture} with the seed {seed} gave the scores {trial.score} and {again.score}."
         )
-        given = evaluator.evaluate(architecture, distribution=space.uniform(), seed=seed)
+        given = _started(evaluator, architecture).evaluate(architecture, distribution=space.uniform(), seed=seed)
         assert given.distribution == space.uniform(), "A distribution that is given must be that of the trial."
+        _check_mixtures(evaluator, architecture)
+    assert sorted(vars(evaluator)) == before, "start() must leave the evaluator itself as it was."
+    evaluator = _started(evaluator, architectures[0])
     _check_nothing_passes(evaluator, architectures[0].length)
     _check_failures_recorded(evaluator, architectures[0])
     foreign = Architecture((Cell(("an operation of no space",), ((0, 1),)),))
     _check_refuses(lambda: evaluator.evaluate(foreign), "evaluate() with an architecture of another space")
     bare = evaluator.without_data()
     assert bare.search_space.operation_names == space.operation_names, "without_data() must keep the space."
+
+
+def _started(evaluator: Evaluator, architecture: Architecture) -> Evaluator:
+    return evaluator.start(architecture.length, 1, random_state=0)
+
+
+def _check_mixtures(evaluator: Evaluator, architecture: Architecture) -> None:
+    """Both kinds of mixtures are taken, and gradients have their shapes."""
+    space = evaluator.search_space
+    uniform = space.uniform()
+    n_slots = len(space.potential_edges(architecture.length))
+    for mixture in (uniform.probabilities, np.repeat(uniform.probabilities[:, None], n_slots, axis=1)):
+        trial = _started(evaluator, architecture).evaluate(architecture, mixture=mixture)
+        assert trial.succeeded, f"The evaluation at a mixture of shape {mixture.shape} failed: {trial.message}"
+        if evaluator.gives_gradient:
+            assert trial.gradient is not None, "gives_gradient is True, but the trial has no gradient."
+            assert trial.gradient.shape == mixture.shape, (
+                f"The gradient has the shape {trial.gradient.shape}, but the mixture {mixture.shape}."
+            )
+            assert np.isfinite(trial.gradient).all(), f"The gradient is not finite: {trial.gradient}."
 
 
 def _check_trial(evaluator: Evaluator, trial: Trial, architecture: Architecture, seed: int) -> None:

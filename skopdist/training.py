@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from skopdist._batches import Batches, TensorData
 from skopdist._data import WeightedData, input_statistics
-from skopdist._device import isolated_generators, one_thread
+from skopdist._device import isolated_generators, one_thread, resolve_precision
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation
 from skopdist.network import Network
@@ -38,12 +39,12 @@ class Recipe:
     ----------
     channels, n_cells : int
         Width of the first cell and depth.
-    max_epochs : int
     batch_size : int
         The most samples in a batch; batches are of nearly equal size.
     lr : float
         The highest learning rate; it rises linearly over the first fifth of the steps and falls as a cosine to about
         zero.
+    max_epochs : int
     weight_decay : float
     label_smoothing : float
     patience : int or None
@@ -51,16 +52,17 @@ class Recipe:
     augmentation : callable or None
     device : str
         As torch spells it.
-    precision : {"float32", "bfloat16"}
+    precision : {"auto", "float32", "bfloat16"}
+        What "auto" stands for is found out where the network is made, for it takes a look at the device.
     net_params : mapping
         Further arguments of ``skorch.NeuralNetClassifier``, which win over all others.
     """
 
     channels: int
     n_cells: int
-    max_epochs: int
     batch_size: int
     lr: float
+    max_epochs: int = 20
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
     patience: int | None = None
@@ -89,24 +91,25 @@ class WeightedNet(NeuralNetClassifier):
         return (losses * X["sample_weight"].to(losses.device)).mean()
 
 
-class OneCycle(Callback):
-    """A linear warm-up over the first fifth of the steps, then half a cosine down to about zero.
+def one_cycle(step: int, n_steps: int) -> float:
+    """Give the factor on the learning rate: up over a fifth of the steps, then half a cosine down to about zero.
 
     After Smith & Topin, arXiv 1708.07120, with the cosine of Loshchilov & Hutter, arXiv 1608.03983.
     """
+    warm = max(1, n_steps // 5)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (n_steps - warm + 1))))
+
+
+class OneCycle(Callback):
+    """Multiply the learning rate by :func:`one_cycle`, step by step."""
 
     def on_train_begin(self, net: NeuralNetClassifier, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Plan all steps of the training."""
         training_set, _ = net.get_split_datasets(X, y)
         n_steps = net.max_epochs * len(net.get_iterator(training_set, training=True))
-        warm = max(1, n_steps // 5)
-
-        def factor(step: int) -> float:
-            if step < warm:
-                return (step + 1) / warm
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (n_steps - warm + 1))))
-
-        self.schedule_ = torch.optim.lr_scheduler.LambdaLR(net.optimizer_, factor)
+        self.schedule_ = torch.optim.lr_scheduler.LambdaLR(net.optimizer_, partial(one_cycle, n_steps=n_steps))
 
     def on_batch_end(self, net: NeuralNetClassifier, training: bool = False, **kwargs: Any) -> None:
         """Take the next learning rate."""
@@ -174,7 +177,7 @@ def make_net(
         "module__n_cells": recipe.n_cells,
         "module__mean": mean,
         "module__std": std,
-        "module__precision": recipe.precision,
+        "module__precision": resolve_precision(recipe.precision, recipe.device, data.X.ndim - 2),
         "criterion": nn.CrossEntropyLoss,
         "criterion__label_smoothing": recipe.label_smoothing,
         "optimizer": torch.optim.SGD,
@@ -195,6 +198,8 @@ def make_net(
         "classes": np.arange(n_classes),
         "device": recipe.device,
         "verbose": 0,
+        # Without a sink skorch compares its own `print` with the builtin one, and ray puts another in its place.
+        "callbacks__print_log__sink": print if given.get("verbose") else _ignore,
     }
     callbacks: list[tuple[str, Callback]] = [("divergence", StopOnDivergence()), ("schedule", OneCycle())]
     if recipe.patience is not None and held_out is not None:
@@ -202,7 +207,9 @@ def make_net(
         callbacks.append(("early_stopping", EarlyStopping(patience=recipe.patience, load_best=True, sink=_ignore)))
     # Arguments of a part that the user replaced are not for the new part.
     replaced = tuple(
-        f"{name}__" for name in ("criterion", "optimizer", "iterator_train", "iterator_valid") if name in given
+        f"{name}__"
+        for name in ("criterion", "optimizer", "iterator_train", "iterator_valid", "callbacks__print_log")
+        if name in given
     )
     params = {name: value for name, value in params.items() if not name.startswith(replaced)} if replaced else params
     params |= {"iterator_train__shuffle": True} | given

@@ -44,8 +44,8 @@ class Trial:
     index : int
         Place in the search, from 0; -1 outside a search.
     gradient : ndarray or None
-        Derivative of the score with respect to the distribution, where the evaluator has one;
-        shape (n_cell_types, k).
+        Derivative of the score with respect to the probabilities of the operations, where the evaluator has one:
+        shape (n_cell_types, k) for one distribution at all slots, (n_cell_types, n_slots, k) for one at each.
     info : dict
         Whatever else the evaluator noted, as JSON values (for example the number of parameters).
     """

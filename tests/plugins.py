@@ -19,12 +19,15 @@ class Misbehaving(Evaluator):
         The seeds of the trials that misbehave; None means all.
     pause : float
         Seconds that each evaluation takes.
+    mark : str or None
+        File that the first misdeed leaves behind, and after which there is no other.
     """
 
-    def __init__(self, deed="none", seeds=None, pause=0.0):
+    def __init__(self, deed="none", seeds=None, pause=0.0, mark=None):
         self.deed = deed
         self.seeds = seeds
         self.pause = pause
+        self.mark = mark
 
     @property
     def search_space(self):
@@ -33,9 +36,11 @@ class Misbehaving(Evaluator):
     def _fit(self, X, y, sample_weight, seed):
         pass
 
-    def _evaluate(self, architecture, distribution, seed):
+    def _evaluate(self, architecture, mixture, seed):
         time.sleep(self.pause)
-        if self.seeds is None or seed in self.seeds:
+        if (self.seeds is None or seed in self.seeds) and not (self.mark and os.path.exists(self.mark)):
+            if self.mark:
+                open(self.mark, "x").close()
             if self.deed == "raise":
                 raise RuntimeError("raised on purpose")
             if self.deed == "memory":

@@ -22,7 +22,6 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping, EpochScoring
 
 from skopdist import Architecture, OpDistNASClassifier, OperationDistribution
-from skopdist.encodings import AdjacencyEncoding
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.search import SearchFailedError
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
@@ -199,28 +198,6 @@ def test_parameters_are_stored_and_nothing_else():
 
 
 # scikit-learn's tools
-
-
-@pytest.mark.parametrize("n_jobs", [None, 2])
-def test_grid_search_over_strategies(digits, n_jobs):
-    X, y = digits
-    grid = GridSearchCV(
-        make(max_epochs=2, input_shape=(1, 8, 8)),
-        {"strategy": STRATEGIES, "length": [3, 6]},
-        cv=2,
-        n_jobs=n_jobs,
-        error_score="raise",
-    ).fit(X, y)
-    assert len(grid.cv_results_["params"]) == 2 * len(STRATEGIES)
-    assert np.isfinite(grid.cv_results_["mean_test_score"]).all()
-    assert grid.best_estimator_.best_architecture_.length in (3, 6)
-
-
-def test_grid_search_over_nested_parameters(iris):
-    grid = GridSearchCV(
-        make(LocalSearch()), {"strategy__n_initial": [1, 2], "encoding": [None, AdjacencyEncoding()]}, cv=2
-    ).fit(*iris)
-    assert np.isfinite(grid.cv_results_["mean_test_score"]).all()
 
 
 def test_pipeline_of_a_scaler_and_flat_images(digits):

@@ -4,21 +4,46 @@ import numpy as np
 import pytest
 import torch
 
-from skopdist._device import isolated_generators, one_thread, resolve_device, resolve_precision
+from skopdist._device import check_precision, isolated_generators, one_thread, resolve_devices, resolve_precision
 
 
 def test_devices():
-    assert resolve_device("cpu") == "cpu"
-    assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
-    for bad in ("toaster", "cpu:x"):
-        with pytest.raises(ValueError, match=rf"device must be 'auto' or a device of torch.*got '{bad}'"):
-            resolve_device(bad)
+    assert resolve_devices("cpu") == ("cpu",)
+    assert resolve_devices("auto") == ("cuda" if torch.cuda.is_available() else "cpu",)
+    assert resolve_devices(["cpu", "cpu:0"]) == ("cpu", "cpu:0")
+    assert resolve_devices(("cpu", "cpu")) == ("cpu", "cpu")
+
+
+@pytest.mark.parametrize("bad", ["toaster", "cpu:x", ["cpu", "toaster"], ["auto"], [None]])
+def test_unknown_devices(bad):
+    with pytest.raises(ValueError, match=r"device must be 'auto' or a device of torch.*or a list of such.*, got "):
+        resolve_devices(bad)
+
+
+@pytest.mark.parametrize("bad", [[], (), None, 0, {"cpu"}])
+def test_what_names_no_device(bad):
+    with pytest.raises(ValueError, match=r"or a list of at least one, got "):
+        resolve_devices(bad)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_a_device_that_is_not_there():
+@pytest.mark.parametrize("device", ["cuda:1", ["cpu", "cuda:1"]])
+def test_a_device_that_is_not_there(device):
     with pytest.raises(ValueError, match=r"device='cuda:1' was asked for, but torch finds no CUDA device; use 'auto'"):
-        resolve_device("cuda:1")
+        resolve_devices(device)
+
+
+def test_cuda_devices_are_counted_and_not_started(monkeypatch):
+    def start():
+        raise AssertionError("CUDA was started")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "_lazy_init", start)
+    assert resolve_devices(["cuda:0", "cuda:1"]) == ("cuda:0", "cuda:1")
+    assert resolve_devices("auto") == ("cuda",)
+    with pytest.raises(ValueError, match=r"device='cuda:2' was asked for, but torch finds 2 CUDA device"):
+        resolve_devices(["cuda:0", "cuda:2"])
 
 
 @pytest.mark.parametrize(
@@ -42,8 +67,9 @@ def test_precisions():
     assert resolve_precision("float32", "cuda", 2) == "float32"
     assert resolve_precision("auto", "cpu", 1) == "float32"
     assert resolve_precision("auto", "cuda", 0) == "float32"
+    check_precision("auto")
     with pytest.raises(ValueError, match=r"precision must be 'auto', 'float32' or 'bfloat16', got 'float8'"):
-        resolve_precision("float8", "cpu", 2)
+        check_precision("float8")
 
 
 def test_generators_come_back_even_after_an_error(untouched_generators):

@@ -30,7 +30,7 @@ LAYERS = [
     {"augmentation", "_data", "_device", "trial"},
     {"operations", "architecture"},
     {"distribution"},
-    {"_random", "_validation"},
+    {"_random", "_validation", "_workers"},
 ]
 # A network is made of architectures, and an architecture builds networks: imported when it does.
 UPWARD = {("skopdist.architecture", "skopdist.network")}

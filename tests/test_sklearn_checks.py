@@ -6,10 +6,22 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skopdist import OpDistNASClassifier
-from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution
+from skopdist.strategies import (
+    BayesianOptimization,
+    DifferentiableSearch,
+    LocalSearch,
+    RandomSearch,
+    RegularizedEvolution,
+)
 
 # Another strategy needs no more than a place in this list.
-STRATEGIES = [RandomSearch(), LocalSearch(), BayesianOptimization(), RegularizedEvolution()]
+STRATEGIES = [
+    RandomSearch(),
+    LocalSearch(),
+    BayesianOptimization(),
+    RegularizedEvolution(),
+    DifferentiableSearch(n_warmup=1),
+]
 SETTINGS = {"n_trials": 2, "max_epochs": 10, "n_cells": 2, "channels": 32}
 
 

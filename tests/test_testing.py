@@ -138,17 +138,17 @@ def test_a_strategy_that_hangs_is_found(monkeypatch):
 
 
 class Noisy(Misbehaving):
-    def _evaluate(self, architecture, distribution, seed):
+    def _evaluate(self, architecture, mixture, seed):
         return Outcome(float(np.random.default_rng().random()), 1.0)
 
 
 class Negative(Misbehaving):
-    def _evaluate(self, architecture, distribution, seed):
+    def _evaluate(self, architecture, mixture, seed):
         return Outcome(0.5, -1.0)
 
 
 class Unwritable(Misbehaving):
-    def _evaluate(self, architecture, distribution, seed):
+    def _evaluate(self, architecture, mixture, seed):
         return Outcome(0.5, 1.0, info={"what": {1, 2}})
 
 

@@ -48,6 +48,18 @@ class Encoding(BaseEstimator, ABC):
         """Give a point with the distribution, drawn where there are several."""
 
     @abstractmethod
+    def _mixture(self, point: Point) -> NDArray[np.float64]:
+        """Give the probabilities of the operations, one row for all slots or one for each."""
+
+    @abstractmethod
+    def _from_mixture(self, mixture: NDArray[np.float64]) -> Point:
+        """Give the point that stands for all draws from the mixture."""
+
+    @abstractmethod
+    def _mixture_shape(self) -> tuple[int, ...]:
+        """Give the shape of the mixture of a point; the last axis is that of the operations."""
+
+    @abstractmethod
     def _neighbours(self, point: Point) -> NDArray[np.float64]:
         """Give all points one smallest move away."""
 
@@ -107,6 +119,38 @@ class Encoding(BaseEstimator, ABC):
     def distribution(self, point: ArrayLike) -> OperationDistribution:
         """Give the operation distribution of the point."""
         return self._distribution(self._check(point))
+
+    def mixture(self, point: ArrayLike) -> NDArray[np.float64]:
+        """Give the probabilities of the operations at the point, of which an architecture is one draw.
+
+        Returns
+        -------
+        mixture : ndarray of shape (n_cell_types, k) or (n_cell_types, n_slots, k)
+            The same at all slots, or those of each.
+        """
+        return self._mixture(self._check(point))
+
+    @property
+    def mixture_shape(self) -> tuple[int, ...]:
+        """Shape of the mixture of a point, (n_cell_types, k) or (n_cell_types, n_slots, k)."""
+        return self._mixture_shape()
+
+    def from_mixture(self, mixture: ArrayLike) -> Point:
+        """Give the point between architectures that stands for all draws from a mixture, shape (n_dims,).
+
+        :meth:`decode` draws from it.
+
+        Raises
+        ------
+        ValueError
+            If the mixture has another shape than ``mixture_shape``, or its rows are no probabilities.
+        """
+        values = np.asarray(mixture, dtype=np.float64)
+        if values.shape != self.mixture_shape or (values < 0).any() or (np.abs(values.sum(axis=-1) - 1) > 1e-6).any():
+            raise ValueError(
+                f"Expected a mixture of shape {self.mixture_shape} whose rows are probabilities, got {mixture!r}."
+            )
+        return self._from_mixture(values)
 
     def from_distribution(self, distribution: OperationDistribution, random_state: RandomState = None) -> Point:
         """Give a point with the distribution, shape (n_dims,), drawn at random where there are several."""

@@ -50,6 +50,15 @@ class DistributionEncoding(Encoding):
         rows = point.reshape(len(self.space_.cell_types), -1)
         return OperationDistribution(self.space_.operation_names, rows, self.space_.cell_types)
 
+    def _mixture(self, point: Point) -> NDArray[np.float64]:
+        return point.reshape(self._mixture_shape())
+
+    def _from_mixture(self, mixture: NDArray[np.float64]) -> Point:
+        return mixture.ravel()
+
+    def _mixture_shape(self) -> tuple[int, ...]:
+        return len(self.space_.cell_types), len(self.space_.operation_names)
+
     def _from_distribution(self, distribution: OperationDistribution, rng: np.random.Generator) -> Point:
         return distribution.probabilities.ravel()
 

@@ -13,13 +13,17 @@ from skopdist.distribution import OperationDistribution
 from skopdist.encodings._base import Encoding, Point
 from skopdist.encodings._paths import PathTable
 
+# Of a mixture, until there is a path from the input to the output.
+_DRAWS = 1000
+
 
 class GraphEncoding(Encoding):
     """A point holds, for every potential edge, one indicator for each operation; an unused edge has zeros only.
 
-    Where cells of the space may differ by their links, one indicator for each potential link follows. The smallest move
-    changes one edge's operation, carries an operation to an unused edge where the space allows other wirings, or adds
-    or takes away a link. Encodings on this base differ in the features by which a model compares points.
+    Where cells of the space may differ by their links, one indicator for each potential link follows. Between the
+    graphs lie mixtures, which hold a probability in the place of each indicator. The smallest move changes one edge's
+    operation, carries an operation to an unused edge where the space allows other wirings, or adds or takes away a
+    link. Encodings on this base differ in the features by which a model compares points.
     """
 
     def _n_dims(self) -> int:
@@ -54,21 +58,39 @@ class GraphEncoding(Encoding):
         space = self.space_
         names, edges = space.operation_names, space.potential_edges(self.length_)
         links = space.potential_links(self.length_)
-        cells = []
-        for on_edge, on_link in zip(*self._tables(point), strict=True):
-            used = np.flatnonzero(on_edge.any(axis=1))
-            cells.append(
-                space.make_cell(
-                    [names[i] for i in on_edge[used].argmax(axis=1)],
-                    [edges[i] for i in used.tolist()],
-                    [links[i] for i in np.flatnonzero(on_link).tolist()],
-                )
-            )
-        return space.make_architecture(cells)
+        # A graph decides everything; between graphs each edge draws for itself, until something passes.
+        for _ in range(1 if np.isin(point, (0, 1)).all() else _DRAWS):
+            cells = []
+            for on_edge, on_link in zip(*self._tables(point), strict=True):
+                wiring = tuple(edges[i] for i in np.flatnonzero(on_edge.any(axis=1)))
+                if len(wiring) != self.length_:
+                    wiring = space.sample_wiring(self.length_, rng)
+                chances = np.cumsum(on_edge[[edges.index(edge) for edge in wiring]], axis=1)
+                chosen = np.argmax(rng.random((len(wiring), 1)) * chances[:, -1:] < chances, axis=1)
+                linked = tuple(links[i] for i in np.flatnonzero(on_link))
+                if not np.isin(on_link, (0, 1)).all():
+                    linked = space.sample_links(self.length_, rng)
+                cells.append(space.make_cell([names[i] for i in chosen], wiring, linked))
+            architecture = space.make_architecture(cells)
+            if space.is_valid(architecture):
+                break
+        return architecture
 
     def _distribution(self, point: Point) -> OperationDistribution:
         counts = self._tables(point)[0].sum(axis=1)
         return OperationDistribution.from_counts(self.space_.operation_names, counts, self.space_.cell_types)
+
+    def _mixture(self, point: Point) -> NDArray[np.float64]:
+        return self._tables(point)[0].copy()
+
+    def _from_mixture(self, mixture: NDArray[np.float64]) -> Point:
+        # Every potential link as open as can be.
+        point = np.full(self.n_dims, 0.5)
+        self._tables(point)[0][:] = mixture
+        return point
+
+    def _mixture_shape(self) -> tuple[int, ...]:
+        return self._shape()[:3]
 
     def _from_distribution(self, distribution: OperationDistribution, rng: np.random.Generator) -> Point:
         return self._encode(self.space_.sample(distribution, self.length_, rng))

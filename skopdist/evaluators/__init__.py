@@ -1,7 +1,8 @@
 """Evaluators: from an architecture to a trial."""
 
 from skopdist.evaluators._base import Evaluator, Outcome
+from skopdist.evaluators._supernet import SupernetEvaluator
 from skopdist.evaluators._tabular import TabularEvaluator
 from skopdist.evaluators._training import TrainingEvaluator
 
-__all__ = ["Evaluator", "Outcome", "TabularEvaluator", "TrainingEvaluator"]
+__all__ = ["Evaluator", "Outcome", "SupernetEvaluator", "TabularEvaluator", "TrainingEvaluator"]

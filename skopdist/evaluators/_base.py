@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -31,7 +32,8 @@ class Outcome:
     cost : float
         Epoch equivalents.
     status : {"ok", "invalid"}
-    gradient : ndarray of shape (n_cell_types, k) or None
+    gradient : ndarray of the mixture's shape or None
+        Derivative of the score, or of what stands in for it, with respect to the mixture.
     info : mapping
         JSON values.
     """
@@ -51,10 +53,13 @@ class Evaluator(BaseEstimator, ABC):
     Attributes
     ----------
     gives_gradient : bool
-        Whether its trials carry the derivative of the score with respect to the distribution.
+        Whether its trials carry the derivative of the score with respect to the mixture.
+    sequential : bool
+        Whether a trial builds on those before it, so that trials can neither run side by side nor be left out.
     """
 
     gives_gradient: ClassVar[bool] = False
+    sequential: ClassVar[bool] = False
     _data_attributes: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -62,9 +67,22 @@ class Evaluator(BaseEstimator, ABC):
     def search_space(self) -> SearchSpace:
         """The space whose architectures it scores."""
 
+    def __sizeof__(self) -> int:
+        # Dask and ray ask for it: what is large they send to a worker once, and not with each trial.
+        data = (self.__dict__[name] for name in self._data_attributes if name in self.__dict__)
+        return object.__sizeof__(self) + sum(map(sys.getsizeof, data))
+
+    @property
+    def replicas(self) -> Sequence[Self]:
+        """What the trials of a search are shared out to: trial i goes to the i-th, modulo their number.
+
+        Only itself; an evaluator with several devices gives a shallow copy for each.
+        """
+        return (self,)
+
     @abstractmethod
-    def _evaluate(self, architecture: Architecture, distribution: OperationDistribution, seed: int) -> Outcome:
-        """Score an architecture; any exception makes a failed trial."""
+    def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
+        """Score an architecture, drawn from a mixture; any exception makes a failed trial."""
 
     @abstractmethod
     def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
@@ -86,6 +104,24 @@ class Evaluator(BaseEstimator, ABC):
         self._fit(np.asarray(X), np.asarray(y), weights, root_entropy(random_state))
         return self
 
+    def start(self, length: int, n_trials: int, random_state: RandomState = None) -> Self:
+        """Give a copy of this evaluator for a new search.
+
+        Parameters
+        ----------
+        length : int
+            Number of operations in a cell.
+        n_trials : int
+            The most trials that the search will make.
+        random_state : int, Generator, RandomState or None, default=None
+        """
+        started = copy.copy(self)
+        started._start(length, n_trials, root_entropy(random_state))
+        return started
+
+    def _start(self, length: int, n_trials: int, seed: int) -> None:
+        """Set up the state of a new search, where there is any: nothing, unless the trials are sequential."""
+
     def without_data(self) -> Self:
         """Give a copy that knows its space and settings, but holds no samples and so can score nothing."""
         bare = copy.copy(self)
@@ -94,7 +130,12 @@ class Evaluator(BaseEstimator, ABC):
         return bare
 
     def evaluate(
-        self, architecture: Architecture, *, distribution: OperationDistribution | None = None, seed: int = 0
+        self,
+        architecture: Architecture,
+        *,
+        distribution: OperationDistribution | None = None,
+        mixture: NDArray[np.float64] | None = None,
+        seed: int = 0,
     ) -> Trial:
         """Score an architecture.
 
@@ -103,6 +144,9 @@ class Evaluator(BaseEstimator, ABC):
         architecture : Architecture
         distribution : OperationDistribution or None, default=None
             What the architecture was drawn from; None takes its own ratio of operations.
+        mixture : ndarray of shape (n_cell_types, k) or (n_cell_types, n_slots, k) or None, default=None
+            The probabilities of the operations at each slot, for evaluators that can make something of them; None
+            takes the distribution at each.
         seed : int, default=0
             Seed of everything that is random in the evaluation.
 
@@ -122,7 +166,7 @@ class Evaluator(BaseEstimator, ABC):
         begin = time.perf_counter()
         failure = ""
         try:
-            outcome = self._evaluate(architecture, distribution, seed)
+            outcome = self._evaluate(architecture, distribution.probabilities if mixture is None else mixture, seed)
         except Exception as error:  # noqa: BLE001 - whatever a trial raises, the search goes on
             outcome = Outcome(math.nan, 0.0)
             failure = f"{type(error).__name__}: {error}"

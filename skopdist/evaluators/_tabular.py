@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skopdist.architecture import Architecture
-from skopdist.distribution import OperationDistribution
 from skopdist.evaluators._base import Evaluator, Outcome
 from skopdist.spaces import SearchSpace
 
@@ -92,7 +91,7 @@ class TabularEvaluator(Evaluator):
     def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
         """Take nothing: the table is all there is."""
 
-    def _evaluate(self, architecture: Architecture, distribution: OperationDistribution, seed: int) -> Outcome:
+    def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         cost = 1.0 if self.costs is None else float(_look_up(self.costs, architecture))
         noted = dict(self.info or {}) | ({} if self.test_scores is None else {"test_score": self.test_scores})
         # What a table does not know of an architecture is left out: only its score is needed.

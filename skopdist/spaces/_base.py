@@ -138,11 +138,19 @@ class SearchSpace(BaseEstimator, ABC):
         )
 
     def make_cell(self, operations: Sequence[str], edges: Sequence[Edge], links: Sequence[Edge] = ()) -> Cell:
-        """Make a cell of this space from operations on potential edges and from potential links.
-
-        All potential edges and links at once make the cell of a supernet.
-        """
+        """Make a cell of this space from operations on potential edges and from potential links."""
         return Cell(tuple(operations), tuple(edges), (*links, *self._fixed_links(edges)), self.n_inputs)
+
+    def make_whole(self, length: int) -> Architecture:
+        """Make the cells that hold all potential edges and links at once, for a supernet.
+
+        What stands at their slots has no meaning.
+        """
+        check_length(length)
+        edges, links = self._potential_edges(length), self._potential_links(length)
+        # What passes nothing on would take the slots off the paths.
+        name = next((name for name in self.operation_names if not is_zero(name)), self.operation_names[0])
+        return self.make_architecture([self.make_cell([name] * len(edges), edges, links)] * len(self.cell_types))
 
     def make_architecture(self, cells: Sequence[Cell]) -> Architecture:
         """Make an architecture of this space from one cell for each cell type."""
@@ -157,6 +165,16 @@ class SearchSpace(BaseEstimator, ABC):
             and chosen <= set(self._potential_edges(length))
             and self._is_wiring(chosen, length)
         )
+
+    def sample_wiring(self, length: int, random_state: RandomState = None) -> tuple[Edge, ...]:
+        """Draw one of the wirings with equal probability, in the order of the potential edges."""
+        check_length(length)
+        return self._sample_wiring(int(length), as_generator(random_state))
+
+    def sample_links(self, length: int, random_state: RandomState = None) -> tuple[Edge, ...]:
+        """Draw one of the sets of potential links with equal probability, in their order."""
+        check_length(length)
+        return self._sample_links(int(length), as_generator(random_state))
 
     def is_valid(self, architecture: Architecture) -> bool:
         """Whether every cell has a path from its input to its output."""

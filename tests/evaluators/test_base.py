@@ -17,7 +17,7 @@ class Scripted(Evaluator):
     def _fit(self, X, y, sample_weight, seed):
         self.seen_ = X, y, sample_weight, seed
 
-    def _evaluate(self, architecture, distribution, seed):
+    def _evaluate(self, architecture, mixture, seed):
         if isinstance(self.outcome, BaseException):
             raise self.outcome
         return self.outcome

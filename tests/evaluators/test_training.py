@@ -1,13 +1,18 @@
 import pickle
+import sys
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import accuracy_score, make_scorer
 
 from skopdist import OperationDistribution
 from skopdist.evaluators import TrainingEvaluator
+from skopdist.search import SearchFailedError, run_search
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.strategies import RandomSearch
 from skopdist.testing import check_evaluator
+from skopdist.training import train
 
 SMALL = {"channels": 4, "n_cells": 1, "max_epochs": 3}
 
@@ -126,6 +131,59 @@ def test_early_stopping_lowers_the_cost(iris):
     assert trial.cost == trial.info["n_epochs"] < 60
 
 
+def test_trials_are_shared_out_over_the_devices(iris, monkeypatch):
+    X, y = iris
+    trained = []
+
+    def spy(net, data, seed):
+        trained.append(net.device)
+        return train(net, data, seed)
+
+    monkeypatch.setattr("skopdist.evaluators._training.train", spy)
+    settings = SMALL | {"max_epochs": 1}
+    evaluator = TrainingEvaluator(device=["cpu", "cpu:0", "cpu"], **settings).fit(X, y, random_state=0)
+    several = run_search(RandomSearch(), evaluator, n_trials=5, random_state=0)
+    assert trained == ["cpu", "cpu:0", "cpu", "cpu", "cpu:0"]
+    assert evaluator.train_on_all(several.best_architecture, 0).device == "cpu"
+    one = run_search(
+        RandomSearch(), TrainingEvaluator(**settings).fit(X, y, random_state=0), n_trials=5, random_state=0
+    )
+    for column, expected in zip(several.table().values(), one.table().values(), strict=True):
+        np.testing.assert_array_equal(column, expected)
+
+
+def test_copies_for_the_devices_share_the_data(iris):
+    evaluator = TrainingEvaluator(device=["cpu", "cpu:0"], **SMALL).fit(*iris, random_state=0)
+    assert [replica.recipe_.device for replica in evaluator.replicas] == ["cpu", "cpu:0"]
+    assert all(replica.data_ is evaluator.data_ for replica in evaluator.replicas)
+    assert evaluator.recipe_.device == "cpu"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_only_the_workers_start_cuda(images, monkeypatch):
+    X, y = images
+
+    def start():
+        raise AssertionError("CUDA was started")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "_lazy_init", start)
+    evaluator = TrainingEvaluator(device=["cuda:0", "cuda:1"], **SMALL).fit(X, y, random_state=0)
+    # The workers, which know nothing of the patches, find no GPU.
+    with pytest.raises(SearchFailedError, match=r"All 2 trials failed.*(CUDA|NVIDIA)") as caught:
+        run_search(RandomSearch(), evaluator, n_trials=2, random_state=0, n_jobs=2)
+    assert "CUDA was started" not in str(caught.value)
+    with pytest.raises(SearchFailedError, match=r"CUDA was started"):
+        run_search(RandomSearch(), evaluator, n_trials=1, random_state=0)
+
+
+def test_its_size_is_that_of_its_data(images):
+    evaluator = TrainingEvaluator(**SMALL).fit(*images, random_state=0)
+    assert sys.getsizeof(evaluator) > evaluator.data_.X.nbytes
+    assert sys.getsizeof(evaluator.without_data()) < 1000
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -144,6 +202,8 @@ def test_early_stopping_lowers_the_cost(iris):
         ({"augment": "twirl"}, r"Unknown augment 'twirl'"),
         ({"precision": "int4"}, r"precision must be"),
         ({"device": "toaster"}, r"device must be"),
+        ({"device": []}, r"device must be .* or a list of at least one, got \[\]"),
+        ({"device": ["cpu", "toaster"]}, r"device must be .*, got 'toaster'"),
         ({"scoring": "beauty"}, r"beauty"),
     ],
 )
