@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # Two workers with one thread each: the nets are small, and threads of several workers would fight for the cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 # Where `make bench` stores its rows and tables; benchmarks/results holds those that README and docs quote.
 BENCH_RESULTS ?= build/bench
@@ -53,7 +53,7 @@ test: venv  ## the tests and doctests, but for the slow ones
 	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/.installed-clusters  ## the slow tests, those on clusters of dask and ray among them
-	$(PYTEST) -m slow || [ $$? -eq 5 ]  # 5: there are none
+	$(PYTEST) --dist loadfile -m slow || [ $$? -eq 5 ]  # 5: there are none
 
 lint: venv  ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -14,8 +14,7 @@ from skopdist.search import run_search
 from skopdist.spaces import NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch
 
-# One process of pytest-xdist has them all, or each would start clusters of its own.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clusters")]
+pytestmark = pytest.mark.slow
 
 N_WORKERS = 2
 
@@ -28,7 +27,7 @@ def dask(tmp_path_factory):
         distributed.LocalCluster(
             n_workers=N_WORKERS,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",  # any port that is free
             local_directory=str(tmp_path_factory.mktemp("dask")),
         ) as cluster,
         distributed.Client(cluster),
