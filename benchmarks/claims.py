@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Claim 1, discriminating power: what the distribution of operations alone says about an architecture.
 
-    python benchmarks/claims.py --data DIR [--quick] [--tables digits nb201-cifar10 ...] [--report]
+    python benchmarks/claims.py --data DIR [--quick] [--tables digits nb201-cifar10 ...] [--redo] [--report]
 
 For each table of validation accuracies:
 
@@ -243,7 +243,7 @@ def parts_of(name: str, encoding: str, data: Path | None) -> Parts:
     return bound.features(np.array([bound.encode(architecture) for architecture in population.architectures]))
 
 
-def run(rows: Rows, data: Path | None, tables: list[str], seeds: int) -> None:
+def run(rows: Rows, data: Path | None, tables: list[str], encodings: list[str], seeds: int) -> None:
     """Compute what is not there yet, seed by seed, so that an interrupted run has all tables."""
     for name in tables:
         if not rows.select(table=name, kind="variance"):
@@ -252,7 +252,7 @@ def run(rows: Rows, data: Path | None, tables: list[str], seeds: int) -> None:
             rows.add(table=name, kind="variance", **found, seconds=time.perf_counter() - begin)
         if not rows.select(table=name, kind="wiring"):
             rows.add(table=name, kind="wiring", **(wiring(population_of(name, data)) or {}))
-    for seed, name, encoding, predictor in product(range(seeds), tables, ENCODINGS, PREDICTORS):
+    for seed, name, encoding, predictor in product(range(seeds), tables, encodings, PREDICTORS):
         key = {"table": name, "kind": "predictor", "encoding": encoding, "predictor": predictor, "seed": seed}
         if key not in rows:
             found = correlations(population_of(name, data), parts_of(name, encoding, data), predictor, seed)
@@ -380,11 +380,15 @@ def main() -> int:
     options = parser(__doc__)
     options.add_argument("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds instead of {SEEDS}")
     options.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
+    options.add_argument("--encodings", nargs="+", choices=list(ENCODINGS), default=list(ENCODINGS))
+    options.add_argument("--redo", action="store_true", help="forget the stored correlations that are asked for")
     arguments = options.parse_args()
     rows = rows_of(arguments, "claims", ("table", "kind", "encoding", "predictor", "seed"))
     if not arguments.report:
         tables = available(arguments.tables, arguments.data)
-        run(rows, arguments.data, tables, QUICK_SEEDS if arguments.quick else SEEDS)
+        for name, encoding in product(tables if arguments.redo else [], arguments.encodings):
+            rows.drop(table=name, kind="predictor", encoding=encoding)
+        run(rows, arguments.data, tables, arguments.encodings, QUICK_SEEDS if arguments.quick else SEEDS)
     report(rows, arguments.tables)
     return 0
 
