@@ -153,7 +153,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--channels", type=int, default=CHANNELS)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--progress", type=Path, default=Path("digits_cells_progress.jsonl"))
+    parser.add_argument("--progress", type=Path, default=Path("build/digits_cells.jsonl"))
     parser.add_argument("--output", type=Path, help="the table (.csv.gz); none is written without it")
     arguments = parser.parse_args()
     space = NASBench201Space(tuple(arguments.operations))
