@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Claim 1, discriminating power: what the distribution of operations alone says about an architecture.
 
-    python benchmarks/claims.py --data DIR [--quick] [--tables digits nb201-cifar10 ...] [--report]
+    python benchmarks/claims.py --data DIR [--quick] [--tables digits nb201-cifar10 ...] [--redo] [--report]
 
 For each table of validation accuracies:
 
@@ -9,14 +9,16 @@ For each table of validation accuracies:
   by chance, for all architectures and for those that have a path from input to output;
 - the distribution whose architectures are best on average, with their mean and the best one, beside the optimum of the
   table and the distribution that this belongs to;
+- where cells may be wired differently, the rank correlation of the accuracy with the number of edges that start at an
+  input of the first cell, and with the count of the operation that goes with it most closely;
 - the rank correlation (Spearman) between the prediction and the accuracy of the architectures that a predictor was not
   trained on, over all of these and over their best tenth, after training on 10 to 400 random architectures; predictors
   are the Gaussian process of BayesianOptimization and scikit-learn's random forest, each on every encoding, both
   trained on the scores as BayesianOptimization transforms them.
 
-The two samples of the DARTS space have hardly two architectures of one distribution, so only the last point is for
-them. A tenth of a small table holds few architectures, so that correlation is noisy there. Rows are stored one by one,
-and none is computed again; --quick computes two of the ten seeds.
+The two samples of the DARTS space have hardly two architectures of one distribution, so the first two points are not
+for them. A tenth of a small table holds few architectures, so that correlation is noisy there. Rows are stored one by
+one, and none is computed again; --quick computes two of the ten seeds.
 """
 
 from __future__ import annotations
@@ -146,6 +148,28 @@ def _text(distribution: Any) -> str:
     return repr(distribution).removeprefix("OperationDistribution")
 
 
+def wiring(population: Population) -> dict[str, Any] | None:
+    """Compare what wiring says about the accuracy with what counts of operations say; None where all are wired alike.
+
+    The wider and shallower a cell, the more of its edges start at an input.
+    """
+    cells = [architecture.cells[0] for architecture in population.architectures]
+    if len({cell.edges for cell in cells}) == 1:
+        return None
+    from_inputs = [sum(source < cell.n_inputs for source, _ in cell.edges) for cell in cells]
+    counts = {
+        (kind, name): [architecture.cell(kind).operations.count(name) for architecture in population.architectures]
+        for kind, name in product(population.architectures[0].cell_types, population.evaluator.space.operation_names)
+    }
+    correlations = {key: float(spearmanr(n, population.scores).statistic) for key, n in counts.items() if np.ptp(n)}
+    strongest = max(correlations, key=lambda key: abs(correlations[key]))
+    return {
+        "edges_from_inputs": float(spearmanr(from_inputs, population.scores).statistic),
+        "strongest_count": " ".join(strongest),
+        "strongest_count_correlation": correlations[strongest],
+    }
+
+
 def gaussian_process(parts: Parts, train: NDArray[np.int64], z: Array, seed: int) -> Array:
     """Predict all with the process of the library, whatever is trained on included."""
     reference = np.unique(np.linspace(0, len(next(iter(parts.values()))) - 1, _REFERENCE).astype(np.int64))
@@ -219,14 +243,16 @@ def parts_of(name: str, encoding: str, data: Path | None) -> Parts:
     return bound.features(np.array([bound.encode(architecture) for architecture in population.architectures]))
 
 
-def run(rows: Rows, data: Path | None, tables: list[str], seeds: int) -> None:
+def run(rows: Rows, data: Path | None, tables: list[str], encodings: list[str], seeds: int) -> None:
     """Compute what is not there yet, seed by seed, so that an interrupted run has all tables."""
     for name in tables:
         if not rows.select(table=name, kind="variance"):
             begin = time.perf_counter()
             found = variance(population_of(name, data))
             rows.add(table=name, kind="variance", **found, seconds=time.perf_counter() - begin)
-    for seed, name, encoding, predictor in product(range(seeds), tables, ENCODINGS, PREDICTORS):
+        if not rows.select(table=name, kind="wiring"):
+            rows.add(table=name, kind="wiring", **(wiring(population_of(name, data)) or {}))
+    for seed, name, encoding, predictor in product(range(seeds), tables, encodings, PREDICTORS):
         key = {"table": name, "kind": "predictor", "encoding": encoding, "predictor": predictor, "seed": seed}
         if key not in rows:
             found = correlations(population_of(name, data), parts_of(name, encoding, data), predictor, seed)
@@ -285,11 +311,27 @@ def variance_table(rows: Rows, tables: Iterable[str]) -> str:
 
 def best_table(rows: Rows, tables: Iterable[str]) -> str:
     """Lay out the distribution of the highest mean beside the optimum of the table."""
-    names = ("mean", "best_distribution_mean", "best_distribution_best", "optimum", "optimum_distribution_mean")
-    found = with_several_each(rows, tables)
-    body = [(row["table"], *(f"{row[n]:.2f}" for n in names), row["optimum_distribution_rank"]) for row in found]
-    header = ["table", "mean of all", "its mean", "its best", "optimum", "mean around the optimum", "rank of that mean"]
+    names = ("best_distribution_mean", "best_distribution_best", "optimum", "optimum_distribution_mean")
+    body = [
+        (
+            row["table"],
+            f"{row['mean']:.2f}",
+            row["best_distribution_members"],
+            *(f"{row[name]:.2f}" for name in names),
+            row["optimum_distribution_rank"],
+        )
+        for row in with_several_each(rows, tables)
+    ]
+    header = ["table", "mean of all", "its size", "its mean", "its best", "optimum", "mean around the optimum", "rank"]
     return table(header, body)
+
+
+def wiring_table(rows: Rows, tables: Iterable[str]) -> str:
+    """Lay out how wiring and counts of operations go with the accuracy, where architectures are wired differently."""
+    found = [row for name in tables for row in rows.select(table=name, kind="wiring") if "edges_from_inputs" in row]
+    header = ["table", "edges from inputs (first cell)", "count of an operation, at best", "which"]
+    names = ("edges_from_inputs", "strongest_count_correlation")
+    return table(header, [(row["table"], *(f"{row[n]:.2f}" for n in names), row["strongest_count"]) for row in found])
 
 
 def correlation_table(rows: Rows, tables: Iterable[str], among: str) -> str:
@@ -319,8 +361,12 @@ def report(rows: Rows, tables: list[str]) -> None:
     """Print what is stored."""
     print("\nShare of the variance of the accuracy that lies between distributions (by chance)\n")
     print(variance_table(rows, tables))
-    print("\nThe best distribution (that of the highest mean), beside the optimum of the table; accuracy in percent\n")
+    print(
+        "\nThe distribution of the highest mean, the optimum of the table, and the rank of the distribution around it\n"
+    )
     print(best_table(rows, tables))
+    print("\nRank correlation of the accuracy with the wiring, and with the counts of the operations\n")
+    print(wiring_table(rows, tables))
     for among in ("all", "best tenth"):
         print(
             f"\nRank correlation of prediction and accuracy, among {among}, by the number of architectures trained on\n"
@@ -334,11 +380,15 @@ def main() -> int:
     options = parser(__doc__)
     options.add_argument("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds instead of {SEEDS}")
     options.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
+    options.add_argument("--encodings", nargs="+", choices=list(ENCODINGS), default=list(ENCODINGS))
+    options.add_argument("--redo", action="store_true", help="forget the stored correlations that are asked for")
     arguments = options.parse_args()
     rows = rows_of(arguments, "claims", ("table", "kind", "encoding", "predictor", "seed"))
     if not arguments.report:
         tables = available(arguments.tables, arguments.data)
-        run(rows, arguments.data, tables, QUICK_SEEDS if arguments.quick else SEEDS)
+        for name, encoding in product(tables if arguments.redo else [], arguments.encodings):
+            rows.drop(table=name, kind="predictor", encoding=encoding)
+        run(rows, arguments.data, tables, arguments.encodings, QUICK_SEEDS if arguments.quick else SEEDS)
     report(rows, arguments.tables)
     return 0
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the table of ``skopdist.benchmarks.load_digits_cells``: every cell of a small space, trained on digits.
 
-    python benchmarks/make_digits_cells.py [--seeds 3] [--progress FILE] [--output FILE]
+    python benchmarks/make_digits_cells.py [--seeds 2] [--progress FILE] [--output FILE]
 
 The cells of NAS-Bench-201's wiring with three operations on six edges are 729. Those that compute the same function (a
 skip connection makes a path shorter, and the order of a sum does not matter) are trained as one. 600 images are for
@@ -153,7 +153,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--channels", type=int, default=CHANNELS)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--progress", type=Path, default=Path("digits_cells_progress.jsonl"))
+    parser.add_argument("--progress", type=Path, default=Path("build/digits_cells.jsonl"))
     parser.add_argument("--output", type=Path, help="the table (.csv.gz); none is written without it")
     arguments = parser.parse_args()
     space = NASBench201Space(tuple(arguments.operations))

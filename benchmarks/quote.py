@@ -23,7 +23,7 @@ import numpy as np
 from _common import RESULTS, Rows, table
 from ablations import ablation_table
 from any_length import IMAGES, gain_table
-from claims import TABLES, best_table, correlation_at, share_between, variance_table
+from claims import TABLES, best_table, correlation_at, share_between, variance_table, wiring_table
 
 from skopdist.benchmarks import load_digits_cells
 from skopdist.benchmarks._digits import N_SEEDS
@@ -119,6 +119,7 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "share": share,
     "shares": lambda _: variance_table(results("claims"), TABLES),
     "best": lambda _: best_table(results("claims"), TABLES),
+    "wiring": lambda _: wiring_table(results("claims"), TABLES),
     "correlations": correlations,
     "ablation": lambda name: ablation_table(results("ablations"), name, TABLES),
     "any-length": lambda _: gain_table(results("any_length"), IMAGES),

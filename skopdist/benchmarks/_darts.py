@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skopdist.architecture import Architecture
-from skopdist.benchmarks._records import OnMissing, Record, collect, csv_records, find_file
+from skopdist.benchmarks._records import OnMissing, Record, check_belongs, collect, csv_records, find_file
 from skopdist.evaluators import TabularEvaluator
 from skopdist.formats import read_genotype
 from skopdist.spaces import DARTSSpace
@@ -122,7 +122,7 @@ def load_oncenas(
     records = csv_records(find_file(path, ONCENAS_FILE, _ONCENAS_ORIGIN), ["architecture", *columns])
     numbers = _collect(records, "architecture", space, columns, on_missing)
     scores = numbers[f"valid_acc{epochs}"]
-    n_parameters = {architecture: 1e6 * millions for architecture, millions in numbers["params"].items()}
+    n_parameters = {architecture: round(1e6 * millions) for architecture, millions in numbers["params"].items()}
     return TabularEvaluator(
         space,
         scores,
@@ -138,7 +138,7 @@ def _collect(
     """Read genotypes and numbers, and average those of one architecture."""
 
     def parse(record: Mapping[str, Any]) -> tuple[Architecture, str]:
-        return _parse(record[column], space), record[column]
+        return check_belongs(read_genotype(record[column]), space), record[column]
 
     averaged: dict[str, dict[Architecture, float]] = {}
     for name, numbers in collect(records, parse, columns, on_missing=on_missing).items():
@@ -160,11 +160,3 @@ def _npz_records(path: Path) -> Iterator[Record]:
         raise ValueError(f"{path} has {len(genotypes)} genotypes and {len(accuracies)} accuracies; expected as many.")
     for i, (genotype, accuracy) in enumerate(zip(genotypes, accuracies, strict=True)):
         yield f"{path.name}, entry {i}", {"genotype": genotype, "acc": accuracy}
-
-
-def _parse(genotype: str, space: DARTSSpace) -> Architecture:
-    architecture = read_genotype(genotype)
-    space.check_architecture(architecture)
-    if architecture.length != space.default_length:
-        raise ValueError(f"{genotype!r} has {architecture.length} operations a cell; expected {space.default_length}.")
-    return architecture

@@ -46,8 +46,7 @@ def load_digits_cells(*, split: str = "val", seed: int | None = None) -> Tabular
     Made by ``benchmarks/make_digits_cells.py`` with :class:`~skopdist.evaluators.TrainingEvaluator`: one cell of eight
     channels, 15 epochs, 598 images for training, 599 for validation and 600 for testing, so short that the best cells
     are still far from what digits allow. The 435 different functions among the 729 cells were trained with two seeds
-    each; cells that compute the same function, up to the order of a sum and the length of a skip, share these
-    trainings.
+    each; cells that compute the same function, up to the order of a sum and the length of a skip, share these.
 
     Examples
     --------
@@ -74,10 +73,9 @@ def load_digits_cells(*, split: str = "val", seed: int | None = None) -> Tabular
     with as_file(files("skopdist.benchmarks") / "digits_cells.csv.gz") as path:
         numbers = collect(csv_records(path, [*edges, *numeric]), parse, numeric, expected=product(OPERATIONS, repeat=6))
     means = {
-        name: {cell: float(np.mean([numbers[column][cell] for column in columns[name]])) for cell in numbers["cost"]}
+        name: {cell: round(float(np.mean([numbers[c][cell] for c in columns[name]])), 4) for cell in numbers["cost"]}
         for name in _SPLITS
     }
     scores = means[split] if seed is None else numbers[columns[split][seed]]
-    return TabularEvaluator(
-        space, scores, numbers["cost"], means["test"], info={"n_parameters": numbers["n_parameters"]}
-    )
+    n_parameters = {cell: int(number) for cell, number in numbers["n_parameters"].items()}
+    return TabularEvaluator(space, scores, numbers["cost"], means["test"], info={"n_parameters": n_parameters})

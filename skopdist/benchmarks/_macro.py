@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from skopdist.benchmarks._records import OnMissing, collect, csv_records, find_file
+from skopdist.benchmarks._records import OnMissing, check_belongs, collect, csv_records, find_file
 from skopdist.evaluators import TabularEvaluator
 from skopdist.formats import read_macro
 from skopdist.spaces import MacroSpace
@@ -69,23 +69,19 @@ def load_nasbench_macro(
     if seed is not None and seed not in _SEEDS:
         raise ValueError(f"seed must be None or one of {_SEEDS}, got {seed!r}.")
     space = MacroSpace()
-    length = space.default_length
 
     def parse(record: Mapping[str, Any]) -> tuple[str, ...]:
-        architecture = read_macro(record["arch"])
-        if architecture.length != length:
-            raise ValueError(f"arch is {record['arch']!r}; expected {length} digits.")
-        return architecture.operations
+        return check_belongs(read_macro(record["arch"]), space).operations
 
     score = "mean_acc" if seed is None else f"acc{seed}"
     columns = list(dict.fromkeys([score, "mean_acc", "params"]))
     records = csv_records(find_file(path, FILE, _ORIGIN), ["arch", *columns])
-    expected = product(space.operation_names, repeat=length)
+    expected = product(space.operation_names, repeat=space.default_length)
     numbers = collect(records, parse, columns, expected=expected, on_missing=on_missing)
     return TabularEvaluator(
         space,
         numbers[score],
         dict.fromkeys(numbers[score], _EPOCHS),
         numbers["mean_acc"],
-        info={"n_parameters": numbers["params"]},
+        info={"n_parameters": {chain: int(number) for chain, number in numbers["params"].items()}},
     )

@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
-from skopdist.benchmarks._records import OnMissing, Record, collect, csv_records, find_file
+from skopdist.benchmarks._records import OnMissing, Record, check_belongs, collect, csv_records, find_file
 from skopdist.evaluators import TabularEvaluator
 from skopdist.formats import read_nasbench201
 from skopdist.spaces import NASBench201Space
@@ -162,7 +162,7 @@ def wrap_nasbench201(
     space = NASBench201Space()
     numbers = collect(
         _api_records(api, dataset, epochs),
-        lambda record: _parse_text(record["architecture"], space),
+        lambda record: check_belongs(read_nasbench201(record["architecture"]), space).operations,
         _SPLITS,
         expected=product(space.operation_names, repeat=6),
         on_missing=on_missing,
@@ -206,11 +206,3 @@ def _ask(api: NASBench201Like, index: int, dataset: str, epochs: int, name: str)
     except (KeyError, ValueError):
         # So the interfaces say that they have no results of an architecture on a data set.
         return None
-
-
-def _parse_text(text: str, space: NASBench201Space) -> Operations:
-    architecture = read_nasbench201(str(text))
-    space.check_architecture(architecture)
-    if architecture.length != space.default_length:
-        raise ValueError(f"{text!r} has {architecture.length} operations; expected {space.default_length}.")
-    return architecture.operations

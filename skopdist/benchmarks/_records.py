@@ -10,6 +10,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from skopdist.architecture import Architecture
+from skopdist.spaces import SearchSpace
+
 Key = TypeVar("Key", bound=Hashable)
 # Where a record stands, for messages, and what it holds.
 Record = tuple[str, Mapping[str, Any]]
@@ -44,6 +47,14 @@ def find_file(path: str | Path | None, name: str, origin: str) -> Path:
     if not found.exists():
         raise FileNotFoundError(f"There is no file {found}. {origin}")
     return found
+
+
+def check_belongs(architecture: Architecture, space: SearchSpace) -> Architecture:
+    """Give an architecture, or refuse it where it is not one of a space at its default length."""
+    space.check_architecture(architecture)
+    if architecture.length != space.default_length:
+        raise ValueError(f"{architecture} has {architecture.length} operations, not {space.default_length}.")
+    return architecture
 
 
 def csv_records(path: Path, columns: Sequence[str]) -> Iterator[Record]:

@@ -92,11 +92,11 @@ class TabularEvaluator(Evaluator):
         """Take nothing: the table is all there is."""
 
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
-        cost = 1.0 if self.costs is None else _look_up(self.costs, architecture)
+        cost = 1.0 if self.costs is None else float(_look_up(self.costs, architecture))
         noted = dict(self.info or {}) | ({} if self.test_scores is None else {"test_score": self.test_scores})
         # What a table does not know of an architecture is left out: only its score is needed.
         info = {name: _look_up(table, architecture) for name, table in noted.items() if _holds(table, architecture)}
-        return Outcome(_look_up(self.scores, architecture), cost, info=info)
+        return Outcome(float(_look_up(self.scores, architecture)), cost, info=info)
 
 
 def _key(table: Mapping[Any, float], architecture: Architecture) -> Hashable:
@@ -111,11 +111,11 @@ def _holds(table: Scores, architecture: Architecture) -> bool:
 
 def _look_up(table: Scores, architecture: Architecture) -> float:
     if not isinstance(table, Mapping):
-        return float(table(architecture.operations))
+        return table(architecture.operations)
     key = _key(table, architecture)
     if key not in table:
         raise KeyError(f"the table has no row for {architecture}")
-    return float(table[key])
+    return table[key]
 
 
 def _highest(table: Scores | None, name: str) -> float:

@@ -22,7 +22,8 @@ def cell_text(cell, pairs):
 def genotype(architecture, pairs=False):
     """The text of the literature, in one of its two forms."""
     normal, reduce = (cell_text(architecture.cell(kind), pairs) for kind in ("normal", "reduce"))
-    return f"Genotype(normal={normal}, normal_concat=range(2, 6), reduce={reduce}, reduce_concat=range(2, 6))"
+    concat = f"range(2, {architecture.cells[0].n_nodes - 1})"
+    return f"Genotype(normal={normal}, normal_concat={concat}, reduce={reduce}, reduce_concat={concat})"
 
 
 ARCHITECTURES = [SPACE.sample(SPACE.uniform(), random_state=i) for i in range(5)]
@@ -76,11 +77,16 @@ def test_an_architecture_that_was_trained_twice_has_the_mean(tmp_path):
     [
         (
             lambda text: text.replace("sep_conv_3x3", "conv_77"),
-            "entry 0: Pair . of node . of the cell .*: Unknown operation 'conv_77'",
+            "entry 0: Pair . of node . of the cell '.*': Unknown operation 'conv_77'",
         ),
-        (lambda text: text.replace("', 1)", "', 0)"), "entry 0: .*: the source 0 is that of the other pair"),
+        (lambda text: text.replace("', 1)", "', 0)"), "entry 0: .*they must be different nodes"),
         (lambda text: text.split(", reduce=")[0] + ")", "entry 0: .*'reduce' is missing"),
-        (lambda text: "nonsense", "entry 0: Expected a genotype"),
+        (lambda text: "nonsense", "entry 0: Expected a genotype such as"),
+        (lambda text: text.replace("sep_conv_3x3", "none"), "entry 0: DARTSSpace expects the operations"),
+        (
+            lambda text: genotype(SPACE.sample(SPACE.uniform(), length=4, random_state=0)),
+            "entry 0: .* has 4 operations, not 8",
+        ),
     ],
 )
 def test_refuses_what_is_no_genotype(tmp_path, change, reason):

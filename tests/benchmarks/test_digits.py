@@ -38,7 +38,7 @@ def test_seeds_and_splits():
     mean = load_digits_cells()
     seeds = [load_digits_cells(seed=seed) for seed in range(N_SEEDS)]
     cell = ("nor_conv_3x3", *["skip_connect"] * 5)
-    assert mean.scores[cell] == pytest.approx(np.mean([evaluator.scores[cell] for evaluator in seeds]))
+    assert mean.scores[cell] == pytest.approx(np.mean([evaluator.scores[cell] for evaluator in seeds]), abs=1e-3)
     assert {evaluator.test_scores[cell] for evaluator in seeds} == {mean.test_scores[cell]}
     test = load_digits_cells(split="test")
     assert test.scores == test.test_scores == mean.test_scores

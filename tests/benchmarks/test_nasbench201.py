@@ -139,9 +139,10 @@ def test_an_api_object_without_all_results():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("|none~0|+|none~0|none~1|", "has 3 operations; expected 6"),
-        ("none", "Node 1: expected edges between bars"),
-        ("|none~0|+|none~0|none~1|+|none~0|none~1|conv_9~2|", "'conv_9' is not one for images"),
+        ("|none~0|+|none~0|none~1|", "has 3 operations, not 6"),
+        ("|none~0|+|none~0|none~1|+|none~0|none~1|dil_conv_3x3~2|", "NASBench201Space expects the operations"),
+        ("none", "expected edges between bars"),
+        ("|none~0|+|none~0|none~1|+|none~0|none~1|conv_9~2|", "the operation 'conv_9' is not one for images"),
     ],
 )
 def test_an_api_object_of_another_space(text, reason):
