@@ -31,11 +31,15 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skopdist import Architecture, Cell, OpDistNASClassifier
 from skopdist.evaluators import TrainingEvaluator
+from skopdist.strategies import RandomSearch
 from skopdist.training import predict_proba
 
 KEYS = ("suite", "dataset", "method", "seed")
 OURS = "OpDistNASClassifier"
-METHODS = (OURS, "fixed cell", "gradient boosting", "logistic regression", "majority class")
+RANDOM = "OpDistNASClassifier, random search"
+# The searches of the estimator: by default, and by the plainest strategy.
+SEARCHES = {OURS: None, RANDOM: RandomSearch()}
+METHODS = (*SEARCHES, "fixed cell", "gradient boosting", "logistic regression", "majority class")
 # The strongest operation, at every place of a cell that is as long as those that are searched.
 STRONGEST = {0: "linear_relu", 1: "conv_9", 2: "nor_conv_3x3"}
 SEEDS = {"digits": 5, "fashion": 3, "series": 3, "tables": 3}
@@ -127,8 +131,10 @@ class FixedCell:
 
 def make(method: str, suite: str, seed: int) -> Any:
     flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1))
-    if method == OURS:
-        return OpDistNASClassifier(n_trials=N_TRIALS[suite], max_epochs=MAX_EPOCHS[suite], random_state=seed)
+    if method in SEARCHES:
+        return OpDistNASClassifier(
+            SEARCHES[method], n_trials=N_TRIALS[suite], max_epochs=MAX_EPOCHS[suite], random_state=seed
+        )
     if method == "fixed cell":
         return FixedCell(seed, MAX_EPOCHS[suite])
     if method == "gradient boosting":
@@ -160,7 +166,7 @@ def measure(method: str, suite: str, seed: int, split: Split) -> dict[str, Any]:
         "shape": list(X_train.shape[1:]),
         "n_classes": len(np.unique(y_train)),
     }
-    if method == OURS:
+    if method in SEARCHES:
         recipe = model.evaluator_.recipe_
         row |= {
             "epochs": sum(trial.cost for trial in model.trials_) + len(model.net_.history),

@@ -81,24 +81,32 @@ def datasets(_: str) -> str:
     """Lay out test accuracies beside those of other models."""
     methods = {
         "skopdist": "OpDistNASClassifier",
+        "with random search": "OpDistNASClassifier, random search",
         "a cell of one fixed operation": "fixed cell",
         "gradient boosting": "gradient boosting",
         "logistic regression": "logistic regression",
     }
     stored = results("datasets")
-    n_tables = len({row["dataset"] for row in stored.select(suite="tables")})
-    lines = {
-        "digits": {"suite": "digits"},
-        "Fashion-MNIST, 10,000 training images": {"dataset": "Fashion-MNIST 10k"},
-        "SyntheticControl (UCR series)": {"dataset": "SyntheticControl"},
-        f"{n_tables} tables, mean": {"suite": "tables"},
+    suites = {
+        "digits": "digits, {seeds} splits",
+        "fashion": "Fashion-MNIST, 10,000 training images",
+        "series": "{sets} UCR series, mean",
+        "tables": "{sets} PMLB tables, mean",
     }
     body = []
-    for text, entries in lines.items():
-        line = [text]
-        for method in methods.values():
-            values = [row["accuracy"] for row in stored.select(method=method, **entries)]
-            spread = f" ± {short(float(np.std(values, ddof=1)), 4)}" if entries == {"suite": "digits"} else ""
+    for suite, text in suites.items():
+        found = {
+            method: {
+                (row["dataset"], row["seed"]): row["accuracy"] for row in stored.select(suite=suite, method=method)
+            }
+            for method in methods.values()
+        }
+        # Means are over the same data for all.
+        shared = sorted(set.intersection(*(set(values) for values in found.values())))
+        line = [text.format(sets=len({name for name, _ in shared}), seeds=len(shared))]
+        for accuracies in found.values():
+            values = [accuracies[key] for key in shared]
+            spread = f" ± {short(float(np.std(values, ddof=1)), 4)}" if suite == "digits" else ""
             line.append(short(float(np.mean(values)), 4) + spread)
         body.append(line)
     return table(["data", *methods], body)

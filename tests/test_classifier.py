@@ -62,7 +62,7 @@ def test_fitted_attributes(data, request, untouched_generators):
     assert len(clf.trials_) == 3
     assert clf.best_score_ == max(trial.score for trial in clf.trials_)
     assert {len(column) for column in clf.search_results_.values()} == {3}
-    assert isinstance(clf.strategy_, RandomSearch)
+    assert isinstance(clf.strategy_, BayesianOptimization)
     assert clf.stop_reason_ == "n_trials"
     probabilities = clf.predict_proba(X)
     assert probabilities.shape == (len(X), len(clf.classes_))
