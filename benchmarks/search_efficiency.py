@@ -8,8 +8,9 @@ with the operation codes ``e01 e02 e12 e03 e13 e23`` and accuracies in percent s
 
 Regret is the best accuracy of the table minus the best one found, in points, as the mean over the seeds; "median" is
 the number of queries until the optimum itself is found, ">" where that takes more than all of them; "hits" are the
-seeds that find it at all. Every search is one line of the result file, and those that are there already are not run
-again. Optuna's TPE is a row where Optuna is installed. Run with OMP_NUM_THREADS=1.
+seeds that find it at all. A search ends there, since nothing more can change its row. Every search is one line of the
+result file, and those that are there already are not run again. Optuna's TPE is a row where Optuna is installed. Run
+with OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def load_table(data: Path, task: str) -> Table:
 def search(strategy: str, encoding: str, table: Table, seed: int, queries: int) -> list[float]:
     if strategy == "tpe":
         return [score for score, _ in optuna_tpe(table, seed, queries)]
-    evaluator = TabularEvaluator(NASBench201Space(), table)
+    evaluator, best = TabularEvaluator(NASBench201Space(), table), max(table.values())
     result = run_search(
         STRATEGIES[strategy](),
         evaluator,
@@ -70,6 +71,7 @@ def search(strategy: str, encoding: str, table: Table, seed: int, queries: int) 
         n_trials=queries,
         batch_size=1,
         random_state=seed,
+        callback=lambda trial: trial.score == best,
     )
     return [trial.score for trial in result.trials]
 
@@ -90,13 +92,11 @@ def optuna_tpe(table: Table, seed: int, queries: int) -> Iterator[tuple[float, f
         yield table[cell], seconds
 
 
-def summary(scores: list[float], best: float) -> dict[str, object]:
+def summary(scores: list[float], best: float, queries: int) -> dict[str, object]:
     found = np.maximum.accumulate(scores)
     first = int(np.argmax(found == best)) + 1 if found[-1] == best else None
-    regret = {
-        str(n): round(float(best - found[min(n, len(found)) - 1]), 4) for n in AT if n <= len(scores) or n == AT[-1]
-    }
-    return {"regret": regret, "first": first, "queries": len(scores)}
+    regret = {str(n): round(float(best - found[min(n, len(found)) - 1]), 4) for n in AT if n <= queries}
+    return {"regret": regret, "first": first, "queries": queries}
 
 
 def suggestion_seconds(encoding: Encoding, score: Callable[[tuple[str, ...]], float], observations: int = 100) -> float:
@@ -251,7 +251,7 @@ def main() -> int:
                                 print("Optuna is not installed: no row for TPE")
                                 break
                             row = dict(zip(("strategy", "encoding", "task", "seed"), key, strict=True))
-                            known[key] = row | summary(scores, best)
+                            known[key] = row | summary(scores, best, arguments.queries)
                             file.write(json.dumps(known[key]) + "\n")
                             file.flush()
                         rows.append(known[key])
