@@ -8,8 +8,9 @@ with the operation codes ``e01 e02 e12 e03 e13 e23`` and accuracies in percent s
 
 Regret is the best accuracy of the table minus the best one found, in points, as the mean over the seeds; "median" is
 the number of queries until the optimum itself is found, ">" where that takes more than all of them; "hits" are the
-seeds that find it at all. Every search is one line of the result file, and those that are there already are not run
-again. Optuna's TPE is a row where Optuna is installed. Run with OMP_NUM_THREADS=1.
+seeds that find it at all. A search ends there, since nothing more can change its row. Every search is one line of the
+result file, and those that are there already are not run again. Optuna's TPE is a row where Optuna is installed. Run
+with OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def load_table(data: Path, task: str) -> Table:
 def search(strategy: str, encoding: str, table: Table, seed: int, queries: int) -> list[float]:
     if strategy == "tpe":
         return [score for score, _ in optuna_tpe(table, seed, queries)]
-    evaluator = TabularEvaluator(NASBench201Space(), table)
+    evaluator, best = TabularEvaluator(NASBench201Space(), table), max(table.values())
     result = run_search(
         STRATEGIES[strategy](),
         evaluator,
@@ -73,6 +74,7 @@ def search(strategy: str, encoding: str, table: Table, seed: int, queries: int) 
         n_trials=queries,
         batch_size=1,
         random_state=seed,
+        callback=lambda trial: trial.score == best,
     )
     return [trial.score for trial in result.trials]
 
@@ -85,21 +87,19 @@ def optuna_tpe(table: Table, seed: int, queries: int) -> Iterator[tuple[float, f
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     names = NASBench201Space().operation_names
     for _ in range(queries):
-        begin = time.perf_counter()
+        begin = time.process_time()
         trial = study.ask()
         cell = tuple(trial.suggest_categorical(slot, names) for slot in SLOTS)
-        seconds = time.perf_counter() - begin
+        seconds = time.process_time() - begin
         study.tell(trial, table[cell])
         yield table[cell], seconds
 
 
-def summary(scores: list[float], best: float) -> dict[str, object]:
+def summary(scores: list[float], best: float, queries: int) -> dict[str, object]:
     found = np.maximum.accumulate(scores)
     first = int(np.argmax(found == best)) + 1 if found[-1] == best else None
-    regret = {
-        str(n): round(float(best - found[min(n, len(found)) - 1]), 4) for n in AT if n <= len(scores) or n == AT[-1]
-    }
-    return {"regret": regret, "first": first, "queries": len(scores)}
+    regret = {str(n): round(float(best - found[min(n, len(found)) - 1]), 4) for n in AT if n <= queries}
+    return {"regret": regret, "first": first, "queries": queries}
 
 
 def suggestion_seconds(encoding: Encoding, score: Callable[[tuple[str, ...]], float], observations: int = 100) -> float:
@@ -108,9 +108,9 @@ def suggestion_seconds(encoding: Encoding, score: Callable[[tuple[str, ...]], fl
     strategy = BayesianOptimization().start(encoding, 0)
     rng, seconds = np.random.default_rng(0), []
     for _ in range(observations + 10):
-        begin = time.perf_counter()
+        begin = time.process_time()
         point = strategy.suggest(1)[0]
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.process_time() - begin)
         strategy.observe([evaluator.evaluate(encoding.decode(point, rng))])
     return float(np.median(seconds[observations - 10 :]))
 
@@ -125,7 +125,7 @@ class SevenOperations(NASBench201Space):
 def print_times(table: Table) -> None:
     for i in range(5):
         register_operation(f"timing_{i}", n_spatial=2)(lambda channels: None)
-    print("\nSeconds for a suggestion at 100 observations, median")
+    print("\nSeconds of one CPU for a suggestion at 100 observations, median")
     for name, encoding in ENCODINGS.items():
         bound = encoding().bind(NASBench201Space())
         print(f"  NAS-Bench-201, {name:12s} {suggestion_seconds(bound, table.__getitem__):.4f}")
@@ -170,23 +170,23 @@ def print_gaussian_process(table: Table) -> None:
     z = np.array([table[pool.encoding.decode(pool.points[row]).operations] for row in rows])
     z = (z - z.mean()) / z.std()
     units = pool.units()
-    begin = time.perf_counter()
+    begin = time.process_time()
     own = AdditiveGaussianProcess(units)
     own.fit(pool.select(rows), z)
-    middle = time.perf_counter()
+    middle = time.process_time()
     own.predict(pool.parts)
-    print(f"\nFit at 100 observations {middle - begin:.3f} s, prediction of all {time.perf_counter() - middle:.3f} s")
+    print(f"\nFit at 100 observations {middle - begin:.3f} s, prediction of all {time.process_time() - middle:.3f} s")
     X = np.concatenate([part / np.sqrt(units[name]) for name, part in pool.parts.items()], axis=1)
     kernel: Kernel = WhiteKernel(0.02)
     first = 0
     for part in pool.parts.values():
         kernel = kernel + ConstantKernel(1 / len(pool.parts)) * Columns(first, first + part.shape[1])
         first += part.shape[1]
-    begin = time.perf_counter()
+    begin = time.process_time()
     peer = GaussianProcessRegressor(kernel).fit(X[rows], z)
-    middle = time.perf_counter()
+    middle = time.process_time()
     peer.predict(X, return_std=True)
-    print(f"scikit-learn's          {middle - begin:.3f} s, prediction of all {time.perf_counter() - middle:.3f} s")
+    print(f"scikit-learn's          {middle - begin:.3f} s, prediction of all {time.process_time() - middle:.3f} s")
 
 
 def print_results(rows: list[dict], tasks: list[str]) -> bool:
@@ -254,7 +254,7 @@ def main() -> int:
                                 print("Optuna is not installed: no row for TPE")
                                 break
                             row = dict(zip(("strategy", "encoding", "task", "seed"), key, strict=True))
-                            known[key] = row | summary(scores, best)
+                            known[key] = row | summary(scores, best, arguments.queries)
                             file.write(json.dumps(known[key]) + "\n")
                             file.flush()
                         rows.append(known[key])

@@ -28,8 +28,9 @@ class HybridEncoding(GraphEncoding):
         For every edge, which operation it holds (one-hot), or that it is dead; for every potential link, whether it is
         there.
     ``paths``
-        The logarithm of the number of paths from input to output, and for each operation how often a path holds it: on
-        average and at most.
+        The logarithm of the number of paths from input to output; for each operation how often a path holds it, on
+        average and at most; and how many operations other than identities the deepest and the shallowest path hold. The
+        last tells a residual connection from a skip elsewhere.
 
     Their number grows with the number of edges and never with that of the paths.
 
@@ -40,7 +41,7 @@ class HybridEncoding(GraphEncoding):
     >>> encoding = HybridEncoding().bind(NASBench201Space())
     >>> point = encoding.from_distribution(NASBench201Space().uniform(), random_state=0)
     >>> {name: part.shape for name, part in encoding.features([point]).items()}
-    {'distribution': (1, 5), 'slots': (1, 30), 'paths': (1, 9)}
+    {'distribution': (1, 5), 'slots': (1, 30), 'paths': (1, 11)}
     """
 
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

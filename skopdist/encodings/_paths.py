@@ -74,15 +74,21 @@ class PathTable:
         self.keys = np.where(self._open.any(axis=(1, 2)), self._hash(n, n_nodes), np.uint64(0))
 
     def summary(self) -> NDArray[np.float64]:
-        """Give the logarithm of the number of paths, and how often a path holds each operation: on average, at most.
+        """Give the logarithm of the number of paths, what a path holds, and how deep the paths are.
+
+        An operation counts by how often a path holds it, on average and at most. The depth of a path is the number of
+        its operations other than identities; that of the deepest and of the shallowest path are given.
 
         Returns
         -------
-        summary : ndarray of shape (n, 1 + 2 * k_passing)
+        summary : ndarray of shape (n, 3 + 2 * k_passing)
             On the scale of the longest and of the greatest number of paths that the edges allow.
         """
         n, n_nodes, k = len(self._open), self._n_nodes, len(self._names)
-        number, most = np.zeros((n, n_nodes)), np.full((n, n_nodes, k), -np.inf)
+        # What adds up along a path: each operation, the depth, and the depth again for the least of it.
+        working = np.array([not is_identity(name) for name in self._names], dtype=np.float64)
+        counted = np.column_stack([np.eye(k), working, -working])
+        number, most = np.zeros((n, n_nodes)), np.full((n, n_nodes, k + 2), -np.inf)
         total = np.zeros((n, n_nodes, k))
         number[:, : self._n_inputs], most[:, : self._n_inputs] = 1.0, 0.0
         possible, longest = np.zeros((2, n_nodes))
@@ -95,14 +101,14 @@ class PathTable:
             open_ = here.any(axis=1) if is_edge else self._linked[:, i]
             number[open_, target] += number[open_, source]
             total[open_, target] += total[open_, source] + number[open_, source, None] * here[open_]
-            most[open_, target] = np.maximum(most[open_, target], most[open_, source] + here[open_])
+            most[open_, target] = np.maximum(most[open_, target], most[open_, source] + here[open_] @ counted)
         number, total = number[:, -1], total[:, -1]
         mean = total / np.maximum(number, 1.0)[:, None]
         return np.column_stack(
             [
                 np.log1p(number) / np.log1p(possible[-1]),
                 mean / longest[-1],
-                np.where(np.isfinite(most[:, -1]), most[:, -1], 0.0) / longest[-1],
+                np.where(np.isfinite(most[:, -1]), np.abs(most[:, -1]), 0.0) / longest[-1],
             ]
         )
 

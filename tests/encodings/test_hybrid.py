@@ -69,7 +69,17 @@ def test_path_features_by_hand(hybrid):
     assert passing == [name for name in NASBench201Space().operation_names if name != "none"]
     np.testing.assert_allclose(part[0], np.log1p(2) / np.log1p(4))
     np.testing.assert_allclose(part[1:5], np.array([0.5, 0.5, 0.5, 0]) / 3)
-    np.testing.assert_allclose(part[5:], np.array([1, 1, 1, 0]) / 3)
+    np.testing.assert_allclose(part[5:9], np.array([1, 1, 1, 0]) / 3)
+    # The deepest path holds two operations, the shallowest only the skip.
+    np.testing.assert_allclose(part[9:], np.array([2, 0]) / 3)
+
+
+def test_depth_tells_a_residual_connection_from_a_skip_elsewhere(hybrid):
+    residual, elsewhere = hybrid.features(
+        [hybrid.encode(cell(3, 3, 3, 1, 3, 3)), hybrid.encode(cell(1, 3, 3, 3, 3, 3))]
+    )["paths"]
+    np.testing.assert_allclose(residual[9:], np.array([3, 0]) / 3)
+    np.testing.assert_allclose(elsewhere[9:], np.array([2, 1]) / 3)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -86,7 +96,7 @@ def test_features_of_any_space_and_length(encoding, space, length):
         assert np.isfinite(part).all(), name
         assert part.shape == (5, bound.features(points[:0])[name].shape[1])
     if encoding is HybridEncoding:
-        assert parts["paths"].shape == (5, 1 + 2 * (len(space().operation_names) - 1))
+        assert parts["paths"].shape == (5, 3 + 2 * (len(space().operation_names) - 1))
         assert 0 <= parts["paths"].min()
         assert parts["paths"].max() <= 1
 
