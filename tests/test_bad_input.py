@@ -86,7 +86,11 @@ def test_an_input_shape_of_too_many_dimensions(digits):
 @pytest.mark.parametrize(
     ("space", "error", "message"),
     [
-        ("outer", ValueError, r"Unknown search space 'outer'; expected one of \['dense', 'nasbench201', 'sequence'\]"),
+        (
+            "outer",
+            ValueError,
+            r"Unknown search space 'outer'; expected one of \['darts', 'dense', 'macro', 'nasbench101',",
+        ),
         (7, TypeError, r"search_space must be None, one of .* or a SearchSpace instance, got 7"),
         (SequenceSpace(), ValueError, r"SequenceSpace takes samples with 1 spatial dim.*data have 0; choose another"),
         (DenseSpace(["telepathy"]), ValueError, r"Unknown operation 'telepathy'; the registered ones are"),

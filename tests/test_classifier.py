@@ -419,7 +419,7 @@ def test_verbose_prints_a_line_for_each_trial(iris, capsys):
 
 @pytest.mark.parametrize("operations", [["linear_relu"], ("skip_connect", "gated_linear")])
 def test_a_space_of_other_operations(iris, operations):
-    clf = make(search_space=DenseSpace(operations)).fit(*iris)
+    clf = make(strategy=RandomSearch(), search_space=DenseSpace(operations)).fit(*iris)
     assert clf.best_distribution_.operations == tuple(operations)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from skopdist import Architecture, Cell
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
+from skopdist.operations import is_identity
 from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
 from skopdist.testing import check_encoding
 
@@ -158,6 +159,8 @@ def test_path_features_are_those_of_all_paths(space, length):
             paths = paths_of(cell)
             counts = np.array([[path.count(name) for name in passing] for path in paths])
             expected += [np.log1p(len(paths)) / np.log1p(len(whole))]
+            depths = [sum(not is_identity(name) for name in path) for path in paths]
             expected += [*counts.mean(axis=0) / longest, *counts.max(axis=0) / longest]
+            expected += [max(depths) / longest, min(depths) / longest]
         features = encoding.features([encoding.encode(architecture)])["paths"][0]
         np.testing.assert_allclose(features, expected)
