@@ -16,9 +16,9 @@ from skopdist.distribution import OperationDistribution
 
 Prior: TypeAlias = OperationDistribution | BaseEstimator | str | Path
 
-# In observed operations, about those of three cells of NAS-Bench-201: beside the five of the flat Dirichlet they make up
-# four fifths of the mean, and a share of one half is spread by .10, less than one operation of a cell of six. So most
-# cells drawn are like those that were good elsewhere, and none is out of reach. Argued so, and tuned on no data.
+# In observed operations, about those of three cells of NAS-Bench-201: beside the five of the flat Dirichlet they make
+# up four fifths of the mean, and a share of one half is spread by .10, less than one operation of a cell of six. So
+# most draws are like what was good elsewhere, and none is out of reach. Argued so, and tuned on no data.
 PRIOR_STRENGTH = 20.0
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
 
-# Small spaces run dry: after so many draws in a row that were all seen, the space counts as exhausted.
+# Small spaces run dry: after so many draws in a row that were all seen, the space counts as exhausted, or at least the
+# surroundings of the prior.
 _DRAWS = 1000
 
 
@@ -31,12 +32,16 @@ def draw_point(
 def draw_unseen(
     encoding: Encoding, rng: np.random.Generator, counts: NDArray[np.float64], seen: Container[bytes]
 ) -> NDArray[np.float64] | None:
-    """Draw a point of the lattice whose key is not among `seen`; None where there seems to be none."""
-    for _ in range(_DRAWS):
-        # A distribution between lattice points is rounded by its sample, and that sample is what gets a score.
-        point = encoding.encode(encoding.decode(draw_point(encoding, rng, counts), rng))
-        if point_key(point) not in seen:
-            return point
+    """Draw a point of the lattice whose key is not among `seen`; None where there seems to be none.
+
+    Where all around the counts was seen, it is drawn from the whole simplex.
+    """
+    for around in (counts, np.zeros_like(counts)) if counts.any() else (counts,):
+        for _ in range(_DRAWS):
+            # A distribution between lattice points is rounded by its sample, and that sample is what gets a score.
+            point = encoding.encode(encoding.decode(draw_point(encoding, rng, around), rng))
+            if point_key(point) not in seen:
+                return point
     return None
 
 
