@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
 
-# Small spaces run dry: after so many draws in a row that were all seen, the space counts as exhausted, or at least the
-# surroundings of the prior.
+# Small spaces run dry: after so many draws in a row that were all seen, the space counts as exhausted.
 _DRAWS = 1000
+# The surroundings of a prior run dry sooner: over so many of these draws it fades.
+_FADING = 100
 
 
 def draw_point(
@@ -34,14 +35,14 @@ def draw_unseen(
 ) -> NDArray[np.float64] | None:
     """Draw a point of the lattice whose key is not among `seen`; None where there seems to be none.
 
-    Where all around the counts was seen, it is drawn from the whole simplex.
+    The `counts` that it is drawn around, see :func:`draw_point`, fade with every draw that was seen.
     """
-    for around in (counts, np.zeros_like(counts)) if counts.any() else (counts,):
-        for _ in range(_DRAWS):
-            # A distribution between lattice points is rounded by its sample, and that sample is what gets a score.
-            point = encoding.encode(encoding.decode(draw_point(encoding, rng, around), rng))
-            if point_key(point) not in seen:
-                return point
+    for i in range(_DRAWS):
+        around = counts * max(0.0, 1 - i / _FADING)
+        # A distribution between lattice points is rounded by its sample, and that sample is what gets a score.
+        point = encoding.encode(encoding.decode(draw_point(encoding, rng, around), rng))
+        if point_key(point) not in seen:
+            return point
     return None
 
 
