@@ -171,6 +171,15 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     array([0, 0])
     >>> clf.sample_architecture(12, random_state=0).length
     12
+
+    Search a small network and train a larger one, from where that search ended:
+
+    >>> small = {"n_trials": 2, "max_epochs": 2, "n_cells": 1, "channels": 8, "random_state": 0}
+    >>> clf = OpDistNASClassifier(**small, prior=clf, refit_length=12, refit_n_cells=2, warm_start=True).fit(X, y)
+    >>> clf.best_architecture_.length, clf.refit_architecture_.length
+    (6, 12)
+    >>> len(clf.set_params(n_trials=3).fit(X, y).trials_)
+    3
     """
 
     def __init__(

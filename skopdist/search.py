@@ -185,6 +185,15 @@ def run_search(
     >>> result = run_search(RandomSearch(), table, n_trials=30, random_state=0)
     >>> len(result.trials), result.best_score
     (30, 3.0)
+
+    Another search begins with what is known, and may be continued:
+
+    >>> shorter = run_search(RandomSearch(), table, n_trials=2, prior=result.best_distribution, random_state=0)
+    >>> longer = run_search(
+    ...     RandomSearch(), table, n_trials=5, prior=result.best_distribution, known=shorter.trials, random_state=0
+    ... )
+    >>> longer.trials[:2] == shorter.trials
+    True
     """
     _check_arguments(strategy, evaluator, n_trials, batch_size, max_time)
     entropy = root_entropy(random_state)
