@@ -164,7 +164,7 @@ def print_gaussian_process(table: Table) -> None:
             cut = slice(self.first, self.last)
             return super().__call__(X[:, cut], None if Y is None else Y[:, cut], eval_gradient)
 
-    pool = CandidatePool(HybridEncoding().bind(NASBench201Space()), np.random.default_rng(0))
+    pool = CandidatePool(HybridEncoding().bind(NASBench201Space()), np.random.default_rng(0), np.zeros((1, 5)))
     rng = np.random.default_rng(0)
     rows = rng.choice(len(pool.points), 100, replace=False)
     z = np.array([table[pool.encoding.decode(pool.points[row]).operations] for row in rows])

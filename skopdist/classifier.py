@@ -18,8 +18,10 @@ from sklearn.utils.validation import (
 )
 
 from skopdist._data import combined_weights
+from skopdist._prior import PRIOR_STRENGTH, Prior, read_prior
 from skopdist._random import RandomState, root_entropy, seed
 from skopdist._validation import check_positive_integer
+from skopdist._warm_start import Beginning
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation
 from skopdist.display import progress_line
@@ -35,7 +37,7 @@ AnEvaluator = TypeVar("AnEvaluator", bound=Evaluator)
 # Keeps a few workers busy, at little loss: four at a time find about as much in twenty trials as one by one.
 _DEFAULT_BATCH = 4
 # Keys of the independent random streams of a fit.
-_SPLIT, _SEARCH, _REFIT = range(3)
+_SPLIT, _SEARCH, _REFIT, _REFIT_DRAW = range(4)
 
 
 class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
@@ -77,6 +79,11 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         nothing out, then takes as many epochs as the best trial did.
     refit : bool, default=True
         Train the best architecture on all data when the search is over; without it there is nothing to predict with.
+    refit_length : int or None, default=None
+        Number of operations in a cell of the final network: one of this length is drawn from ``best_distribution_`` and
+        trained. None trains ``best_architecture_`` itself.
+    refit_n_cells, refit_channels : int or None, default=None
+        Depth and width of the final network; None takes those of the search, `n_cells` and `channels`.
     input_shape : tuple of int or None, default=None
         Shape of one sample, (channels, length) or (channels, height, width), where X is flat, as in a pipeline.
     validation_fraction : float or None, default=None
@@ -97,6 +104,18 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     trial_batch : int or None, default=None
         Points that the strategy suggests at a time, and so the most trials that can run in parallel; None takes the
         strategy's own, and 4 where the strategy is None as well.
+    prior : OperationDistribution, fitted OpDistNASClassifier, str, Path or None, default=None
+        What is known from another search, itself or in a file of :meth:`OperationDistribution.save`: the strategy draws
+        its random points around this distribution.
+    prior_strength : float, default=20.0
+        How many observed operations the prior counts for; see :func:`~skopdist.search.run_search`.
+    warm_start : bool, default=False
+        Whether a further `fit` to the same data goes on behind the trials of the last one, if `n_trials` has grown;
+        with the same `n_trials` only the final network is trained anew. The result is that of a single, longer fit. Of
+        the other parameters only those that change no trial may differ: ``max_time``, ``refit`` and those that begin
+        with it, ``device``, ``n_jobs``, ``journal`` and ``verbose``. With a `random_state` that is no integer, the
+        randomness of the first fit goes on. A supernet's trials build on each other, so that more of them are all made
+        anew.
     net_params : mapping or None, default=None
         Further arguments of ``skorch.NeuralNetClassifier`` (``optimizer``, ``callbacks``, ``iterator_train``, ...);
         they win over the settings above, and callbacks are added.
@@ -112,6 +131,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         What the strategy believes best.
     best_architecture_ : Architecture
         What was evaluated best.
+    refit_architecture_ : Architecture
+        What ``net_`` was made of, where `refit` is true: ``best_architecture_``, or a draw of the `refit_length`.
     best_score_ : float
         The score of ``best_architecture_``.
     search_results_ : dict of ndarray
@@ -152,6 +173,15 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     array([0, 0])
     >>> clf.sample_architecture(12, random_state=0).length
     12
+
+    Search a small network and train a larger one, from where that search ended:
+
+    >>> small = {"n_trials": 2, "max_epochs": 2, "n_cells": 1, "channels": 8, "random_state": 0}
+    >>> clf = OpDistNASClassifier(**small, prior=clf, refit_length=12, refit_n_cells=2, warm_start=True).fit(X, y)
+    >>> clf.best_architecture_.length, clf.refit_architecture_.length
+    (6, 12)
+    >>> len(clf.set_params(n_trials=3).fit(X, y).trials_)
+    3
     """
 
     def __init__(
@@ -173,6 +203,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         augment: str | Augmentation | None = "auto",
         early_stopping: int | None = None,
         refit: bool = True,
+        refit_length: int | None = None,
+        refit_n_cells: int | None = None,
+        refit_channels: int | None = None,
         input_shape: Sequence[int] | None = None,
         validation_fraction: float | None = None,
         scoring: str | Callable[..., float] | None = None,
@@ -181,6 +214,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         precision: str = "auto",
         n_jobs: int | None = None,
         trial_batch: int | None = None,
+        prior: Prior | None = None,
+        prior_strength: float = PRIOR_STRENGTH,
+        warm_start: bool = False,
         net_params: Mapping[str, Any] | None = None,
         journal: str | Path | None = None,
         random_state: RandomState = None,
@@ -202,6 +238,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.augment = augment
         self.early_stopping = early_stopping
         self.refit = refit
+        self.refit_length = refit_length
+        self.refit_n_cells = refit_n_cells
+        self.refit_channels = refit_channels
         self.input_shape = input_shape
         self.validation_fraction = validation_fraction
         self.scoring = scoring
@@ -210,6 +249,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.precision = precision
         self.n_jobs = n_jobs
         self.trial_batch = trial_batch
+        self.prior = prior
+        self.prior_strength = prior_strength
+        self.warm_start = warm_start
         self.net_params = net_params
         self.journal = journal
         self.random_state = random_state
@@ -241,11 +283,14 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the data or a parameter are not as described.
+            If the data or a parameter are not as described, or ``warm_start=True`` finds the trials of another search.
         SearchFailedError
             If every trial failed. ``trials_`` then holds the reasons.
         """
         check_positive_integer("n_trials", self.n_trials)
+        for name in ("refit_length", "refit_n_cells", "refit_channels"):
+            if getattr(self, name) is not None:
+                check_positive_integer(name, getattr(self, name))
         samples, labels = validate_data(
             self, X, y, dtype=[np.float64, np.float32, np.uint8], allow_nd=True, ensure_min_samples=2
         )
@@ -255,7 +300,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             weight = _check_sample_weight(sample_weight, samples, dtype=np.float64, ensure_non_negative=True)
         weight = combined_weights(labels, weight, self.class_weight)
         samples = self._shaped(samples)
-        entropy = root_entropy(self.random_state)
+        known = self._begin((samples, labels, weight))
+        entropy = self._beginning.entropy
 
         trainer = self._with_settings(TrainingEvaluator())
         if self.evaluator is not None:
@@ -269,11 +315,17 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.sample_shape_ = samples.shape[1:]
         self.classes_ = trainer.classes_
         # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
-        self.__dict__.pop("net_", None)
-        best = self._search(seed(entropy, _SEARCH))
+        for name in ("net_", "refit_architecture_"):
+            self.__dict__.pop(name, None)
+        best = self._search(seed(entropy, _SEARCH), known)
         if self.refit:
+            self.refit_architecture_ = best.architecture
+            if self.refit_length is not None:
+                self.refit_architecture_ = self.sample_architecture(self.refit_length, seed(entropy, _REFIT_DRAW))
             n_epochs = None if self.early_stopping is None else best.info.get("n_epochs")
-            self.net_ = trainer.train_on_all(best.architecture, seed(entropy, _REFIT), n_epochs)
+            self.net_ = trainer.train_on_all(
+                self.refit_architecture_, seed(entropy, _REFIT), n_epochs, self.refit_n_cells, self.refit_channels
+            )
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -333,6 +385,29 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         length = self.best_architecture_.length if length is None else length
         return self.evaluator_.search_space.sample(self.best_distribution_, length, random_state)
 
+    def _begin(self, data: tuple[Any, ...]) -> tuple[Trial, ...]:
+        """Note what the search begins with, and give the trials that are known from the last fit."""
+        parameters = self.get_params(deep=False)
+        if self.prior is not None:
+            parameters["prior"] = read_prior(self.prior).to_json()
+        earlier: Beginning | None = getattr(self, "_beginning", None) if self.warm_start else None
+        # A generator has moved on, and None has nothing to begin with again: the first fit's randomness goes on.
+        entropy = root_entropy(self.random_state) if earlier is None else earlier.entropy
+        beginning = Beginning.of(entropy, data, parameters)
+        known: tuple[Trial, ...] = ()
+        if earlier is None:
+            self.__dict__.pop("trials_", None)
+        else:
+            beginning.check_continues(earlier)
+            known = getattr(self, "trials_", ())
+            if self.n_trials < len(known):
+                raise ValueError(
+                    f"n_trials={self.n_trials} must be at least {len(known)}, the number of trials of the last fit, "
+                    "where warm_start=True goes on with them."
+                )
+        self._beginning = beginning
+        return known
+
     def _strategy(self) -> Strategy:
         return BayesianOptimization() if self.strategy is None else self.strategy
 
@@ -345,8 +420,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         settings = {name: getattr(self, name) for name in shared} | {"space": space}
         return cast(AnEvaluator, evaluator.set_params(**settings))
 
-    def _search(self, random_state: int) -> Trial:
-        """Search, set what was found, and give the best trial."""
+    def _search(self, random_state: int, known: Sequence[Trial]) -> Trial:
+        """Search behind the known trials, set what was found, and give the best trial."""
 
         def report(trial: Trial) -> None:
             best = max((t.score for t in seen if t.succeeded), default=-np.inf)
@@ -363,6 +438,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 length=self.length,
                 batch_size=_DEFAULT_BATCH if self.strategy is None and self.trial_batch is None else self.trial_batch,
                 max_time=self.max_time,
+                prior=self.prior,
+                prior_strength=self.prior_strength,
+                known=known,
                 random_state=random_state,
                 n_jobs=self.n_jobs,
                 journal=self.journal,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -200,6 +201,41 @@ class OperationDistribution:
     def from_json(cls, text: str) -> Self:
         """Read the distribution that :meth:`to_json` wrote."""
         return cls.from_dict(json.loads(text))
+
+    def save(self, path: str | Path) -> None:
+        """Write the JSON text of the distribution to a file, which :meth:`load` reads.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from skopdist import OperationDistribution
+        >>> p = OperationDistribution(["conv", "skip"], [0.75, 0.25])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     p.save(Path(folder) / "found.json")
+        ...     OperationDistribution.load(Path(folder) / "found.json")
+        OperationDistribution(conv=0.75, skip=0.25)
+        """
+        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a distribution that :meth:`save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file holds something else.
+        """
+        try:
+            return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{path} holds no distribution ({type(error).__name__}: {error}); expected the JSON text that "
+                "OperationDistribution.save writes."
+            ) from error
 
 
 def check_length(length: object) -> None:

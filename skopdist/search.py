@@ -14,6 +14,7 @@ import numpy as np
 from joblib import delayed
 from numpy.typing import NDArray
 
+from skopdist._prior import PRIOR_STRENGTH, Prior, read_prior
 from skopdist._random import RandomState, root_entropy, seed, stream
 from skopdist._validation import check_positive_integer
 from skopdist._workers import Workers
@@ -115,6 +116,9 @@ def run_search(
     length: int | None = None,
     batch_size: int | None = None,
     max_time: float | None = None,
+    prior: Prior | None = None,
+    prior_strength: float = PRIOR_STRENGTH,
+    known: Sequence[Trial] = (),
     random_state: RandomState = None,
     n_jobs: int | None = None,
     journal: str | Path | None = None,
@@ -137,13 +141,23 @@ def run_search(
         strategy's own. The result depends on it, and never on `n_jobs`.
     max_time : float or None, default=None
         Seconds after which no result is waited for any more.
+    prior : OperationDistribution, fitted OpDistNASClassifier, str, Path or None, default=None
+        What is known from elsewhere, itself or in a file of :meth:`OperationDistribution.save`: random points are drawn
+        around this distribution, from a Dirichlet of which it is the mode.
+    prior_strength : float, default=20.0
+        How many observed operations the prior counts for, beside one of each kind that a search begins with anyway: the
+        more, the nearer to the prior are the points, and 0 is none. Nothing is ever ruled out.
+    known : sequence of Trial, default=()
+        The trials of a shorter search of the same kind, in order: they are not evaluated again, and the result is that
+        of a search that was never interrupted. Those of a sequential evaluator count only if they are all, for its
+        state is lost with the search.
     random_state : int, Generator, RandomState or None, default=None
     n_jobs : int or None, default=None
         Number of trials that joblib runs in parallel, unless the evaluator is sequential. Which workers they are is for
         ``joblib.parallel_config`` to say: processes of this machine (loky, the default), dask or ray.
     journal : str, Path or None, default=None
         File to which every trial is written when it is known. Trials that it holds already are not evaluated again,
-        unless they are those of a sequential evaluator, whose state is lost with its process.
+        unless they are some of a sequential evaluator, whose state is lost with its process.
     callback : callable or None, default=None
         Called with each trial, in order; the search ends when it returns True.
 
@@ -154,8 +168,8 @@ def run_search(
     Raises
     ------
     ValueError
-        If `n_trials` or another number is out of range, the strategy needs gradients and the evaluator gives none, or
-        the journal is that of another search.
+        If `n_trials` or another number is out of range, the strategy needs gradients and the evaluator gives none, the
+        journal or the known trials are those of another search, or the prior is one over other operations.
     SearchFailedError
         If no trial succeeded.
     KeyboardInterrupt
@@ -171,22 +185,34 @@ def run_search(
     >>> result = run_search(RandomSearch(), table, n_trials=30, random_state=0)
     >>> len(result.trials), result.best_score
     (30, 3.0)
+
+    Another search begins with what is known, and may be continued:
+
+    >>> shorter = run_search(RandomSearch(), table, n_trials=2, prior=result.best_distribution, random_state=0)
+    >>> longer = run_search(
+    ...     RandomSearch(), table, n_trials=5, prior=result.best_distribution, known=shorter.trials, random_state=0
+    ... )
+    >>> longer.trials[:2] == shorter.trials
+    True
     """
     _check_arguments(strategy, evaluator, n_trials, batch_size, max_time)
     entropy = root_entropy(random_state)
     bound = (strategy.default_encoding if encoding is None else encoding).bind(evaluator.search_space, length)
-    started = strategy.start(bound, stream(entropy, _STRATEGY))
+    centre = None if prior is None else read_prior(prior)
+    started = strategy.start(bound, stream(entropy, _STRATEGY), centre, prior_strength)
     ready = evaluator.start(bound.length_, n_trials, seed(entropy, _EVALUATOR))
     deadline = None if max_time is None else time.monotonic() + max_time
     batch_size = strategy.batch_size if batch_size is None else batch_size
     book = None if journal is None else Journal(journal)
-    known = [] if book is None else book.read()
+    written = [] if book is None else book.read()
+    records = _Records(written, known, all_or_none=ready.sequential, n_trials=n_trials)
 
     trials: list[Trial] = []
     stop_reason = "n_trials"
     with Workers(n_jobs) as workers:
         while len(trials) < n_trials and stop_reason == "n_trials":
             room = n_trials - len(trials)
+            # A longer search would ask for more here: the first of its points are these, by the contract of strategies.
             points = started.suggest(room if batch_size is None else min(batch_size, room))
             if not len(points):
                 stop_reason = "exhausted"
@@ -209,10 +235,10 @@ def run_search(
                     )
                 )
             results: list[Trial] = []
-            evaluated = _evaluate(workers, ready, batch, known)
+            evaluated = _evaluate(workers, ready, batch, records)
             try:
                 for trial in evaluated:
-                    if book is not None and trial.index >= len(known):
+                    if book is not None and trial.index >= len(written):
                         book.append(trial)
                     results.append(trial)
                     if callback is not None and callback(trial) is True:
@@ -267,30 +293,50 @@ class _Task:
             index=self.index,
         )
 
-    def check(self, trial: Trial) -> Trial:
+    def check(self, trial: Trial, source: str) -> Trial:
         if (trial.index, trial.seed, trial.architecture) != (self.index, self.seed, self.architecture):
             raise ValueError(
-                f"The journal's trial {trial.index} (seed {trial.seed}, {trial.architecture}) is not the one that this "
-                f"search makes (seed {self.seed}, {self.architecture}). It is the journal of another search, or of one "
-                "with other settings or another random_state: give another file, or the settings of that search."
+                f"{source} {trial.index} (seed {trial.seed}, {trial.architecture}) is not the one that this search "
+                f"makes (seed {self.seed}, {self.architecture}). It is that of another search, or of one with other "
+                "settings or another random_state: give another file or other trials, or the settings of that search."
             )
         return trial
 
 
+class _Records:
+    """The trials of earlier searches: those of a journal, and those that are known."""
+
+    def __init__(self, journal: Sequence[Trial], known: Sequence[Trial], *, all_or_none: bool, n_trials: int) -> None:
+        usable = not all_or_none or len(known) == n_trials
+        self.sources = {"The journal's trial": journal, "The known trial": known if usable else ()}
+        longest = max(len(trials) for trials in self.sources.values())
+        self.n_known = longest if not all_or_none or longest == n_trials else 0
+
+    def find(self, task: _Task) -> Trial | None:
+        """Give the trial of a task, checked against all sources, if it need not be made again."""
+        found = [
+            task.check(trials[task.index], source)
+            for source, trials in self.sources.items()
+            if task.index < len(trials)
+        ]
+        return found[0] if task.index < self.n_known else None
+
+
 def _evaluate(
-    workers: Workers, evaluator: Evaluator, batch: Sequence[_Task], known: Sequence[Trial]
+    workers: Workers, evaluator: Evaluator, batch: Sequence[_Task], records: _Records
 ) -> Generator[Trial, None, None]:
-    """Give the trials of a batch in its order: those of the journal first, the others as workers finish them."""
+    """Give the trials of a batch in its order: those on record first, the others as workers finish them."""
     if evaluator.sequential:
-        # What the trials of a journal left behind is gone: they are made again, and should come out the same.
+        # What earlier trials left behind is gone: unless all are there, they are made again, and come out the same.
         for task in batch:
-            if task.index < len(known):
-                task.check(known[task.index])
-            yield task.run(evaluator)
+            trial = records.find(task)
+            yield task.run(evaluator) if trial is None else trial
         return
-    n_known = sum(task.index < len(known) for task in batch)
+    n_known = sum(task.index < records.n_known for task in batch)
     for task in batch[:n_known]:
-        yield task.check(known[task.index])
+        trial = records.find(task)
+        assert trial is not None
+        yield trial
     tasks, replicas = batch[n_known:], evaluator.replicas
     calls = [delayed(_Task.run)(task, replicas[task.index % len(replicas)]) for task in tasks]
     yield from workers.run(calls, lambda i, message: tasks[i].fail(message))

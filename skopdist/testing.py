@@ -308,6 +308,8 @@ def check_strategy(
         "start() must leave the strategy itself as it was."
     )
     _check_seeds_differ(strategy, bound, random_state)
+    _check_prefix(strategy, bound, random_state)
+    _check_prior(strategy, bound, random_state)
     _check_copies(strategy, bound, random_state)
     _check_all_failing(strategy, bound, random_state)
     _check_exhaustion(strategy, encoding, random_state)
@@ -395,6 +397,38 @@ class _Search:
 def _check_seeds_differ(strategy: Strategy, bound: Encoding, random_state: int) -> None:
     runs = [_Search(strategy, bound, _Synthetic(bound.space_), random_state + i).run(12, 4).points for i in range(3)]
     assert any(not np.array_equal(runs[0], run) for run in runs[1:]), "Three seeds gave the same points."
+
+
+def _check_prefix(strategy: Strategy, bound: Encoding, random_state: int) -> None:
+    """At any time, fewer points are the first of more, so that a search can be continued."""
+    search = _Search(strategy, bound, _Synthetic(bound.space_), random_state)
+    for n_trials in (0, 2, 9):
+        search.run(n_trials, 3)
+        more, fewer = (copy.deepcopy(search.started).suggest(n) for n in (4, 2))
+        _check_equal(fewer, more[:2], f"After {len(search.trials)} trials, suggest(2) beside the first of suggest(4)")
+
+
+def _check_prior(strategy: Strategy, bound: Encoding, random_state: int) -> None:
+    """What is known beforehand moves the first suggestion, and a prior over other operations is refused."""
+    names, cell_types = bound.space_.operation_names, bound.space_.cell_types
+    k = len(names)
+    favourite = next((i for i in reversed(range(k)) if not is_zero(names[i])), k - 1)
+    rows = np.tile(np.eye(k)[favourite], (len(cell_types), 1))
+    prior = OperationDistribution(names, rows, cell_types)
+    seeds = range(random_state, random_state + 4)
+
+    def share(prior: OperationDistribution | None) -> float:
+        started = [strategy.start(bound, seed, prior, prior_strength=100 * k) for seed in seeds]
+        drawn = [search.encoding_.distribution(search.suggest(1)[0]).probabilities for search in started]
+        return float(np.mean([p[:, favourite] for p in drawn]))
+
+    without, with_prior = share(None), share(prior)
+    assert k == 1 or with_prior > max(without, 0.8), (
+        f"A prior that holds only {names[favourite]!r} must move the first suggestions there: its share is "
+        f"{with_prior:.2f} with and {without:.2f} without the prior. Draw around prior_counts_."
+    )
+    foreign = OperationDistribution(["an operation of no space"], [1.0])
+    _check_refuses(lambda: strategy.start(bound, random_state, foreign), "start() with a prior over other operations")
 
 
 def _check_copies(strategy: Strategy, bound: Encoding, random_state: int) -> None:

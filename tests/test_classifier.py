@@ -25,7 +25,7 @@ from skopdist import Architecture, OpDistNASClassifier, OperationDistribution
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.search import SearchFailedError
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
-from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch
+from skopdist.strategies import BayesianOptimization, DifferentiableSearch, LocalSearch, RandomSearch
 
 STRATEGIES = [RandomSearch(), LocalSearch(), BayesianOptimization()]
 NAMES = np.array(["setosa", "versicolor", "virginica"])
@@ -425,6 +425,156 @@ def test_a_space_of_other_operations(iris, operations):
 
 def test_a_space_by_name(images):
     assert make(search_space="nasbench201", max_epochs=1).fit(*images).best_architecture_.length == 6
+
+
+# Search small, train large
+
+
+@pytest.mark.parametrize("data", ["iris", "images"])
+def test_the_final_network_may_be_larger(data, request):
+    X, y = request.getfixturevalue(data)
+    sizes = {"refit_length": 9, "refit_n_cells": 2, "refit_channels": 12}
+    plain, clf = make(max_epochs=1).fit(X, y), make(max_epochs=1, **sizes).fit(X, y)
+    assert clf.refit_architecture_.length == 9
+    assert clf.refit_architecture_ == make(max_epochs=1, **sizes).fit(X, y).refit_architecture_
+    assert clf.net_.module__architecture == clf.refit_architecture_
+    assert (clf.net_.module__n_cells, clf.net_.module__channels) == (2, 12)
+    assert clf.predict(X).shape == y.shape
+    # The search itself is the same, and without these parameters its best architecture is trained.
+    assert clf.best_architecture_ == plain.best_architecture_ == plain.refit_architecture_
+    assert (plain.net_.module__n_cells, plain.net_.module__channels) == (1, 8)
+    counts = clf.evaluator_.search_space.encode(clf.refit_architecture_).probabilities
+    assert np.abs(9 * (counts - clf.best_distribution_.probabilities)).max() < 1 + 1e-9
+
+
+def test_each_size_of_the_final_network_alone(iris):
+    wide = make(max_epochs=1, refit_channels=16).fit(*iris)
+    assert wide.refit_architecture_ == wide.best_architecture_
+    assert (wide.net_.module__n_cells, wide.net_.module__channels) == (1, 16)
+    assert not hasattr(make(max_epochs=1, refit_length=9, refit=False).fit(*iris), "refit_architecture_")
+
+
+@pytest.mark.parametrize("name", ["refit_length", "refit_n_cells", "refit_channels"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, True, "large"])
+def test_bad_sizes_of_the_final_network(name, value, iris):
+    with pytest.raises(ValueError, match=rf"{name} must be an integer >= 1, got {value!r}"):
+        make(**{name: value}).fit(*iris)
+
+
+# What is known beforehand
+
+
+LINEAR = OperationDistribution.from_counts(DenseSpace().operation_names, [0, 1, 5, 0, 0, 0])
+
+
+def guided(strategy=None, **changes):
+    """A search that trains nothing."""
+    table = TabularEvaluator(DenseSpace(), lambda operations: operations.count("linear_relu"))
+    return make(strategy, evaluator=table, **({"refit": False, "n_trials": 3} | changes))
+
+
+def test_a_prior_from_another_fit(iris, tmp_path):
+    def distributions(prior):
+        clf = guided(prior=prior, prior_strength=50).fit(*iris)
+        return [trial.distribution for trial in clf.trials_]
+
+    first = guided(n_trials=30).fit(*iris)
+    first.best_distribution_.save(tmp_path / "p.json")
+    expected = distributions(first.best_distribution_)
+    assert distributions(first) == distributions(tmp_path / "p.json") == expected
+    assert expected != distributions(None)
+
+
+def test_a_prior_is_a_parameter_like_any_other(iris):
+    frozen = FrozenEstimator(guided().fit(*iris))
+    assert clone(guided(prior=LINEAR)).prior == LINEAR
+    grid = GridSearchCV(make(n_trials=1, max_epochs=1), {"prior": [None, LINEAR, frozen]}, cv=2).fit(*iris)
+    assert len(grid.cv_results_["params"]) == 3
+
+
+def test_bad_priors(iris, tmp_path):
+    foreign = OperationDistribution.uniform(["linear_relu", "magic"])
+    with pytest.raises(
+        ValueError, match=r"prior is one over other operations: \['magic'\] are not in the search space"
+    ):
+        guided(prior=foreign).fit(*iris)
+    with pytest.raises(NotFittedError, match=r"given as prior has no best_distribution_"):
+        guided(prior=make()).fit(*iris)
+    (tmp_path / "p.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"p\.json holds no distribution"):
+        guided(prior=tmp_path / "p.json").fit(*iris)
+    with pytest.raises(ValueError, match=r"prior_strength must be a finite number of operations >= 0, got -1"):
+        guided(prior=LINEAR, prior_strength=-1).fit(*iris)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+def test_warm_start_equals_one_longer_fit(strategy, iris):
+    clf = make(strategy, max_epochs=1, warm_start=True).fit(*iris)
+    first = clf.trials_
+    clf.set_params(n_trials=5).fit(*iris)
+    assert [a is b for a, b in zip(clf.trials_, first, strict=False)] == [True] * 2
+    assert_equal_fits(clf, make(strategy, max_epochs=1, n_trials=5).fit(*iris), iris[0])
+
+
+def test_warm_start_of_a_differentiable_search_makes_its_trials_anew(iris):
+    clf = make(DifferentiableSearch(n_warmup=1), max_epochs=1, warm_start=True).fit(*iris).set_params(n_trials=4)
+    expected = make(DifferentiableSearch(n_warmup=1), max_epochs=1, n_trials=4).fit(*iris)
+    assert_equal_fits(clf.fit(*iris), expected, iris[0])
+    trials = clf.trials_
+    assert [a is b for a, b in zip(clf.fit(*iris).trials_, trials, strict=True)] == [True] * 4
+
+
+def test_warm_start_with_the_same_number_of_trials_only_refits(iris):
+    clf = make(max_epochs=1, warm_start=True).fit(*iris)
+    before, predicted = clf.trials_, clf.predict_proba(iris[0])
+    clf.fit(*iris)
+    assert [a is b for a, b in zip(clf.trials_, before, strict=True)] == [True] * 2
+    np.testing.assert_array_equal(clf.predict_proba(iris[0]), predicted)
+    clf.set_params(refit_length=11, refit_channels=4).fit(*iris)
+    assert clf.refit_architecture_.length == 11
+    assert clf.trials_[0] is before[0]
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0), np.random.default_rng(0)], ids=str)
+def test_warm_start_keeps_the_randomness_of_the_first_fit(random_state, iris):
+    clf = guided(LocalSearch(), random_state=random_state, warm_start=True).fit(*iris)
+    before = clf.trials_
+    clf.set_params(n_trials=7).fit(*iris)
+    assert [a is b for a, b in zip(clf.trials_, before, strict=False)] == [True] * 3
+    again = clf.set_params(warm_start=False).fit(*iris).trials_
+    assert [t.seed for t in again[:3]] != [t.seed for t in before]
+
+
+def test_warm_start_goes_on_in_a_copy(iris):
+    clf = make(max_epochs=1, warm_start=True).fit(*iris)
+    copied = pickle.loads(pickle.dumps(clf)).set_params(n_trials=4).fit(*iris)
+    assert_equal_fits(copied, make(max_epochs=1, n_trials=4).fit(*iris), iris[0])
+    # A clone has no trials, and begins anew.
+    assert len(clone(clf).fit(*iris).trials_) == 2
+
+
+def test_warm_start_refuses_another_search(iris):
+    X, y = iris
+    clf = guided(warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match=r"but the data changed since"):
+        clf.fit(X[:-1], y[:-1])
+    with pytest.raises(ValueError, match=r"but length, random_state changed since"):
+        clf.set_params(length=4, random_state=1).fit(X, y)
+    with pytest.raises(ValueError, match=r"n_trials=2 must be at least 3, the number of trials of the last fit"):
+        clf.set_params(length=None, random_state=0, n_trials=2).fit(X, y)
+    # A refusal changes nothing.
+    assert len(clf.set_params(n_trials=4).fit(X, y).trials_) == 4
+    assert len(clf.set_params(warm_start=False, n_trials=2, length=4).fit(X, y).trials_) == 2
+
+
+def test_warm_start_after_a_fit_that_failed(iris):
+    broken = TabularEvaluator(DenseSpace(), lambda operations: 1 / 0)
+    clf = guided().fit(*iris).set_params(evaluator=broken, warm_start=True, length=2)
+    with pytest.raises(ValueError, match=r"evaluator, length changed since"):
+        clf.fit(*iris)
+    with pytest.raises(SearchFailedError):
+        clf.set_params(warm_start=False).fit(*iris)
+    assert {trial.architecture.length for trial in clf.trials_} == {2}
 
 
 # Other evaluators

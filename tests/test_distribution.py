@@ -79,6 +79,14 @@ def test_entropy_lies_between_zero_and_that_of_the_uniform(p):
     assert (entropy <= np.log(len(p.operations)) + 1e-12).all()
 
 
+def test_a_file_holds_a_distribution_exactly(tmp_path):
+    p = OperationDistribution(["a", "b"], [[1 / 3, 2 / 3], [0.1, 0.9]], ["normal", "reduce"])
+    p.save(tmp_path / "p.json")
+    assert OperationDistribution.load(tmp_path / "p.json") == p
+    assert OperationDistribution.load(str(tmp_path / "p.json")) == p
+    # What is no distribution is tested where files are read as priors.
+
+
 def test_entropy_of_known_distributions():
     assert OperationDistribution(["a", "b"], [1, 0]).entropy == 0
     assert OperationDistribution.uniform(["a", "b"]).entropy == pytest.approx(np.log(2))

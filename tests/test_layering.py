@@ -28,9 +28,9 @@ LAYERS = [
     {"layouts"},
     {"cells"},
     {"augmentation", "_data", "_device", "trial"},
-    {"operations", "architecture"},
+    {"operations", "architecture", "_prior"},
     {"distribution"},
-    {"_random", "_validation", "_workers"},
+    {"_random", "_validation", "_warm_start", "_workers"},
 ]
 # A network is made of architectures, and an architecture builds networks: imported when it does.
 UPWARD = {("skopdist.architecture", "skopdist.network")}

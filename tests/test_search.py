@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from plugins import Misbehaving
 
+from skopdist.distribution import OperationDistribution
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.search import SearchFailedError, SearchResult, run_search
@@ -238,6 +239,71 @@ def test_the_journal_of_another_search_is_refused(other, tmp_path):
     ):
         run_search(RandomSearch(), TABLE, **({"n_trials": 6, "random_state": 0, "journal": tmp_path / "j"} | other))
     assert (tmp_path / "j").read_text() == before
+
+
+# Known trials
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 4, 7])
+@pytest.mark.parametrize("strategy", [*STRATEGIES, RandomSearch(sequential=True)], ids=str)
+def test_a_continued_search_equals_an_uninterrupted_one(strategy, batch_size):
+    settings = {"batch_size": batch_size, "random_state": 0}
+    whole = run_search(strategy, TABLE, n_trials=13, **settings)
+    evaluated = []
+
+    def score(operations):
+        evaluated.append(operations)
+        return operations.count("nor_conv_3x3") / 6
+
+    table, known = TabularEvaluator(NASBench201Space(), score), ()
+    for n_trials in (3, 6, 6, 13):
+        evaluated.clear()
+        continued = run_search(strategy, table, n_trials=n_trials, known=known, **settings)
+        assert len(evaluated) == n_trials - len(known)
+        known = continued.trials
+    assert_equal_tables(continued.table(), whole.table())
+    assert continued.best_distribution == whole.best_distribution
+
+
+@pytest.mark.parametrize("other", [{"random_state": 1}, {"length": 4}], ids=lambda other: next(iter(other)))
+def test_known_trials_of_another_search_are_refused(other):
+    known = run_search(RandomSearch(), TABLE, n_trials=4, random_state=0).trials
+    with pytest.raises(ValueError, match=r"The known trial 0 .* is not the one that this search makes"):
+        run_search(RandomSearch(), TABLE, **({"n_trials": 6, "random_state": 0, "known": known} | other))
+
+
+@pytest.mark.parametrize(("n_written", "n_known"), [(2, 5), (5, 2), (3, 3)])
+def test_known_trials_and_a_journal(n_written, n_known, tmp_path):
+    whole = run_search(RandomSearch(), TABLE, n_trials=7, random_state=0)
+    run_search(RandomSearch(), TABLE, n_trials=n_written, random_state=0, journal=tmp_path / "j")
+    settings = {"n_trials": 7, "journal": tmp_path / "j", "known": whole.trials[:n_known]}
+    assert_equal_tables(run_search(RandomSearch(), TABLE, random_state=0, **settings).table(), whole.table())
+    assert [json.loads(line)["index"] for line in (tmp_path / "j").read_text().splitlines()] == list(range(7))
+    with pytest.raises(ValueError, match=r"The journal's trial 0 "):
+        run_search(RandomSearch(), TABLE, random_state=1, **settings)
+
+
+# A prior
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+def test_a_prior_moves_the_first_points(strategy, tmp_path):
+    prior = OperationDistribution.from_counts(NASBench201Space().operation_names, [0, 1, 0, 5, 0])
+    prior.save(tmp_path / "prior.json")
+
+    def share(**settings):
+        trials = run_search(strategy, TABLE, n_trials=3, random_state=0, **settings).trials
+        return np.mean([trial.architecture.operations.count("nor_conv_3x3") / 6 for trial in trials])
+
+    without, weak, strong = share(), share(prior=prior, prior_strength=0), share(prior=prior, prior_strength=1000)
+    assert without == weak < 0.5 < strong
+    assert share(prior=tmp_path / "prior.json") == share(prior=prior)
+
+
+def test_a_prior_over_other_operations_is_refused():
+    prior = OperationDistribution.uniform(["nor_conv_3x3", "magic"])
+    with pytest.raises(ValueError, match=r"The prior is one over other operations: \['magic'\] are not in the search"):
+        run_search(RandomSearch(), TABLE, n_trials=2, prior=prior)
 
 
 def test_nothing_is_written_or_printed_unasked(tmp_path, monkeypatch, capsys):

@@ -95,6 +95,17 @@ class Stubborn(RandomSearch):
         self.rng_ = np.random.default_rng(0)
 
 
+class Hasty(RandomSearch):
+    def _suggest(self, n):
+        return super()._suggest(n)[::-1]
+
+
+class Forgets(RandomSearch):
+    def _start(self):
+        super()._start()
+        self.prior_counts_ = 0 * self.prior_counts_
+
+
 class ExpectsScores(RandomSearch):
     def _observe(self, trials):
         assert all(trial.score == trial.score for trial in trials), "a NaN came"
@@ -108,6 +119,8 @@ class ExpectsScores(RandomSearch):
         (TooMany(), r"gave 2 points, more than it was asked for"),
         (Repeats(), r"suggest\(4\) repeats points"),
         (Stubborn(), r"Three seeds gave the same points"),
+        (Hasty(), r"After 0 trials, suggest\(2\) beside the first of suggest\(4\) must be"),
+        (Forgets(), r"A prior that holds only 'avg_pool_3x3' must move the first suggestions there"),
         (ExpectsScores(), r"a NaN came"),
     ],
     ids=lambda value: type(value).__name__,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -130,15 +131,23 @@ class TrainingEvaluator(SupervisedEvaluator):
         score = self._score(Predictor(partial(predict_proba, net), self.classes_), held_out)
         return Outcome(score, float(n_epochs), info={"n_parameters": n_parameters, "n_epochs": n_epochs})
 
-    def train_on_all(self, architecture: Architecture, seed: int, max_epochs: int | None = None) -> NeuralNetClassifier:
+    def train_on_all(
+        self,
+        architecture: Architecture,
+        seed: int,
+        max_epochs: int | None = None,
+        n_cells: int | None = None,
+        channels: int | None = None,
+    ) -> NeuralNetClassifier:
         """Train an architecture on all data, held-out ones included, on the first device.
 
         Parameters
         ----------
         architecture : Architecture
+            Of any length.
         seed : int
-        max_epochs : int or None, default=None
-            None trains as long as a trial does.
+        max_epochs, n_cells, channels : int or None, default=None
+            Duration, depth and width where they are not those of a trial.
 
         Returns
         -------
@@ -146,6 +155,11 @@ class TrainingEvaluator(SupervisedEvaluator):
             Its classes are indices into ``classes_``.
         """
         recipe = self._make_recipe(self.data_.X.ndim - 2, len(self.data_))
+        recipe = dataclasses.replace(
+            recipe,
+            n_cells=recipe.n_cells if n_cells is None else n_cells,
+            channels=recipe.channels if channels is None else channels,
+        )
         net = make_net(architecture, self.data_, len(self.classes_), recipe, seed)
         if max_epochs is not None:
             net.set_params(max_epochs=max_epochs)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
+from skopdist._prior import PRIOR_STRENGTH, prior_counts
 from skopdist._random import RandomState, as_generator
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import DistributionEncoding, Encoding
@@ -37,15 +38,20 @@ class Strategy(BaseEstimator, ABC):
 
     encoding_: Encoding
     rng_: np.random.Generator
+    prior_counts_: NDArray[np.float64]
     trials_: list[Trial]
 
     @abstractmethod
     def _start(self) -> None:
-        """Set up the state of a new search; ``encoding_`` and ``rng_`` are there."""
+        """Set up the state of a new search; ``encoding_``, ``rng_`` and ``prior_counts_`` are there."""
 
     @abstractmethod
     def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
-        """Give `n` points; fewer, or none, if there are no more to ask about."""
+        """Give `n` points; fewer, or none, if there are no more to ask about.
+
+        The first points must be the same for every `n`. Random ones should be drawn around ``prior_counts_``, shape
+        (n_cell_types, k): the operations that are taken as seen.
+        """
 
     @abstractmethod
     def _observe(self, trials: Sequence[Trial]) -> None:
@@ -65,7 +71,13 @@ class Strategy(BaseEstimator, ABC):
         """The encoding that the strategy works on where the user chose none."""
         return self._encoding_class()
 
-    def start(self, encoding: Encoding, random_state: RandomState = None) -> Self:
+    def start(
+        self,
+        encoding: Encoding,
+        random_state: RandomState = None,
+        prior: OperationDistribution | None = None,
+        prior_strength: float = PRIOR_STRENGTH,
+    ) -> Self:
         """Give a copy of this strategy that begins a new search.
 
         Parameters
@@ -73,10 +85,21 @@ class Strategy(BaseEstimator, ABC):
         encoding : Encoding
             Bound to a space and a length.
         random_state : int, Generator, RandomState or None, default=None
+        prior : OperationDistribution or None, default=None
+            What random points are drawn around; None draws them from the whole simplex.
+        prior_strength : float, default=20.0
+            How many observed operations the prior counts for.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, or the prior has other operations or cell types than the space.
         """
         started: Self = clone(self)
         started.encoding_ = encoding
         started.rng_ = as_generator(random_state)
+        space = encoding.space_
+        started.prior_counts_ = prior_counts(prior, prior_strength, space.operation_names, space.cell_types)
         started.trials_ = []
         started._start()
         return started
@@ -91,7 +114,8 @@ class Strategy(BaseEstimator, ABC):
         Returns
         -------
         points : ndarray of shape (n, n_dims)
-            Fewer rows, or none, if the space holds no more.
+            Fewer rows, or none, if the space holds no more. The first of them do not depend on `n`, so that a search
+            that is continued equals one that was longer from the beginning.
         """
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}.")

@@ -87,7 +87,7 @@ class BayesianOptimization(Strategy):
             raise ValueError(f"n_initial must be at least 1, got {self.n_initial!r}.")
         if self.transform not in TRANSFORMS:
             raise ValueError(f"transform must be one of {TRANSFORMS}, got {self.transform!r}.")
-        self.pool_ = CandidatePool(self.encoding_, self.rng_)
+        self.pool_ = CandidatePool(self.encoding_, self.rng_, self.prior_counts_)
         self.model_ = AdditiveGaussianProcess(self.pool_.units(), _SMOOTH)
         self.asked_: set[bytes] = set()
         self.points_ = np.empty((0, self.encoding_.n_dims))
@@ -107,7 +107,7 @@ class BayesianOptimization(Strategy):
         return chosen
 
     def _random(self) -> Array | None:
-        point = draw_unseen(self.encoding_, self.rng_, self.asked_)
+        point = draw_unseen(self.encoding_, self.rng_, self.prior_counts_, self.asked_)
         if point is not None:
             return point
         rows = self.pool_.open_rows()

@@ -34,6 +34,8 @@ class CandidatePool:
     encoding : Encoding
         Bound.
     rng : Generator
+    prior_counts : ndarray of shape (n_cell_types, k)
+        What candidates are drawn around where the space is too large to be listed.
 
     Attributes
     ----------
@@ -42,8 +44,8 @@ class CandidatePool:
         See :meth:`Encoding.features`.
     """
 
-    def __init__(self, encoding: Encoding, rng: np.random.Generator) -> None:
-        self.encoding, self.rng = encoding, rng
+    def __init__(self, encoding: Encoding, rng: np.random.Generator, prior_counts: Array) -> None:
+        self.encoding, self.rng, self.prior_counts = encoding, rng, prior_counts
         self.points = np.empty((0, encoding.n_dims))
         self.parts = encoding.features(self.points)
         self._room = np.empty(0)
@@ -130,7 +132,7 @@ class CandidatePool:
 
     def _draw(self, n: int) -> None:
         seen = set(self._asked_points)
-        drawn = [draw_unseen(self.encoding, self.rng, seen) for _ in range(n)]
+        drawn = [draw_unseen(self.encoding, self.rng, self.prior_counts, seen) for _ in range(n)]
         self.add(np.array([point for point in drawn if point is not None]).reshape(-1, self.encoding.n_dims))
         self._n_drawn = len(self.points)
 

@@ -40,7 +40,7 @@ class DifferentiableSearch(Strategy):
     n_warmup : int, default=5
         Trials that only train the supernet, before the first step.
     concentration : float, default=1.0
-        At the start, of all operations alike; 1 is uniform on the simplex.
+        At the start, of all operations alike, before a prior adds to it; 1 is uniform on the simplex.
     regularization : float, default=0.001
         Strength with which the logarithms of the concentrations are held near their start: half of it times their
         squared distance is taken off the score.
@@ -92,7 +92,10 @@ class DifferentiableSearch(Strategy):
             raise ValueError(f"n_warmup must not be negative, got {self.n_warmup!r}.")
         k = self.encoding_.mixture_shape[-1]
         shape = int(np.prod(self.encoding_.mixture_shape)) // k, k
-        self.log_concentrations_: NDArray[np.float64] = np.full(shape, np.log(self.concentration))
+        # Every edge begins with the prior of its cell type.
+        counts = np.repeat(self.prior_counts_, shape[0] // len(self.prior_counts_), axis=0)
+        self.start_: NDArray[np.float64] = np.log(self.concentration + counts)
+        self.log_concentrations_ = self.start_
         self.draws_: list[DirichletDraw] = []
         self.n_steps_ = 0
         self.moments_ = np.zeros((2, *shape))
@@ -114,7 +117,7 @@ class DifferentiableSearch(Strategy):
             if trial.gradient is not None and np.isfinite(trial.gradient).all()
         ]
         if slopes:
-            away = self.log_concentrations_ - np.log(self.concentration)
+            away = self.log_concentrations_ - self.start_
             self._step(np.mean(slopes, axis=0) - self.regularization * away)
             self._watch()
 

@@ -66,7 +66,7 @@ class RegularizedEvolution(Strategy):
         while len(points) < n:
             point = self._child() if len(self.asked_) >= self.population_size and self.population_ else None
             if point is None:
-                point = draw_unseen(self.encoding_, self.rng_, self.asked_)
+                point = draw_unseen(self.encoding_, self.rng_, self.prior_counts_, self.asked_)
             if point is None:
                 point = self._last_resort()
             if point is None:

@@ -62,7 +62,7 @@ class LocalSearch(Strategy):
         points: list[NDArray[np.float64]] = []
         while len(points) < n:
             if self.n_starts_left_ > 0:
-                point = draw_unseen(self.encoding_, self.rng_, self.asked_)
+                point = draw_unseen(self.encoding_, self.rng_, self.prior_counts_, self.asked_)
                 if point is None:
                     break
                 self.n_starts_left_ -= 1

@@ -32,7 +32,8 @@ class RandomSearch(Strategy):
     ----------
     concentration : float, default=1.0
         Concentration of the symmetric Dirichlet distribution: 1 is uniform on the simplex, smaller values prefer cells
-        with few kinds of operations, larger ones an even mixture.
+        with few kinds of operations, larger ones an even mixture. What is known from elsewhere, the ``prior`` of
+        :func:`~skopdist.search.run_search`, adds to it.
     sequential : bool, default=False
         Whether to learn from trials. The draws are then no longer independent, and fewer are suggested at a time.
 
@@ -69,7 +70,7 @@ class RandomSearch(Strategy):
 
     def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
         if not self.sequential:
-            return [draw_point(self.encoding_, self.rng_, self.concentration) for _ in range(n)]
+            return [draw_point(self.encoding_, self.rng_, self.prior_counts_, self.concentration) for _ in range(n)]
         points: list[NDArray[np.float64]] = []
         while len(points) < n:
             # Near the best points a draw often comes back to one of them; elsewhere there is still something to ask.
@@ -77,7 +78,7 @@ class RandomSearch(Strategy):
             fresh = (point for point in draws if point_key(point) not in self.asked_)
             point = next(fresh, None)
             if point is None:
-                point = draw_unseen(self.encoding_, self.rng_, self.asked_)
+                point = draw_unseen(self.encoding_, self.rng_, self.prior_counts_, self.asked_)
             if point is None:
                 break
             self.asked_.add(point_key(point))
@@ -88,12 +89,11 @@ class RandomSearch(Strategy):
         self.n_drawn_ += 1
         seen = [trial for trial in self.trials_ if trial.succeeded]
         if not seen or self.n_drawn_ % _PRIOR_EVERY == 0:
-            return draw_point(self.encoding_, self.rng_, self.concentration)
+            return draw_point(self.encoding_, self.rng_, self.prior_counts_, self.concentration)
         best = sorted(seen, key=lambda trial: -trial.score)[: math.ceil(math.sqrt(len(seen)))]
         centre = self.encoding_.space_.encode(best[self.rng_.integers(len(best))].architecture)
-        rows = [self.rng_.dirichlet(self.concentration + len(seen) * p) for p in centre.probabilities]
-        drawn = OperationDistribution(centre.operations, rows, centre.cell_types)
-        return self.encoding_.from_distribution(drawn, self.rng_)
+        counts = self.prior_counts_ + len(seen) * centre.probabilities
+        return draw_point(self.encoding_, self.rng_, counts, self.concentration)
 
     def _observe(self, trials: Sequence[Trial]) -> None:
         """Keep nothing: ``trials_`` holds all that the sequential form looks at."""

@@ -22,12 +22,11 @@ def test_contract(data, partial_channels, request):
     check_evaluator(SupernetEvaluator(partial_channels=partial_channels, **SMALL), X, y)
 
 
-def search(X, y, n_trials=12, strategy=None, encoding=None, journal=None, n_jobs=None, **settings):
+def search(X, y, n_trials=12, strategy=None, encoding=None, journal=None, n_jobs=None, known=(), **settings):
     evaluator = SupernetEvaluator(**(SMALL | settings)).fit(X, y, random_state=0)
     strategy = DifferentiableSearch(n_warmup=3) if strategy is None else strategy
-    return run_search(
-        strategy, evaluator, encoding=encoding, n_trials=n_trials, random_state=0, journal=journal, n_jobs=n_jobs
-    )
+    where = {"journal": journal, "n_jobs": n_jobs, "known": known}
+    return run_search(strategy, evaluator, encoding=encoding, n_trials=n_trials, random_state=0, **where)
 
 
 @pytest.mark.parametrize("encoding", [DistributionEncoding(), AdjacencyEncoding()], ids=str)
@@ -65,6 +64,16 @@ def test_an_interrupted_search_is_made_again(iris, tmp_path):
     resumed = search(*iris, n_trials=5, journal=tmp_path / "trials.jsonl")
     np.testing.assert_array_equal(resumed.table()["score"], whole.table()["score"])
     assert len((tmp_path / "trials.jsonl").read_text().splitlines()) == 5
+
+
+def test_known_trials_count_if_they_are_all(iris):
+    shorter, whole = search(*iris, n_trials=3), search(*iris, n_trials=5)
+    # The learning rate falls over all trials, so those of a shorter search are others.
+    longer = search(*iris, n_trials=5, known=shorter.trials)
+    np.testing.assert_array_equal(longer.table()["score"], whole.table()["score"])
+    again = search(*iris, n_trials=5, known=whole.trials)
+    assert [a is b for a, b in zip(again.trials, whole.trials, strict=True)] == [True] * 5
+    assert again.best_distribution == whole.best_distribution
 
 
 @pytest.mark.parametrize(("epochs", "n_batches"), [(1.0, 8), (1 / 100, 1), (2.5, 20)])

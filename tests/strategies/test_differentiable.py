@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from skopdist.distribution import OperationDistribution
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
 from skopdist.evaluators import Evaluator, Outcome
 from skopdist.search import run_search
@@ -48,6 +49,26 @@ class Linear(Evaluator):
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
 def test_contract(encoding):
     check_strategy(DifferentiableSearch(), encoding)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
+def test_begins_at_the_prior_and_is_held_there(encoding):
+    space = NASBench201Space()
+    prior = OperationDistribution(space.operation_names, [0, 0.25, 0, 0.75, 0])
+    started = DifferentiableSearch().start(encoding.bind(space), 0, prior, 20.0)
+    concentrations = np.exp(started.log_concentrations_)
+    np.testing.assert_allclose(concentrations, np.tile([1, 6, 1, 16, 1], (len(concentrations), 1)))
+    np.testing.assert_array_equal(started.start_, started.log_concentrations_)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_continued_search_equals_an_uninterrupted_one(batch_size):
+    settings = {"batch_size": batch_size, "random_state": 0}
+    whole = run_search(DifferentiableSearch(), Linear(), n_trials=14, **settings)
+    known = run_search(DifferentiableSearch(), Linear(), n_trials=8, **settings).trials
+    continued = run_search(DifferentiableSearch(), Linear(), n_trials=14, known=known, **settings)
+    assert continued.best_distribution == whole.best_distribution
+    assert [t.architecture for t in continued.trials] == [t.architecture for t in whole.trials]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=str)

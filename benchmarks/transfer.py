@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Transfer: does a distribution that was found on one data set shorten the search on another?
+
+    python benchmarks/transfer.py [--suite tables images] [--data DIR] [--quick] [--report]
+
+A distribution is what BayesianOptimization recommends on the source. The search on the target then runs with it as
+``prior`` at the default strength, and without; every seed has another source search and another target search.
+
+Tables: source CIFAR-10, targets CIFAR-100 and ImageNet16-120 of NAS-Bench-201 (validation accuracy after 200 epochs);
+50 queries on the source; counted are the queries until a cell within one point of the table's best was asked, at most
+300. A search that did not get there counts as 301.
+
+Images: source MNIST, target Fashion-MNIST, 1,000 images each at 14x14 pixels (means of four), networks of one cell of 8
+channels, 4 epochs, 12 trials on the source and 16 on the target. Counted are the trials until a validation accuracy
+(250 held-out images) that the searches without a prior reached on average at their end; 17 where none did.
+
+It needs ``nas/nb201_master.csv.gz``, ``images/mnist.npz`` and ``images/fashion_mnist.npz`` in the folder of the data.
+--quick computes 5 seeds of the tables and 1 of the images, instead of 50 and 10.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from itertools import product
+from typing import Any
+
+import numpy as np
+from _common import Rows, data_file, machines, parser, rows_of, stratified, table
+from scipy.stats import wilcoxon
+
+from skopdist.benchmarks import load_nasbench201
+from skopdist.distribution import OperationDistribution
+from skopdist.encodings import AdjacencyEncoding, Encoding
+from skopdist.evaluators import Evaluator, TrainingEvaluator
+from skopdist.search import run_search
+from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, Strategy
+
+# With the strategies' own encodings: the distribution for the first two, the hybrid for the last.
+STRATEGIES: dict[str, tuple[Strategy, Encoding | None]] = {
+    "RandomSearch": (RandomSearch(), None),
+    "LocalSearch": (LocalSearch(), None),
+    "LocalSearch on cells": (LocalSearch(), AdjacencyEncoding()),
+    "BayesianOptimization": (BayesianOptimization(), None),
+}
+SEEDS = {"tables": 50, "images": 10}
+QUICK_SEEDS = {"tables": 5, "images": 1}
+TARGETS = {"tables": ("cifar100", "ImageNet16-120"), "images": ("fashion_mnist",)}
+SOURCE = {"tables": "cifar10", "images": "mnist"}
+SOURCE_TRIALS = {"tables": 50, "images": 12}
+TRIALS = {"tables": 300, "images": 16}
+# On images every trial is a training, and local search is left out.
+COMPARED = {"tables": tuple(STRATEGIES), "images": ("RandomSearch", "BayesianOptimization")}
+WITHIN = 1.0
+N_IMAGES, CHANNELS, EPOCHS = 1000, 8, 4
+
+
+def evaluator_of(arguments: argparse.Namespace, suite: str, name: str) -> Evaluator:
+    """Give what scores architectures on a data set."""
+    if suite == "tables":
+        return load_nasbench201(data_file(arguments, "nas/nb201_master.csv.gz"), dataset=name)
+    with np.load(data_file(arguments, f"images/{name}.npz")) as arrays:
+        X, y = arrays["X_train"], arrays["y_train"]
+    chosen = stratified(y, N_IMAGES, seed=0)
+    X = X[chosen].reshape(-1, 1, 14, 2, 14, 2).mean(axis=(3, 5)).astype(np.float32)
+    trainer = TrainingEvaluator(channels=CHANNELS, n_cells=1, max_epochs=EPOCHS, device="cpu")
+    return trainer.fit(X, y[chosen], random_state=0)
+
+
+def run(rows: Rows, arguments: argparse.Namespace, suite: str, seeds: int) -> None:
+    """Compute what is not there yet, seed by seed."""
+    source = evaluator_of(arguments, suite, SOURCE[suite])
+    targets = {name: evaluator_of(arguments, suite, name) for name in TARGETS[suite]}
+    for seed in range(seeds):
+        prior = found(rows, source, suite, seed)
+        for (target, evaluator), strategy, with_prior in product(targets.items(), COMPARED[suite], (False, True)):
+            key = {"suite": suite, "target": target, "strategy": strategy, "prior": with_prior, "seed": seed}
+            if key in rows:
+                continue
+            # Where the best is known, the search may end as soon as it is near.
+            enough = evaluator.optimum - WITHIN if suite == "tables" else np.inf
+            begin = time.perf_counter()
+            searcher, encoding = STRATEGIES[strategy]
+            result = run_search(
+                searcher,
+                evaluator,
+                encoding=encoding,
+                n_trials=TRIALS[suite],
+                prior=prior if with_prior else None,
+                random_state=seed,
+                callback=lambda trial, enough=enough: trial.score >= enough,
+            )
+            scores = [trial.score for trial in result.trials]
+            figures = {"reached": result.stop_reason == "callback", "n_trials": len(scores), "best": max(scores)}
+            if suite == "images":
+                figures["scores"] = scores
+            rows.add(**key, **figures, seconds=time.perf_counter() - begin)
+
+
+def found(rows: Rows, source: Evaluator, suite: str, seed: int) -> OperationDistribution:
+    """Give the distribution that is found on the source with a seed, and store it."""
+    key = {"suite": suite, "target": SOURCE[suite], "strategy": "BayesianOptimization", "prior": False, "seed": seed}
+    if key not in rows:
+        result = run_search(BayesianOptimization(), source, n_trials=SOURCE_TRIALS[suite], random_state=seed)
+        distribution = result.best_distribution.to_dict()
+        rows.add(**key, n_trials=len(result.trials), best=result.best_score, distribution=distribution)
+    return OperationDistribution.from_dict(rows.select(**key)[0]["distribution"])
+
+
+def transfer_table(rows: Rows, suite: str) -> str:
+    """Lay out the trials to the same score, with and without the prior."""
+    body = []
+    for target, strategy in product(TARGETS[suite], COMPARED[suite]):
+        chosen = [
+            {row["seed"]: row for row in rows.select(suite=suite, target=target, strategy=strategy, prior=prior)}
+            for prior in (False, True)
+        ]
+        seeds = sorted(chosen[0].keys() & chosen[1].keys())
+        if not seeds:
+            continue
+        enough = float(np.mean([chosen[0][seed]["best"] for seed in seeds]))
+        without, with_prior = (np.array([trials_of(part[seed], suite, enough) for seed in seeds]) for part in chosen)
+        # Pairs of one seed share the source and nothing else.
+        p = wilcoxon(without, with_prior).pvalue if (without != with_prior).any() else 1.0
+        wins, losses = (with_prior < without).sum(), (with_prior > without).sum()
+        best = [np.mean([part[seed]["best"] for seed in seeds]) for part in chosen]
+        body.append(
+            (
+                f"{target}, {strategy}",
+                f"{np.median(without):.0f}",
+                f"{np.median(with_prior):.0f}",
+                f"{without.mean():.1f}",
+                f"{with_prior.mean():.1f}",
+                f"{wins} : {losses}",
+                f"{p:.2g}",
+                f"{100 * best[0]:.1f} / {100 * best[1]:.1f}" if suite == "images" else "",
+                len(seeds),
+            )
+        )
+    columns = ["median without", "with", "mean without", "with", "sooner : later", "Wilcoxon p", "best score", "seeds"]
+    return table(["", *columns], body)
+
+
+def trials_of(row: dict[str, Any], suite: str, enough: float) -> int:
+    """Count the trials until the score, one more than there were where it was not reached."""
+    if suite == "tables":
+        return row["n_trials"] if row["reached"] else TRIALS[suite] + 1
+    hits = np.flatnonzero(np.array(row["scores"]) >= enough)
+    return int(hits[0]) + 1 if len(hits) else TRIALS[suite] + 1
+
+
+def main() -> int:
+    assert __doc__ is not None
+    options = parser(__doc__)
+    options.add_argument("--quick", action="store_true", help="a few seeds only")
+    options.add_argument("--suite", nargs="+", choices=tuple(SEEDS), default=list(SEEDS))
+    options.add_argument("--seeds", type=int, help="the number of seeds, instead of 50 and 10")
+    arguments = options.parse_args()
+    rows = rows_of(arguments, "transfer", ("suite", "target", "strategy", "prior", "seed"))
+    for suite in arguments.suite:
+        if not arguments.report:
+            run(rows, arguments, suite, arguments.seeds or (QUICK_SEEDS if arguments.quick else SEEDS)[suite])
+        print(f"\n{suite.capitalize()}: trials to the same score, without and with the prior\n")
+        print(transfer_table(rows, suite))
+    print(f"\n{machines(rows.rows)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
