@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import cast
 
@@ -126,7 +127,8 @@ class Network(nn.Module):
         if self.n_spatial == 2:
             x = x.contiguous(memory_format=torch.channels_last)
         autocast = self.training and self.precision == "bfloat16"
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=autocast):
+        # Not entered at all without need: there is no autocast on the meta device, where costs are counted.
+        with torch.autocast(x.device.type, torch.bfloat16) if autocast else nullcontext():
             x = self.head(self._body(self.stem(x)))  # (n, width, ...)
             if self.n_spatial:
                 x = x.flatten(2).mean(2)  # (n, width)
