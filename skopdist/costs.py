@@ -25,8 +25,8 @@ from skopdist.trial import Trial
 # What stands in a frame, where only wirings count: it fits all inputs and passes something on.
 _ANY = "skip_connect"
 _WARM_UP, _REPEATS = 5, 25
-# A space of a fixed wiring has one frame; elsewhere each wiring has its own, and old ones may go.
-_MOST_FRAMES = 4096
+# Where wirings differ, each has a frame of its own, and a long search should not keep them all.
+_MOST_KNOWN = 10_000
 
 Slot = tuple[str, int]
 Key = TypeVar("Key")
@@ -41,11 +41,16 @@ class _Place(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """All of a network but the operations at its slots, and the places where these stand and work."""
+    """All of a network but the operations at its slots, and where these stand."""
 
     n_parameters: int
-    flops: int
     standing: list[tuple[Slot, OperationSize]]
+
+
+class _Pass(NamedTuple):
+    """What a sample's way through a frame takes, and the places where the operations work on it."""
+
+    flops: int
     working: list[tuple[Slot, _Place]]
 
 
@@ -119,6 +124,7 @@ class NetworkCosts:
         self.n_cells = n_cells
         self.device = device
         self._frames: dict[Architecture, _Frame] = {}
+        self._passes: dict[Architecture, _Pass] = {}
         self._parameters: dict[tuple[str, OperationSize], int] = {}
         self._flops: dict[tuple[str, _Place], int] = {}
         self._seconds: dict[tuple[str, _Place], float] = {}
@@ -126,7 +132,7 @@ class NetworkCosts:
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the parameters of an architecture's network, exactly."""
-        names, frame = _names(architecture), self._frame(architecture)
+        names, frame = _names(architecture), _known(self._frames, _wiring(architecture), self._build)
         return frame.n_parameters + sum(
             _known(self._parameters, (names[slot], size), _count_parameters) for slot, size in frame.standing
         )
@@ -138,9 +144,9 @@ class NetworkCosts:
         own counter, which does the counting, gives twice as many. What is no product of matrices and no convolution
         counts as nothing.
         """
-        names, frame = _names(architecture), self._frame(architecture)
-        return frame.flops + sum(
-            _known(self._flops, (names[slot], place), _count_flops) for slot, place in frame.working
+        names, passed = _names(architecture), _known(self._passes, _wiring(architecture), self._trace)
+        return passed.flops + sum(
+            _known(self._flops, (names[slot], place), _count_flops) for slot, place in passed.working
         )
 
     def latency(self, architecture: Architecture) -> float:
@@ -152,7 +158,7 @@ class NetworkCosts:
         from input to output take no time.
         """
         device = resolve_devices(self.device)[0]
-        names, frame = _names(architecture), self._frame(architecture)
+        names, passed = _names(architecture), _known(self._passes, _wiring(architecture), self._trace)
         dead = {
             (cell_type, slot)
             for cell_type, cell in zip(architecture.cell_types, architecture.cells, strict=True)
@@ -161,7 +167,7 @@ class NetworkCosts:
         frame_seconds = _known(self._frame_seconds, device, lambda device: self._time_frame(architecture, device))
         return frame_seconds + sum(
             _known(self._seconds, (names[slot], place), partial(_time_operation, device=device))
-            for slot, place in frame.working
+            for slot, place in passed.working
             if slot not in dead
         )
 
@@ -191,18 +197,14 @@ class NetworkCosts:
                 raise ValueError(f"{name} must be a positive number or None, got {value!r}.")
         return [Limit(name, costs[name], value) for name, value in given.items() if value is not None]
 
-    def _frame(self, architecture: Architecture) -> _Frame:
-        cells = [replace(cell, operations=(_ANY,) * len(cell.operations)) for cell in architecture.cells]
-        if len(self._frames) >= _MOST_FRAMES:
-            self._frames.clear()
-        return _known(self._frames, replace(architecture, cells=tuple(cells)), self._trace)
-
-    def _trace(self, wiring: Architecture) -> _Frame:
+    def _build(self, wiring: Architecture) -> _Frame:
         standing: list[tuple[Slot, OperationSize]] = []
+        return _Frame(_size(self._make_frame(wiring, "meta", standing, [])), standing)
+
+    def _trace(self, wiring: Architecture) -> _Pass:
         working: list[tuple[Slot, _Place]] = []
-        network = self._make_frame(wiring, "meta", standing, working)
-        sample = torch.empty(1, *self.input_shape, device="meta")
-        return _Frame(_size(network), _run_counted(network, sample), standing, working)
+        network = self._make_frame(wiring, "meta", [], working)
+        return _Pass(_run_counted(network, torch.empty(1, *self.input_shape, device="meta")), working)
 
     def _make_frame(
         self,
@@ -279,9 +281,17 @@ def _names(architecture: Architecture) -> dict[Slot, str]:
     }
 
 
+def _wiring(architecture: Architecture) -> Architecture:
+    """Forget which operations there are."""
+    cells = [replace(cell, operations=(_ANY,) * len(cell.operations)) for cell in architecture.cells]
+    return replace(architecture, cells=tuple(cells))
+
+
 def _known(found: dict[Key, Value], key: Key, find: Callable[[Key], Value]) -> Value:
     """Look a value up, and find it the first time."""
     if key not in found:
+        if len(found) >= _MOST_KNOWN:
+            found.clear()
         found[key] = find(key)
     return found[key]
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ Cost = Mapping[Any, float] | Callable[[Architecture], float]
 
 # Inside the half-space a draw is within the limit at least about as often as beyond it, but for its very edge.
 _DRAWS = 100
+# Costs that agree with the expected one in so many random architectures are taken for linear.
+_PROBES = 50
 # In units of a cost's range: where sums of floating point numbers count as equal.
 _TOLERANCE = 1e-9
 
@@ -132,6 +134,7 @@ class LimitedEncoding(Encoding):
         if not self._within(self._anchor):
             self._anchor = self._solve()
         self._fallback = self._find_fallback()
+        self._linear = self._probe()
 
     def _measure(self) -> None:
         """Find the expected cost's coefficients, from cells of one operation throughout."""
@@ -192,7 +195,7 @@ class LimitedEncoding(Encoding):
             self._refuse(self._base + cheap.sum(axis=1))
         return anchor
 
-    def _refuse(self, smallest: NDArray[np.float64]) -> None:
+    def _refuse(self, smallest: NDArray[np.float64]) -> NoReturn:
         texts = [
             f"{limit.name}={limit.maximum:.12g}, where the smallest possible cost is {cost:.12g}"
             for limit, cost in zip(self.limits, smallest, strict=True)
@@ -207,14 +210,24 @@ class LimitedEncoding(Encoding):
 
     def _find_fallback(self) -> Architecture:
         """Find one architecture within the limits, through which something passes."""
-        rng = np.random.default_rng(0)
-        drawn = [self.space_.sample(self._as_distribution(self._anchor), self.length_, rng) for _ in range(_DRAWS)]
-        usable = [architecture for architecture in drawn if self.space_.is_valid(architecture)] or drawn
-        for architecture in usable:
-            if self._allows(architecture):
-                return architecture
-        self._refuse(np.min([self._costs(architecture) for architecture in usable], axis=0))
-        raise AssertionError("unreachable")
+        rng, smallest = np.random.default_rng(0), np.full(len(self.limits), np.inf)
+        for _ in range(_DRAWS):
+            architecture = self.space_.sample(self._as_distribution(self._anchor), self.length_, rng)
+            if self.space_.is_valid(architecture):
+                if self._allows(architecture):
+                    return architecture
+                smallest = np.minimum(smallest, self._costs(architecture))
+        self._refuse(smallest)
+
+    def _probe(self) -> bool:
+        """Find out whether the costs of single architectures are linear in their ratios of operations."""
+        space, rng = self.space_, np.random.default_rng(0)
+        for _ in range(_PROBES):
+            architecture = space.sample(space.uniform(), self.length_, rng)
+            away = self._costs(architecture) - self._expected(space.encode(architecture).probabilities)
+            if (np.abs(away) > _TOLERANCE * self._scales).any():
+                return False
+        return True
 
     def _allows(self, architecture: Architecture) -> bool:
         return all(limit.allows(architecture) for limit in self.limits)
@@ -264,13 +277,16 @@ class LimitedEncoding(Encoding):
 
     def _open(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Say which of some points may be proposed, shape (n_points,)."""
-        if len(self._mixture_shape()) == 3:
+        shape = self._mixture_shape()
+        slots = len(shape) == 3
+        if slots and not self._linear:
             # Each slot has its own operation: the point is one architecture, and nothing is drawn.
             rng = np.random.default_rng(0)
             exact = [self._allows(self.inner_._decode(point, rng)) for point in points]
             return np.array(exact, dtype=np.bool_)
-        mixtures = np.array([self.inner_._mixture(point) for point in points])
-        return self._within(mixtures.reshape(-1, *self._mixture_shape()))
+        mixtures = np.array([self.inner_._mixture(point) for point in points]).reshape(-1, *shape)
+        # Without an operation at a slot there is no share of it: used slots are as many as the cell is long.
+        return self._within(mixtures.sum(axis=2) / self.length_ if slots else mixtures)
 
     def _n_dims(self) -> int:
         return self.inner_._n_dims()
