@@ -24,8 +24,9 @@ from skopdist._validation import check_positive_integer
 from skopdist._warm_start import Beginning
 from skopdist.architecture import Architecture
 from skopdist.augmentation import Augmentation
+from skopdist.costs import NetworkCosts, pareto_front
 from skopdist.display import progress_line
-from skopdist.encodings import Encoding
+from skopdist.encodings import Encoding, LimitedEncoding
 from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
 from skopdist.search import SearchFailedError, run_search
 from skopdist.spaces import SearchSpace
@@ -64,6 +65,14 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Depth: number of cells.
     channels : int or None, default=None
         Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input.
+    max_params : int or None, default=None
+        The most parameters that a network of the search may have, with this depth and width. No strategy proposes
+        anything beyond a limit, and no network beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`.
+    max_flops : float or None, default=None
+        The most multiply-adds for one sample; see :meth:`NetworkCosts.flops <skopdist.costs.NetworkCosts.flops>`.
+    max_latency : float or None, default=None
+        The most seconds for one sample on the device; see :meth:`NetworkCosts.latency
+        <skopdist.costs.NetworkCosts.latency>`. Measured times differ a little from fit to fit, and so may the search.
     max_epochs : int, default=20
         Epochs of each training.
     batch_size : int or None, default=None
@@ -138,6 +147,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     search_results_ : dict of ndarray
         One entry for each trial, like ``cv_results_``: ``trial``, ``status``, ``score``, ``rank``, ``cost``, ``seed``,
         ``architecture``, ``message``, and a column ``p_<operation>`` for each probability.
+    pareto_front_ : dict of ndarray
+        The trials that no other trial beats in score and costs, the best score first: ``trial``, ``score``,
+        ``n_parameters``, and ``flops`` and ``latency`` where these are limited.
     trials_ : tuple of Trial
     strategy_ : Strategy
         The strategy in its last state.
@@ -196,6 +208,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         length: int | None = None,
         n_cells: int = 3,
         channels: int | None = None,
+        max_params: int | None = None,
+        max_flops: float | None = None,
+        max_latency: float | None = None,
         max_epochs: int = 20,
         batch_size: int | None = None,
         lr: float | None = None,
@@ -231,6 +246,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.length = length
         self.n_cells = n_cells
         self.channels = channels
+        self.max_params = max_params
+        self.max_flops = max_flops
+        self.max_latency = max_latency
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -317,7 +335,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
         for name in ("net_", "refit_architecture_"):
             self.__dict__.pop(name, None)
-        best = self._search(seed(entropy, _SEARCH), known)
+        recipe = trainer.recipe_
+        costs = NetworkCosts(self.sample_shape_, len(self.classes_), recipe.channels, recipe.n_cells, recipe.device)
+        best = self._search(costs, seed(entropy, _SEARCH), known)
         if self.refit:
             self.refit_architecture_ = best.architecture
             if self.refit_length is not None:
@@ -420,7 +440,13 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         settings = {name: getattr(self, name) for name in shared} | {"space": space}
         return cast(AnEvaluator, evaluator.set_params(**settings))
 
-    def _search(self, random_state: int, known: Sequence[Trial]) -> Trial:
+    def _limited_encoding(self, costs: NetworkCosts) -> Encoding | None:
+        limits = costs.limits(self.max_params, self.max_flops, self.max_latency)
+        if not limits:
+            return self.encoding
+        return LimitedEncoding(self._strategy().default_encoding if self.encoding is None else self.encoding, limits)
+
+    def _search(self, costs: NetworkCosts, random_state: int, known: Sequence[Trial]) -> Trial:
         """Search behind the known trials, set what was found, and give the best trial."""
 
         def report(trial: Trial) -> None:
@@ -433,7 +459,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             result = run_search(
                 self._strategy(),
                 self.evaluator_,
-                encoding=self.encoding,
+                encoding=self._limited_encoding(costs),
                 n_trials=self.n_trials,
                 length=self.length,
                 batch_size=_DEFAULT_BATCH if self.strategy is None and self.trial_batch is None else self.trial_batch,
@@ -456,6 +482,12 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.best_architecture_ = result.best_architecture
         self.best_score_ = result.best_score
         self.search_results_ = result.table()
+        shown: dict[str, Callable[[Architecture], float]] = {"n_parameters": costs.n_parameters}
+        if self.max_flops is not None:
+            shown["flops"] = costs.flops
+        if self.max_latency is not None:
+            shown["latency"] = costs.latency
+        self.pareto_front_ = pareto_front(result.trials, shown)
         return result.best_trial
 
     def _shaped(self, X: NDArray[Any]) -> NDArray[Any]:

@@ -172,15 +172,20 @@ def check_encoding(
         assert bound.length_ == length, f"bind() must keep the length {length}, got {bound.length_!r}."
         _check_points(bound, random_state)
         copied = pickle.loads(pickle.dumps(bound))
-        architecture = space.sample(space.uniform(), length, random_state)
+        architecture = _draw(bound, np.random.default_rng(random_state))
         _check_equal(copied.encode(architecture), bound.encode(architecture), "encode() after pickling")
+
+
+def _draw(encoding: Encoding, rng: np.random.Generator) -> Architecture:
+    """Draw an architecture that the encoding may propose; one with a limit does not propose all of its space."""
+    return encoding.decode(encoding.from_distribution(encoding.space_.uniform(), rng), rng)
 
 
 def _check_points(encoding: Encoding, random_state: int) -> None:
     space, length = encoding.space_, encoding.length_
     rng = np.random.default_rng(random_state)
     for _ in range(5):
-        architecture = space.sample(space.uniform(), length, rng)
+        architecture = _draw(encoding, rng)
         point = encoding.encode(architecture)
         seed = int(rng.integers(2**31))
         _check_point(encoding, point, "encode()")
@@ -242,7 +247,8 @@ def _check_neighbours(encoding: Encoding, point: NDArray[np.float64], rng: np.ra
 def _check_mixture(encoding: Encoding, rng: np.random.Generator) -> None:
     """Between the architectures: mixtures are points, from which architectures are drawn."""
     shape = encoding.mixture_shape
-    mixture = rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])
+    # A limit may move a mixture, but not twice.
+    mixture = encoding.mixture(encoding.from_mixture(rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])))
     point = encoding.from_mixture(mixture)
     _check_equal(encoding.mixture(point), mixture, "mixture(from_mixture(mixture))")
     encoding.space_.check_distribution(encoding.distribution(point))

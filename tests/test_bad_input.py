@@ -210,3 +210,11 @@ def test_sparse_matrices(iris):
     X, y = iris
     with pytest.raises(TypeError, match=r"[Ss]parse"):
         make().fit(csr_array(X), y)
+
+
+@pytest.mark.parametrize("name", ["max_params", "max_flops", "max_latency"])
+def test_limits_that_no_architecture_meets(name, iris):
+    with pytest.raises(ValueError, match=rf"No architecture of length 6 in DenseSpace .* {name}=1e-09, .* cost is \d"):
+        make(**{name: 1e-9}).fit(*iris)
+    with pytest.raises(ValueError, match=rf"{name} must be a positive number or None, got -1"):
+        make(**{name: -1}).fit(*iris)

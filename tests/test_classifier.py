@@ -22,6 +22,7 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping, EpochScoring
 
 from skopdist import Architecture, OpDistNASClassifier, OperationDistribution
+from skopdist.costs import NetworkCosts
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.search import SearchFailedError
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
@@ -698,6 +699,37 @@ def test_nothing_is_written_unasked(iris, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make().fit(*iris).predict(iris[0])
     assert os.listdir(tmp_path) == []
+
+
+# Limits
+
+
+@pytest.mark.parametrize("strategy", [RandomSearch(), BayesianOptimization(), DifferentiableSearch(n_warmup=1)])
+def test_no_trial_is_beyond_the_limits(strategy, images):
+    X, y = images
+    most = NetworkCosts((1, 8, 8), len(np.unique(y)), channels=4, n_cells=1)
+    space = NASBench201Space()
+    half = space.make_architecture(
+        [space.make_cell(["nor_conv_3x3"] * 3 + ["skip_connect"] * 3, space.potential_edges(6))]
+    )
+    limits = {"max_params": most.n_parameters(half), "max_flops": most.flops(half), "max_latency": 10.0}
+    clf = make(strategy, channels=4, max_epochs=1, n_trials=3, refit=False, **limits).fit(X, y)
+    for trial in clf.trials_:
+        assert most.n_parameters(trial.architecture) <= limits["max_params"]
+        assert most.flops(trial.architecture) <= limits["max_flops"]
+    front = clf.pareto_front_
+    assert list(front) == ["trial", "score", "n_parameters", "flops", "latency"]
+    assert front["score"][0] == max(trial.score for trial in clf.trials_ if trial.status == "ok")
+    assert front["flops"].max() <= limits["max_flops"]
+
+
+def test_without_a_limit_the_front_shows_parameters(iris):
+    clf = make().fit(*iris)
+    front = clf.pareto_front_
+    assert list(front) == ["trial", "score", "n_parameters"]
+    for index, score, n_parameters in zip(*front.values(), strict=True):
+        assert clf.trials_[index].score == score
+        assert clf.trials_[index].info["n_parameters"] == n_parameters
 
 
 # With a GPU

@@ -28,6 +28,10 @@ class Encoding(BaseEstimator, ABC):
     length_: int
 
     @abstractmethod
+    def _prepare(self) -> None:
+        """Set up whatever a bound encoding needs; ``space_`` and ``length_`` are there."""
+
+    @abstractmethod
     def _n_dims(self) -> int:
         """Give the length of a point."""
 
@@ -92,6 +96,7 @@ class Encoding(BaseEstimator, ABC):
         check_length(length)
         bound: Self = clone(self)
         bound.space_, bound.length_ = space, int(length)
+        bound._prepare()
         return bound
 
     @property
@@ -138,7 +143,7 @@ class Encoding(BaseEstimator, ABC):
     def from_mixture(self, mixture: ArrayLike) -> Point:
         """Give the point between architectures that stands for all draws from a mixture, shape (n_dims,).
 
-        :meth:`decode` draws from it.
+        :meth:`decode` draws from it. Where the encoding is limited, a mixture beyond the limit is moved within it.
 
         Raises
         ------

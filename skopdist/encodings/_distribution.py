@@ -37,6 +37,9 @@ class DistributionEncoding(Encoding):
     (20, 5)
     """
 
+    def _prepare(self) -> None:
+        """Keep nothing beside the space and the length."""
+
     def _n_dims(self) -> int:
         return len(self.space_.cell_types) * len(self.space_.operation_names)
 

@@ -26,6 +26,9 @@ class GraphEncoding(Encoding):
     link. Encodings on this base differ in the features by which a model compares points.
     """
 
+    def _prepare(self) -> None:
+        """Keep nothing beside the space and the length."""
+
     def _n_dims(self) -> int:
         n_types, n_edges, k, n_links = self._shape()
         return n_types * (n_edges * k + n_links)

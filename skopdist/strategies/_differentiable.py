@@ -149,11 +149,11 @@ class DifferentiableSearch(Strategy):
         )
 
     def _mean(self) -> OperationDistribution:
-        space = self.encoding_.space_
         concentrations = np.exp(self.log_concentrations_)
         rows = concentrations / concentrations.sum(axis=1, keepdims=True)
-        rows = rows.reshape(len(space.cell_types), -1, rows.shape[1]).mean(axis=1)
-        return OperationDistribution(space.operation_names, rows, space.cell_types)
+        # By way of a point, for an encoding with a limit moves what is beyond it.
+        point = self.encoding_.from_mixture(rows.reshape(self.encoding_.mixture_shape))
+        return self.encoding_.distribution(point)
 
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
         """Give the mean of the Dirichlet distribution, over all edges if each has its own."""

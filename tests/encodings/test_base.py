@@ -30,3 +30,9 @@ def test_bind_takes_the_default_length_and_refuses_bad_ones():
     assert DistributionEncoding().bind(DenseSpace()).length_ == DenseSpace.default_length
     with pytest.raises(ValueError, match=r"length must be an integer >= 1"):
         DistributionEncoding().bind(DenseSpace(), 0)
+
+
+@pytest.mark.parametrize("encoding", BOUND, ids=lambda e: type(e).__name__)
+def test_mixtures_are_kept_as_they_are(encoding):
+    mixture = np.random.default_rng(0).dirichlet(np.ones(5), size=encoding.mixture_shape[:-1])
+    np.testing.assert_array_equal(encoding.mixture(encoding.from_mixture(mixture)), mixture)
