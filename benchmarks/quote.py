@@ -24,6 +24,7 @@ from _common import RESULTS, Rows, table
 from ablations import ablation_table
 from any_length import IMAGES, gain_table
 from claims import TABLES, best_table, correlation_at, share_between, variance_table, wiring_table
+from differentiable import cells_table, fits_table
 
 from skopdist.benchmarks import load_digits_cells
 from skopdist.benchmarks._digits import N_SEEDS
@@ -101,10 +102,13 @@ def datasets(_: str) -> str:
             }
             for method in methods.values()
         }
-        # Means are over the same data for all.
-        shared = sorted(set.intersection(*(set(values) for values in found.values())))
+        # Means are over the same data for all; who has not seen all that the fixed cell has seen has none.
+        shared = sorted(found["fixed cell"])
         line = [text.format(sets=len({name for name, _ in shared}), seeds=len(shared))]
         for accuracies in found.values():
+            if not set(shared) <= set(accuracies):
+                line.append("-")
+                continue
             values = [accuracies[key] for key in shared]
             spread = f" ± {short(float(np.std(values, ddof=1)), 4)}" if suite == "digits" else ""
             line.append(short(float(np.mean(values)), 4) + spread)
@@ -123,6 +127,12 @@ def digits_cells(_: str) -> str:
     return ", ".join(f"{100 * part:.1f} %" for part in between)
 
 
+def differentiable(suite: str) -> str:
+    """Lay out what differentiable searches found, for ``cells``, ``digits`` or ``fashion``."""
+    stored = results("differentiable")
+    return cells_table(stored) if suite == "cells" else fits_table(stored, suite)
+
+
 RENDERERS: dict[str, Callable[[str], str]] = {
     "share": share,
     "shares": lambda _: variance_table(results("claims"), TABLES),
@@ -134,6 +144,7 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "queries": queries,
     "datasets": datasets,
     "digits-cells": digits_cells,
+    "differentiable": differentiable,
 }
 
 
