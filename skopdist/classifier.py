@@ -48,7 +48,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     ----------
     strategy : Strategy or None, default=None
         The search technique; None takes :class:`~skopdist.strategies.BayesianOptimization`.
-    search_space : SearchSpace, {"dense", "sequence", "nasbench201"} or None, default=None
+    search_space : SearchSpace, {"dense", "sequence", "nasbench201", "nasbench101", "darts", "macro"} or None, default=None
         None takes the space for the shape of X.
     encoding : Encoding or None, default=None
         The point that the strategy moves; None takes the strategy's own default.
