@@ -234,8 +234,9 @@ def pareto_front(
 ) -> dict[str, NDArray[Any]]:
     """Give the trials that no other trial beats in score and costs.
 
-    One trial beats another if it is as good in all of them and better in one; trials that are equal all stay. Architectures that were not worth a
-    training, since nothing passes through them, and trials that failed are left out.
+    One trial beats another if it is as good in all of them and better in one; trials that are equal all stay.
+    Architectures that were not worth a training, since nothing passes through them, and trials that failed are left
+    out.
 
     Parameters
     ----------
