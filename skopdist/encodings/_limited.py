@@ -19,8 +19,10 @@ from skopdist.operations import is_zero
 
 Cost = Mapping[Any, float] | Callable[[Architecture], float]
 
-# Inside the half-space a draw is within the limit at least about as often as beyond it, but for its very edge.
-_DRAWS = 100
+# Inside the half-space most draws are within a linear limit; of other limits that need not be so, and time is short.
+_DRAWS = 20
+# At the cheapest place of all, before the limit is refused.
+_LAST_DRAWS = 200
 # Costs that agree with the expected one in so many random architectures are taken for linear.
 _PROBES = 50
 # In units of a cost's range: where sums of floating point numbers count as equal.
@@ -211,7 +213,7 @@ class LimitedEncoding(Encoding):
     def _find_fallback(self) -> Architecture:
         """Find one architecture within the limits, through which something passes."""
         rng, smallest = np.random.default_rng(0), np.full(len(self.limits), np.inf)
-        for _ in range(_DRAWS):
+        for _ in range(_LAST_DRAWS):
             architecture = self.space_.sample(self._as_distribution(self._anchor), self.length_, rng)
             if self.space_.is_valid(architecture):
                 if self._allows(architecture):

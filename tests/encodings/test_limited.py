@@ -98,10 +98,10 @@ def test_every_strategy_stays_within_the_limit(strategy, inner):
     strategy=st.sampled_from([s for s in STRATEGIES if not s.needs_gradient]),
     inner=st.sampled_from(ENCODINGS),
     weights=st.lists(st.floats(0, 10), min_size=5, max_size=5),
-    share=st.floats(0, 1),
+    share=st.floats(0.2, 1),
     seed=st.integers(0, 2**31),
 )
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_nothing_beyond_the_limit_is_evaluated(strategy, inner, weights, share, seed):
     cost = partial(placed, weights=weights)
     lowest, highest = min(weights[1:]) * 6, max(weights) * 6  # of three slots
@@ -109,7 +109,7 @@ def test_nothing_beyond_the_limit_is_evaluated(strategy, inner, weights, share, 
     space = NASBench201Space()
     evaluator = TabularEvaluator(space, lambda operations: operations.count("nor_conv_3x3"))
     encoding = LimitedEncoding(inner, [limit])
-    result = run_search(strategy, evaluator, encoding=encoding, n_trials=8, length=3, random_state=seed)
+    result = run_search(strategy, evaluator, encoding=encoding, n_trials=5, length=3, random_state=seed)
     assert all(limit.allows(trial.architecture) for trial in result.trials)
     assert all(
         trial.distribution == space.encode(trial.architecture) for trial in result.trials if inner is ENCODINGS[1]
@@ -148,7 +148,7 @@ def test_points_and_neighbours_are_those_within_the_limit(cost):
     encoding = LimitedEncoding(AdjacencyEncoding(), [limit]).bind(SPACE, 3)
     for found, everything in (
         (encoding.points(1000), inner.points(1000)),
-        (encoding.neighbours(inner.points(1000)[31]), inner.neighbours(inner.points(1000)[31])),
+        (encoding.neighbours(inner.points(1000)[60]), inner.neighbours(inner.points(1000)[60])),
     ):
         allowed = np.array([limit.allows(inner.decode(point)) for point in everything])
         assert 0 < allowed.sum() < len(allowed)
