@@ -48,8 +48,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     ----------
     strategy : Strategy or None, default=None
         The search technique; None takes :class:`~skopdist.strategies.BayesianOptimization`.
-    search_space : SearchSpace, {"dense", "sequence", "nasbench201", "nasbench101", "darts", "macro"} or None, default=None
-        None takes the space for the shape of X.
+    search_space : SearchSpace, str or None, default=None
+        A space, or its name: "dense", "sequence", "nasbench201", "nasbench101", "darts" or "macro". None takes the
+        space for the shape of X.
     encoding : Encoding or None, default=None
         The point that the strategy moves; None takes the strategy's own default.
     evaluator : Evaluator or None, default=None
