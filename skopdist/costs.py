@@ -22,6 +22,8 @@ from skopdist.network import Network
 from skopdist.operations import OperationSize, get_operation, is_zero
 from skopdist.trial import Trial
 
+__all__ = ["NetworkCosts", "pareto_front"]
+
 # What stands in a frame, where only wirings count: it fits all inputs and passes something on.
 _ANY = "skip_connect"
 _WARM_UP, _REPEATS = 5, 25

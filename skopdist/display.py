@@ -10,6 +10,8 @@ import numpy as np
 from skopdist.distribution import OperationDistribution
 from skopdist.trial import Trial
 
+__all__ = ["SearchDisplay", "describe", "grid_table", "leaderboard", "progress_line"]
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 

@@ -25,6 +25,8 @@ from skopdist.evaluators import Evaluator
 from skopdist.strategies import Strategy
 from skopdist.trial import Journal, Trial, best_trial
 
+__all__ = ["SearchFailedError", "SearchResult", "run_search"]
+
 # Keys of the independent random streams of a search.
 _STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR = range(4)
 
