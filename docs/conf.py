@@ -33,6 +33,9 @@ autosummary_ignore_module_all = False
 autodoc_typehints = "none"  # the docstrings give types in words
 numpydoc_show_class_members = False  # _templates/class.rst lists them
 
+# What is inherited from scikit-learn refers to labels of its own documentation.
+suppress_warnings = ["ref.ref"]
+
 # Links into other projects' documentation need the network, which a hosted build has.
 if os.environ.get("READTHEDOCS"):
     intersphinx_mapping = {
