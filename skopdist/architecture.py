@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -156,6 +156,12 @@ class Architecture:
     def cell(self, cell_type: str) -> Cell:
         """Give the cell of a type."""
         return self.cells[self.cell_types.index(cell_type)]
+
+    def key_in(self, table: Mapping[Any, float]) -> Hashable:
+        """Give the key of this architecture in a table, by the operations in slot order or by architectures."""
+        operations = self.operations
+        # First what is quick to hash; only tables of several wirings have architectures as keys.
+        return operations if operations in table else self
 
     def counts(self, operations: Sequence[str]) -> list[list[int]]:
         """Count how often each of `operations` occurs, one row for each cell type."""

@@ -322,15 +322,14 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         known = self._begin((samples, labels, weight))
         entropy = self._beginning.entropy
 
-        trainer = self._with_settings(TrainingEvaluator())
+        given = (samples, labels, weight, seed(entropy, _SPLIT))
+        trainer = self._with_settings(TrainingEvaluator()).fit(*given)
         if self.evaluator is not None:
-            self.evaluator_ = clone(self.evaluator)
+            self.evaluator_ = clone(self.evaluator).fit(*given)
         elif getattr(self.strategy, "needs_gradient", False):
-            self.evaluator_ = self._with_settings(SupernetEvaluator())
+            self.evaluator_ = self._with_settings(SupernetEvaluator()).fit(*given)
         else:
             self.evaluator_ = trainer
-        for evaluator in {id(part): part for part in (trainer, self.evaluator_)}.values():
-            evaluator.fit(samples, labels, weight, random_state=seed(entropy, _SPLIT))
         self.sample_shape_ = samples.shape[1:]
         self.classes_ = trainer.classes_
         # A repeated fit that fails, or does not refit, must not leave an older net to predict with.

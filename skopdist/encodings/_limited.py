@@ -70,8 +70,7 @@ class Limit:
         """
         if not isinstance(self.cost, Mapping):
             return float(self.cost(architecture))
-        operations = architecture.operations
-        return float(self.cost[operations if operations in self.cost else architecture])
+        return float(self.cost[architecture.key_in(self.cost)])
 
     def allows(self, architecture: Architecture) -> bool:
         """Whether an architecture is within the limit."""

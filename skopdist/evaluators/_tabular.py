@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -99,20 +99,14 @@ class TabularEvaluator(Evaluator):
         return Outcome(float(_look_up(self.scores, architecture)), cost, info=info)
 
 
-def _key(table: Mapping[Any, float], architecture: Architecture) -> Hashable:
-    operations = architecture.operations
-    # First what is quick to hash; only tables of several wirings have architectures as keys.
-    return operations if operations in table else architecture
-
-
 def _holds(table: Scores, architecture: Architecture) -> bool:
-    return not isinstance(table, Mapping) or _key(table, architecture) in table
+    return not isinstance(table, Mapping) or architecture.key_in(table) in table
 
 
 def _look_up(table: Scores, architecture: Architecture) -> float:
     if not isinstance(table, Mapping):
         return table(architecture.operations)
-    key = _key(table, architecture)
+    key = architecture.key_in(table)
     if key not in table:
         raise KeyError(f"the table has no row for {architecture}")
     return table[key]
