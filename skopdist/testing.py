@@ -236,6 +236,13 @@ def _check_neighbours(encoding: Encoding, point: NDArray[np.float64], rng: np.ra
     assert neighbours.shape[1] == encoding.n_dims, f"neighbours() must have {encoding.n_dims} columns."
     assert len(neighbours) or len(encoding.space_.operation_names) == 1, "neighbours() gave none."
     keys = {row.round(9).tobytes() for row in neighbours + 0.0}
+    drawn = encoding.neighbours(point, len(neighbours) + 1, np.random.default_rng(0))
+    assert {row.round(9).tobytes() for row in drawn + 0.0} == keys, (
+        "All neighbours, drawn, must be those that are listed."
+    )
+    assert len(encoding.neighbours(point, 2, 0)) == min(2, len(neighbours)), (
+        "neighbours() gave more than it was asked for."
+    )
     assert len(keys) == len(neighbours), f"{len(neighbours) - len(keys)} of {len(neighbours)} neighbours are repeated."
     assert (point.round(9) + 0.0).tobytes() not in keys, "The point itself is among its neighbours."
     for row in neighbours:
