@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from skopdist._device import isolated_generators, resolve_devices
+from skopdist._frames import Frame, Place, Shape, Slot, Work, follow_cell, follow_network, resized
 from skopdist.architecture import Architecture
-from skopdist.cells import concatenated, repeated
 from skopdist.encodings import Limit
 from skopdist.layouts import plan_network
 from skopdist.network import Network
 from skopdist.operations import OperationSize, get_operation, is_zero
-from skopdist.plans import IDENTITY, CellPlan, Part
+from skopdist.plans import CellPlan
 from skopdist.trial import Trial
 
 __all__ = ["NetworkCosts", "pareto_front"]
@@ -31,23 +31,8 @@ _WARM_UP, _REPEATS = 5, 25
 # Where wirings differ, each has a sum of its own, and a long search should not keep them all.
 _MOST_KNOWN = 10_000
 
-Slot = tuple[str, int]
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-
-
-class _Shape(NamedTuple):
-    """What a module works on, but for the number of samples."""
-
-    channels: int
-    sides: tuple[int, ...]
-
-
-class _Work(NamedTuple):
-    """A module, and what it works on; equal ones cost the same."""
-
-    part: Part
-    shape: _Shape
 
 
 class _Count(NamedTuple):
@@ -55,25 +40,7 @@ class _Count(NamedTuple):
 
     n_parameters: int
     flops: int
-    result: _Shape
-
-
-class _Place(NamedTuple):
-    """Where an operation works: what it does to shapes, and the sides of its input."""
-
-    size: OperationSize
-    sides: tuple[int, ...]
-
-
-class _Frame(NamedTuple):
-    """All of some layers but the operations at their slots, and where these stand.
-
-    Slots that no path can reach are given without sides: they have parameters, and compute nothing.
-    """
-
-    fixed: tuple[_Work, ...]
-    slots: tuple[tuple[Slot, _Place | OperationSize], ...]
-    result: _Shape
+    result: Shape
 
 
 class _Absent(nn.Module):
@@ -85,15 +52,8 @@ class _Absent(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, channels_in, ...) to zeros of shape (n, channels_out, ...)."""
-        return x.new_zeros(len(x), *_resized(self.size, tuple(x.shape[2:])))
-
-
-class _Sum(nn.Module):
-    """What a node does with two results that come in."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Keep the shape."""
-        return x + x
+        shape = resized(self.size, tuple(x.shape[2:]))
+        return x.new_zeros(len(x), shape.channels, *shape.sides)
 
 
 class NetworkCosts:
@@ -150,19 +110,19 @@ class NetworkCosts:
         self.channels = channels
         self.n_cells = n_cells
         self.device = device
-        self._frames: dict[Architecture, _Frame] = {}
-        self._layers: dict[tuple[CellPlan, tuple[_Shape, ...]], _Frame] = {}
-        self._counts: dict[_Work, _Count] = {}
+        self._frames: dict[Architecture, Frame] = {}
+        self._cells: dict[tuple[CellPlan, tuple[Shape, ...]], Frame] = {}
+        self._counts: dict[Work, _Count] = {}
         self._parameters: dict[tuple[str, OperationSize], int] = {}
-        self._flops: dict[tuple[str, _Place], int] = {}
-        self._seconds: dict[tuple[str, _Place], float] = {}
-        self._fixed_seconds: dict[_Work, float] = {}
+        self._flops: dict[tuple[str, Place], int] = {}
+        self._seconds: dict[tuple[str, Place], float] = {}
+        self._fixed_seconds: dict[Work, float] = {}
         self._overhead: dict[str, float] = {}
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the parameters of an architecture's network, exactly."""
         names, frame = _names(architecture), self._frame(architecture)
-        sizes = ((slot, place.size if isinstance(place, _Place) else place) for slot, place in frame.slots)
+        sizes = ((slot, place.size if isinstance(place, Place) else place) for slot, place in frame.slots)
         return sum(self._count(work).n_parameters for work in frame.fixed) + sum(
             _known(self._parameters, (names[slot], size), _count_parameters) for slot, size in sizes
         )
@@ -178,7 +138,7 @@ class NetworkCosts:
         return sum(self._count(work).flops for work in frame.fixed) + sum(
             _known(self._flops, (names[slot], place), _count_flops)
             for slot, place in frame.slots
-            if isinstance(place, _Place)
+            if isinstance(place, Place)
         )
 
     def latency(self, architecture: Architecture) -> float:
@@ -203,7 +163,7 @@ class NetworkCosts:
             + sum(
                 _known(self._seconds, (names[slot], place), partial(_time_operation, device=device))
                 for slot, place in frame.slots
-                if isinstance(place, _Place) and slot not in dead
+                if isinstance(place, Place) and slot not in dead
             )
         )
 
@@ -233,13 +193,14 @@ class NetworkCosts:
                 raise ValueError(f"{name} must be a positive number or None, got {value!r}.")
         return [Limit(name, costs[name], value) for name, value in given.items() if value is not None]
 
-    def _time_fixed(self, frame: _Frame, device: str) -> float:
+    def _time_fixed(self, frame: Frame, device: str) -> float:
         return sum(_known(self._fixed_seconds, work, partial(_time_part, device=device)) for work in frame.fixed)
 
     def _find_overhead(self, architecture: Architecture, device: str) -> float:
         """Time a network without operations, and take off what its other parts take alone."""
         with isolated_generators(device), torch.device(device):
             network = Network(
+                # What fits all inputs and passes something on.
                 _wiring(architecture, "skip_connect"),
                 self.input_shape,
                 self.n_classes,
@@ -250,84 +211,22 @@ class NetworkCosts:
             seconds = _time(network, torch.zeros(1, *self.input_shape))
         return max(0.0, seconds - self._time_fixed(self._frame(architecture), device))
 
-    def _count(self, work: _Work) -> _Count:
+    def _count(self, work: Work) -> _Count:
         return _known(self._counts, work, _count_part)
 
-    def _frame(self, architecture: Architecture) -> _Frame:
+    def _frame(self, architecture: Architecture) -> Frame:
         return _known(self._frames, _wiring(architecture), self._find_frame)
 
-    def _find_frame(self, wiring: Architecture) -> _Frame:
-        """Follow a sample through all layers of a network."""
+    def _find_frame(self, wiring: Architecture) -> Frame:
         plan = plan_network(wiring, self.input_shape, self.n_classes, self.channels, self.n_cells)
-        fixed: list[_Work] = []
-        slots: list[tuple[Slot, _Place | OperationSize]] = []
+        shape = Shape(self.input_shape[0], self.input_shape[1:])
+        return follow_network(plan, shape, self._result, self._cell_frame)
 
-        def put(part: Part, shape: _Shape) -> _Shape:
-            fixed.append(_Work(part, shape))
-            return self._count(fixed[-1]).result
+    def _cell_frame(self, plan: CellPlan, given: tuple[Shape, ...]) -> Frame:
+        return _known(self._cells, (plan, given), lambda key: follow_cell(*key, self._result))
 
-        before = latest = put(plan.stem, _Shape(self.input_shape[0], self.input_shape[1:]))
-        for layer in plan.layers:
-            if isinstance(layer, CellPlan):
-                given = (before, latest) if layer.cell.n_inputs == 2 else (latest,)
-                inside = _known(self._layers, (layer, given), self._find_layer)
-                fixed += inside.fixed
-                slots += inside.slots
-                result = inside.result
-            else:
-                result = put(layer, latest)
-            before, latest = latest, result
-        latest = put(plan.head, latest)
-        latest = put(plan.classify, _Shape(latest.channels, ()))
-        return _Frame(tuple(fixed), tuple(slots), latest)
-
-    def _find_layer(self, layer: tuple[CellPlan, tuple[_Shape, ...]]) -> _Frame:
-        """Follow a sample through a cell, node by node."""
-        plan, given = layer
-        cell, output = plan.cell, plan.cell.n_nodes - 1
-        fixed: list[_Work] = []
-        slots: list[tuple[Slot, _Place | OperationSize]] = []
-        nodes: dict[int, _Shape] = {}
-        parts = concatenated(cell, plan.sizes)
-        joined: _Shape | None = None
-
-        def put(part: Part, shape: _Shape) -> _Shape:
-            if part == IDENTITY:
-                return shape
-            fixed.append(_Work(part, shape))
-            return self._count(fixed[-1]).result
-
-        for i, part in enumerate(plan.inputs or [IDENTITY] * cell.n_inputs):
-            nodes[i] = put(part, given[i])
-        # Whatever operation a slot holds, if something can get through the cell there.
-        live = set(cell.live_slots(lambda name: False))
-        steps = [(edge[::-1], True, i) for i, edge in enumerate(cell.edges)]
-        steps += [(link[::-1], False, i) for i, link in enumerate(cell.links)]
-        for (target, source), is_edge, i in sorted(steps):
-            if is_edge and i not in live:
-                slots += [((plan.cell_type, i), size) for size in repeated(plan.sizes[i], plan.repeats)]
-            elif source in nodes:
-                shape = nodes[source]
-                if is_edge:
-                    for size in repeated(plan.sizes[i], plan.repeats):
-                        slots.append(((plan.cell_type, i), _Place(size, shape.sides)))
-                        channels, *sides = _resized(size, shape.sides)
-                        shape = _Shape(channels, tuple(sides))
-                else:
-                    shape = put(plan.links[i] if plan.links else IDENTITY, shape)
-                if target == output and source in parts:
-                    joined = _Shape(plan.width, shape.sides)
-                    continue
-                if target in nodes:
-                    put(_SUM, shape)
-                nodes[target] = shape
-        if joined is not None and output in nodes:
-            put(_SUM, joined)
-        # By hand one can wire a cell whose output no edge reaches from the input.
-        return _Frame(tuple(fixed), tuple(slots), joined or nodes.get(output, given[-1]))
-
-
-_SUM = Part(_Sum)
+    def _result(self, work: Work) -> Shape:
+        return self._count(work).result
 
 
 def pareto_front(
@@ -402,45 +301,38 @@ def _size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _resized(size: OperationSize, sides: tuple[int, ...]) -> tuple[int, ...]:
-    """Give the shape of what comes out of an operation, but for the number of samples."""
-    # Only images are ever strided.
-    stride = size.stride if len(sides) == 2 else 1
-    return (size.channels_out, *(-(-side // stride) for side in sides))
-
-
 def _count_parameters(key: tuple[str, OperationSize]) -> int:
     name, size = key
     with torch.device("meta"):
         return _size(get_operation(name).make(size))
 
 
-def _count_flops(key: tuple[str, _Place]) -> int:
+def _count_flops(key: tuple[str, Place]) -> int:
     return _run_counted(*_on_device(*_operation(*key), "meta"))[0]
 
 
-def _count_part(work: _Work) -> _Count:
+def _count_part(work: Work) -> _Count:
     module, x = _on_device(work.part.make, work.shape, "meta")
     flops, result = _run_counted(module, x)
-    return _Count(_size(module), flops, _Shape(result.shape[1], tuple(result.shape[2:])))
+    return _Count(_size(module), flops, Shape(result.shape[1], tuple(result.shape[2:])))
 
 
-def _time_operation(key: tuple[str, _Place], device: str) -> float:
+def _time_operation(key: tuple[str, Place], device: str) -> float:
     with isolated_generators(device):
         return _time(*_on_device(*_operation(*key), device))
 
 
-def _time_part(work: _Work, device: str) -> float:
+def _time_part(work: Work, device: str) -> float:
     with isolated_generators(device):
         return _time(*_on_device(work.part.make, work.shape, device))
 
 
-def _operation(name: str, place: _Place) -> tuple[Callable[[], nn.Module], _Shape]:
+def _operation(name: str, place: Place) -> tuple[Callable[[], nn.Module], Shape]:
     make = partial(get_operation(name).make, place.size)
-    return make, _Shape(place.size.channels_in, place.sides)
+    return make, Shape(place.size.channels_in, place.sides)
 
 
-def _on_device(make: Callable[[], nn.Module], shape: _Shape, device: str) -> tuple[nn.Module, Tensor]:
+def _on_device(make: Callable[[], nn.Module], shape: Shape, device: str) -> tuple[nn.Module, Tensor]:
     """Make a module and what it works on."""
     with torch.device(device):
         module = make().eval()
