@@ -48,7 +48,7 @@ from skopdist.benchmarks import (
 )
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Encoding, HybridEncoding
 from skopdist.evaluators import TabularEvaluator
-from skopdist.strategies._bayesian import _SMOOTH, transformed
+from skopdist.strategies._bayesian import SMOOTH, transformed
 from skopdist.strategies._gaussian_process import AdditiveGaussianProcess
 
 TABLES: dict[str, Callable[[Path | None], TabularEvaluator]] = {
@@ -170,11 +170,15 @@ def wiring(population: Population) -> dict[str, Any] | None:
     }
 
 
+def units_of(parts: Parts) -> dict[str, float]:
+    """Give the mean squared distance between architectures, by part."""
+    reference = np.unique(np.linspace(0, len(next(iter(parts.values()))) - 1, _REFERENCE).astype(np.int64))
+    return {name: max(2 * float(part[reference].var(axis=0).sum()), 1e-12) for name, part in parts.items()}
+
+
 def gaussian_process(parts: Parts, train: NDArray[np.int64], z: Array, seed: int) -> Array:
     """Predict all with the process of the library, whatever is trained on included."""
-    reference = np.unique(np.linspace(0, len(next(iter(parts.values()))) - 1, _REFERENCE).astype(np.int64))
-    units = {name: max(2 * float(part[reference].var(axis=0).sum()), 1e-12) for name, part in parts.items()}
-    model = AdditiveGaussianProcess(units, _SMOOTH)
+    model = AdditiveGaussianProcess(units_of(parts), SMOOTH)
     model.fit({name: part[train] for name, part in parts.items()}, z)
     return model.predict(parts)[0]
 
