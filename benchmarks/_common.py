@@ -164,3 +164,17 @@ def stratified(y: NDArray[Any], n: int, seed: int) -> NDArray[np.intp]:
     wanted[np.argsort(-(counts * n / len(y) - wanted))[: n - wanted.sum()]] += 1
     chosen = [rng.choice(np.flatnonzero(y == c), k, replace=False) for c, k in zip(classes, wanted, strict=True)]
     return rng.permutation(np.concatenate(chosen))
+
+
+def load_images(arguments: argparse.Namespace, name: str, part: str = "train") -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give the images of "mnist" or "fashion_mnist", uint8 of shape (n, 1, 28, 28), and their classes."""
+    with np.load(data_file(arguments, f"images/{name}.npz")) as arrays:
+        X, y = arrays[f"X_{part}"], arrays[f"y_{part}"]
+    return X.reshape(-1, 1, 28, 28), y
+
+
+def halved(images: NDArray[Any]) -> NDArray[np.float32]:
+    """Average squares of two by two pixels."""
+    n, channels, height, width = images.shape
+    parts = images.reshape(n, channels, height // 2, 2, width // 2, 2)
+    return parts.mean(axis=(3, 5), dtype=np.float32)

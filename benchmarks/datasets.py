@@ -63,8 +63,7 @@ def suites(arguments: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[
         if suite == "digits":
             yield suite, "digits", digits
         elif suite == "fashion":
-            file = common.data_file(arguments, "images/fashion_mnist.npz")
-            yield suite, "Fashion-MNIST 10k", lambda seed, file=file: fashion(file, seed)
+            yield suite, "Fashion-MNIST 10k", lambda seed: fashion(arguments, seed)
         elif suite == "series":
             file = common.data_file(arguments, "series/ucr_subset.npz")
             with np.load(file) as data:
@@ -85,12 +84,11 @@ def digits(seed: int) -> Split:
     return X_train.reshape(-1, 1, 8, 8), X_test.reshape(-1, 1, 8, 8), y_train, y_test
 
 
-def fashion(file: Any, seed: int) -> Split:
-    with np.load(file) as data:
-        chosen = common.stratified(data["y_train"], FASHION_TRAINING, seed)
-        X_train, y_train = data["X_train"][chosen], data["y_train"][chosen]
-        X_test, y_test = data["X_test"], data["y_test"]
-    return X_train.reshape(-1, 1, 28, 28), X_test.reshape(-1, 1, 28, 28), y_train, y_test
+def fashion(arguments: argparse.Namespace, seed: int) -> Split:
+    X_train, y_train = common.load_images(arguments, "fashion_mnist")
+    X_test, y_test = common.load_images(arguments, "fashion_mnist", "test")
+    chosen = common.stratified(y_train, FASHION_TRAINING, seed)
+    return X_train[chosen], X_test, y_train[chosen], y_test
 
 
 def series(file: Any, name: str) -> Split:

@@ -27,7 +27,6 @@ from typing import Any
 
 import numpy as np
 from datasets import Split, digits, fashion
-from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -182,15 +181,8 @@ def report(rows: common.Rows) -> None:
 def split_of(arguments: argparse.Namespace, suite: str, seed: int) -> Split:
     if suite == "digits":
         return digits(seed)
-    X_train, X_test, y_train, y_test = fashion(common.data_file(arguments, "images/fashion_mnist.npz"), seed)
-    return halved(X_train), halved(X_test), y_train, y_test
-
-
-def halved(images: NDArray[Any]) -> NDArray[np.float32]:
-    """Average squares of two by two pixels."""
-    n, channels, height, width = images.shape
-    parts = images.reshape(n, channels, height // 2, 2, width // 2, 2)
-    return parts.mean(axis=(3, 5), dtype=np.float32)
+    X_train, X_test, y_train, y_test = fashion(arguments, seed)
+    return common.halved(X_train), common.halved(X_test), y_train, y_test
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from _common import Rows, data_file, machines, parser, rows_of, stratified, table
+from _common import Rows, data_file, halved, load_images, machines, parser, rows_of, stratified, table
 from scipy.stats import wilcoxon
 
 from skopdist.benchmarks import load_nasbench201
@@ -60,12 +60,10 @@ def evaluator_of(arguments: argparse.Namespace, suite: str, name: str) -> Evalua
     """Give what scores architectures on a data set."""
     if suite == "tables":
         return load_nasbench201(data_file(arguments, "nas/nb201_master.csv.gz"), dataset=name)
-    with np.load(data_file(arguments, f"images/{name}.npz")) as arrays:
-        X, y = arrays["X_train"], arrays["y_train"]
+    X, y = load_images(arguments, name)
     chosen = stratified(y, N_IMAGES, seed=0)
-    X = X[chosen].reshape(-1, 1, 14, 2, 14, 2).mean(axis=(3, 5)).astype(np.float32)
     trainer = TrainingEvaluator(channels=CHANNELS, n_cells=1, max_epochs=EPOCHS, device="cpu")
-    return trainer.fit(X, y[chosen], random_state=0)
+    return trainer.fit(halved(X[chosen]), y[chosen], random_state=0)
 
 
 def run(rows: Rows, arguments: argparse.Namespace, suite: str, seeds: int) -> None:
