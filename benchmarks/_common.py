@@ -25,6 +25,8 @@ import torch  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
+# What --quick computes is not what README and docs quote, and must not be taken for it.
+QUICK_RESULTS = Path(__file__).parent.parent / "build" / "bench" / "quick"
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
@@ -103,7 +105,7 @@ class Rows:
         """Store a row at once, so that an interruption loses nothing that was measured."""
         row["machine"] = machine()
         self.rows.append(row)
-        self.path.parent.mkdir(exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
@@ -122,8 +124,9 @@ class Rows:
 
 
 def rows_of(arguments: argparse.Namespace, name: str, keys: Sequence[str]) -> Rows:
-    """Open the rows of a script."""
-    return Rows(arguments.results or RESULTS / f"{name}.jsonl", keys)
+    """Open the rows of a script; those of its reduced version are in another file."""
+    folder = QUICK_RESULTS if getattr(arguments, "quick", False) else RESULTS
+    return Rows(arguments.results or folder / f"{name}.jsonl", keys)
 
 
 def table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
