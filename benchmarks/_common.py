@@ -90,12 +90,15 @@ class Rows:
         self.path = path
         self.keys = tuple(keys)
         self.rows: list[dict[str, Any]] = []
+        # An interrupted run leaves at most an unfinished last line, which the next row must not continue.
+        self._unfinished = False
         if path.exists():
-            for line in path.read_text().splitlines():
+            text = path.read_text()
+            self._unfinished = text != "" and not text.endswith("\n")
+            for line in text.splitlines():
                 try:
                     self.rows.append(json.loads(line))
                 except json.JSONDecodeError:
-                    # An interrupted run leaves at most an unfinished last line.
                     continue
 
     def __contains__(self, key: Mapping[str, Any]) -> bool:
@@ -107,7 +110,8 @@ class Rows:
         self.rows.append(row)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write("\n" * self._unfinished + json.dumps(row) + "\n")
+        self._unfinished = False
 
     def drop(self, **entries: Any) -> int:
         """Forget the rows with these entries, and give their number."""

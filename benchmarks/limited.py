@@ -21,6 +21,7 @@ import numpy as np
 # isort: split
 import warnings
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, cast
 
 from skopdist.benchmarks import load_nasbench201
@@ -107,6 +108,19 @@ def tpe(scores: Table, flops: Table, maximum: float, seed: int, constrained: boo
             found.append(scores[cell])
             study.tell(trial, scores[cell])
     return found, n_asked - len(found)
+
+
+def limited_table(rows: common.Rows) -> str:
+    """Lay out the mean regret after all evaluations, and how many seeds found the best within the limit."""
+    cases = [case for case in product(TASKS, SHARES) if rows.select(task=case[0], share=case[1])]
+    body = []
+    for method in METHODS:
+        line: list[Any] = [method]
+        for task, share in cases:
+            found = [row["regret"][str(QUERIES)] for row in rows.select(task=task, share=share, method=method)]
+            line.append(f"{np.mean(found):.2f}, {np.mean(np.array(found) < 1e-9):.0%}" if found else "-")
+        body.append(line)
+    return common.table(["search", *(f"{task}, {share:.0%}" for task, share in cases)], body)
 
 
 def report(rows: common.Rows) -> None:

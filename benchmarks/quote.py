@@ -25,6 +25,8 @@ from ablations import ablation_table
 from any_length import IMAGES, gain_table
 from claims import TABLES, best_table, correlation_at, share_between, variance_table, wiring_table
 from differentiable import cells_table, fits_table
+from limited import limited_table
+from transfer import transfer_table
 
 from skopdist.benchmarks import load_digits_cells
 from skopdist.benchmarks._digits import N_SEEDS
@@ -133,6 +135,20 @@ def differentiable(suite: str) -> str:
     return cells_table(stored) if suite == "cells" else fits_table(stored, suite)
 
 
+def seconds_ratio(suite: str) -> str:
+    """Say how many times the CPU seconds of Bayesian optimisation a differentiable search takes, on average."""
+    stored = results("differentiable")
+    methods = ("differentiable, one Dirichlet", "Bayesian optimisation")
+    seconds = [np.mean([row["fit_cpu_seconds"] for row in stored.select(suite=suite, method=m)]) for m in methods]
+    return f"{seconds[0] / seconds[1]:.1f}"
+
+
+def training_speed(comparison: str) -> str:
+    """Give the lowest and the highest of the median ratios of a comparison."""
+    ratios = [row["ratio"] for row in results("training_speed").select(comparison=comparison)]
+    return f"{short(min(ratios), 2)} to {short(max(ratios), 2)}"
+
+
 RENDERERS: dict[str, Callable[[str], str]] = {
     "share": share,
     "shares": lambda _: variance_table(results("claims"), TABLES),
@@ -145,6 +161,10 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "datasets": datasets,
     "digits-cells": digits_cells,
     "differentiable": differentiable,
+    "differentiable-seconds": seconds_ratio,
+    "training-speed": training_speed,
+    "limited": lambda _: limited_table(results("limited")),
+    "transfer": lambda suite: transfer_table(results("transfer"), suite),
 }
 
 
