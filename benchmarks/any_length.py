@@ -6,8 +6,8 @@
 A distribution is searched at length 6 on the table of digits cells: what BayesianOptimization recommends after 50
 queries. Cells of 1 to 21 operations are drawn from it and from the uniform distribution, and trained as networks of one
 cell by the recipe of that table; on the digits, and on 3,000 images of Fashion-MNIST (14x14 pixels, means of four),
-which the search never saw. Every seed has another search, other cells and other trainings. The gain is the mean
-difference of the test accuracies in points, with its standard error over the seeds. Cells that hold nothing but 3x3
+which the search never saw. Every seed has another search, other cells and other trainings. Gains are mean differences
+of the test accuracies in points, with their standard errors over the seeds. Cells that hold nothing but 3x3
 convolutions show what no search is needed for.
 
 Fashion-MNIST needs ``images/fashion_mnist.npz`` in the folder of the data. --quick computes two seeds at lengths 3
@@ -69,41 +69,38 @@ def run(rows: Rows, arguments: argparse.Namespace, seeds: Iterable[int], lengths
                 rows.add(**key, distribution=np.asarray(distribution).tolist(), **figures)
 
 
-def gains(rows: Rows, images: str, length: int) -> dict[str, NDArray[np.float64]]:
-    """Give test accuracies in percent by source, over the seeds that all of them have, and the gain by the found."""
+def accuracies(rows: Rows, images: str, length: int) -> dict[str, NDArray[np.float64]]:
+    """Give test accuracies in percent by source, over the seeds that all sources have."""
     by_seed = [
         {row["seed"]: 100 * row["test"] for row in rows.select(images=images, length=length, source=source)}
         for source in SOURCES
     ]
     seeds = sorted(set.intersection(*map(set, by_seed)))
-    result = {
-        source: np.array([accuracies[seed] for seed in seeds])
-        for source, accuracies in zip(SOURCES, by_seed, strict=True)
-    }
-    return result | {"gain": result["found"] - result["uniform"]}
+    return {source: np.array([of[seed] for seed in seeds]) for source, of in zip(SOURCES, by_seed, strict=True)}
 
 
 def gain_table(rows: Rows, images: Iterable[str]) -> str:
-    """Lay out the accuracies by length."""
+    """Lay out the accuracies by length, and the gains with their standard errors."""
     body = []
     for name, length in product(images, LENGTHS):
-        found = gains(rows, name, length)
-        gain = found["gain"]
-        if len(gain) > 1:
-            means = [f"{found[source].mean():.1f}" for source in SOURCES]
-            error = gain.std(ddof=1) / np.sqrt(len(gain))
-            ahead = f"{(gain > 0).sum()} of {len(gain)}"
+        of = accuracies(rows, name, length)
+        n = len(of["found"])
+        if n > 1:
+            gains = [of["found"] - of[source] for source in ("uniform", "convolutions")]
             parameters = [
                 np.mean([row["n_parameters"] for row in rows.select(images=name, length=length, source=source)])
                 for source in SOURCES
             ]
-            body.append(
-                (
-                    f"{name}, length {length}", *means, f"{gain.mean():.1f} ± {error:.1f}", ahead,
-                    " / ".join(f"{n:.0f}" for n in parameters),
-                )
-            )  # fmt: skip
-    return table(["", *SOURCES, "gain", "ahead", "parameters"], body)
+            body.append((
+                f"{name}, {length}",
+                *(f"{of[source].mean():.1f}" for source in SOURCES),
+                *(f"{gain.mean():.1f} ± {gain.std(ddof=1) / np.sqrt(n):.1f}" for gain in gains),
+                f"{(gains[0] > 0).sum()} of {n}",
+                " / ".join(f"{count:.0f}" for count in parameters),
+            ))  # fmt: skip
+    return table(
+        ["images, length", *SOURCES, "gain over uniform", "over convolutions", "ahead of uniform", "parameters"], body
+    )
 
 
 def main() -> int:

@@ -25,12 +25,11 @@ def test_cells_of_all_sources_and_lengths_are_trained_once(any_length, tmp_path,
         any_length.run(rows, argparse.Namespace(images=["digits"]), range(2), (3, 10))
         assert len(trained) == len(rows.rows) == 2 * 2 * 3
     assert {architecture.length for architecture, _ in trained} == {3, 10}
-    found = any_length.gains(rows, "digits", 10)
+    of = any_length.accuracies(rows, "digits", 10)
     # What is found on the table holds more convolutions than a third.
-    assert (found["gain"] > 0).all()
-    assert found["convolutions"].tolist() == [100.0, 100.0]
-    np.testing.assert_allclose(found["gain"], found["found"] - found["uniform"])
-    assert "| digits, length 10 |" in any_length.gain_table(rows, ["digits"])
+    assert (of["found"] > of["uniform"]).all()
+    assert of["convolutions"].tolist() == [100.0, 100.0]
+    assert "| digits, 10 " in any_length.gain_table(rows, ["digits"])
 
 
 def test_seeds_that_only_some_sources_have_do_not_count(any_length, tmp_path):
@@ -45,5 +44,6 @@ def test_seeds_that_only_some_sources_have_do_not_count(any_length, tmp_path):
                 test=0.5 + 0.1 * (source == "found"),
                 n_parameters=1,
             )
-    gain = any_length.gains(rows, "digits", 6)["gain"]
-    np.testing.assert_allclose(gain, [10, 10])
+    of = any_length.accuracies(rows, "digits", 6)
+    np.testing.assert_allclose([of[source] for source in any_length.SOURCES], [[60, 60], [50, 50], [50, 50]])
+    assert "10.0 ± 0.0" in any_length.gain_table(rows, ["digits"])
