@@ -21,7 +21,7 @@ kernel
     exponential or squared exponential, or one for all features, each part scaled to the same mean squared distance.
 
 All figures are means over seeds; rows are stored one by one, and none is computed again. --quick computes two seeds
-instead of 10, and of 30 for the searches.
+instead of 10, and of 20 for the searches.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ ABLATIONS: dict[str, dict[str, Measure]] = {
     },
     "kernel": {name: (lambda e, s, k=kernel: with_kernel(e, *k, s)) for name, kernel in KERNELS.items()},
 }
-SEEDS = {"sampling": 10, "architectures": 10, "transform": 30, "initial": 30, "kernel": 30}
+SEEDS = {"sampling": 10, "architectures": 10, "transform": 20, "initial": 20, "kernel": 20}
 QUICK_SEEDS = 2
 FIGURES = {
     "sampling": ("share_between", "deviation_within"),
