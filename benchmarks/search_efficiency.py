@@ -195,14 +195,23 @@ def regret_text(regret: Interval) -> str:
     return f"{regret[0]:.3f} ({regret[1]:.3f} to {regret[2]:.3f})"
 
 
-def median_text(median: Interval) -> str:
-    """Write a median and its interval; beyond the last query nothing is known.
+def queries_text(median: float) -> str:
+    """Write a median number of queries; beyond the last query nothing is known.
 
-    >>> median_text((31.5, 28, 150)), median_text((float("inf"), 120, float("inf")))
-    ('31.5 (28 to 150)', '>150 (120 to >150)')
+    >>> queries_text(31.5), queries_text(np.inf)
+    ('31.5', '>150')
     """
-    texts = [f">{QUERIES}" if value > QUERIES else f"{value:g}" for value in median]
-    return texts[0] if texts[0] == texts[1] else f"{texts[0]} ({texts[1]} to {texts[2]})"
+    return f">{QUERIES}" if median > QUERIES else f"{median:g}"
+
+
+def median_text(median: Interval) -> str:
+    """Write a median and its interval.
+
+    >>> median_text((31.5, 28, 150)), median_text((np.inf, 120, np.inf)), median_text((np.inf, np.inf, np.inf))
+    ('31.5 (28 to 150)', '>150 (120 to >150)', '>150')
+    """
+    middle, low, high = map(queries_text, median)
+    return middle if middle == low == high else f"{middle} ({low} to {high})"
 
 
 def ratio_text(ratio: tuple[float, float], interval: tuple[float, float]) -> str:
