@@ -17,8 +17,8 @@ Hybrid points move as those of the adjacency encoding do, and only a model sees 
 optimisation is run on both. Optuna, Nevergrad and SMAC are left out where they are not installed.
 
 A row holds the whole curves of up to ten seeds, as pairs of a query and the regret after it. Rows are stored one by
-one, and no seed is computed again; --quick computes two of the hundred. The exit status is 1 where the default strategy
-misses one of its targets.
+one, and no seed is computed again; --quick computes two of the hundred. A test checks that the default strategy meets
+its targets in the stored rows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import numpy as np
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -131,9 +131,25 @@ def curves_of(rows: common.Rows, name: str, method: Method) -> dict[int, Curve]:
     return {seed: curve for row in found for seed, curve in zip(row["seeds"], row["curves"], strict=True)}
 
 
+def near_optimum(evaluator: TabularEvaluator) -> dict[str, list[int]]:
+    """Say, by the margin, how many architectures are within it, of how many distributions, and of the optimum's own."""
+    assert isinstance(evaluator.scores, Mapping)
+    scores = {names: round(evaluator.optimum - score, 4) for names, score in evaluator.scores.items()}
+    of_optimum = sorted(min(scores, key=lambda names: scores[names]))
+    result = {"any": list(scores)}
+    result |= {f"{margin:g}": [names for names in scores if scores[names] <= margin] for margin in MARGINS}
+    return {
+        key: [len(found), len({tuple(sorted(names)) for names in found}), sum(sorted(n) == of_optimum for n in found)]
+        for key, found in result.items()
+    }
+
+
 def run(rows: common.Rows, data: Path | None, tables: Sequence[str], methods: Iterable[Method], seeds: int) -> None:
     """Search with the seeds that are not there yet."""
     evaluators = {name: TABLES[name](data) for name in tables}
+    for name, evaluator in evaluators.items():
+        if not rows.select(table=name, kind="near the optimum"):
+            rows.add(table=name, kind="near the optimum", **near_optimum(evaluator))
     for method, (name, evaluator) in product(methods, evaluators.items()):
         if not installed(*method):
             print(f"{METHODS[method]} is left out: its library is not installed.", file=sys.stderr)
@@ -233,6 +249,14 @@ def margin_text(margin: float) -> str:
     return f"within {margin:g} points" if margin else "the optimum"
 
 
+def near_table(rows: common.Rows, tables: Iterable[str]) -> str:
+    """Lay out how many architectures are near the optimum, of how many distributions, and of that of the optimum."""
+    found = [row for name in tables for row in rows.select(table=name, kind="near the optimum")]
+    keys = {"all": "any"} | {margin_text(margin): f"{margin:g}" for margin in MARGINS}
+    body = [(text, *(" / ".join(map(str, row[key])) for row in found)) for text, key in keys.items()]
+    return common.table(["", *(row["table"] for row in found)], body)
+
+
 def regret_table(rows: common.Rows, name: str) -> str:
     """Lay out the regret on a table by the number of queries, and how many seeds find the optimum."""
     body = [
@@ -305,6 +329,8 @@ def missed(rows: common.Rows) -> list[str]:
 
 def report(rows: common.Rows, tables: Sequence[str]) -> None:
     """Print what is stored."""
+    print("\nArchitectures / their distributions / architectures of the optimum's own distribution\n")
+    print(near_table(rows, tables))
     for name in tables:
         if all_found(rows, name):
             print(f"\n{name}: regret in points of accuracy after so many queries (95 % interval)\n")
@@ -331,7 +357,7 @@ def main() -> int:
         seeds = arguments.seeds or (QUICK_SEEDS if arguments.quick else SEEDS)
         run(rows, arguments.data, available(arguments.tables, arguments.data), methods, seeds)
     report(rows, arguments.tables)
-    return 1 if missed(rows) else 0
+    return 0
 
 
 if __name__ == "__main__":

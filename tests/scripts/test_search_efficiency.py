@@ -23,7 +23,7 @@ def rows(script, tmp_path):
 def test_a_run_resumes_with_the_seeds_that_are_missing(efficiency, rows):
     efficiency.run(rows, None, ["digits"], [RANDOM], seeds=2)
     efficiency.run(rows, None, ["digits"], [RANDOM], seeds=13)
-    assert [row["seeds"] for row in rows.rows] == [[0, 1], list(range(2, 12)), [12]]
+    assert [row["seeds"] for row in rows.rows if "seeds" in row] == [[0, 1], list(range(2, 12)), [12]]
     stored = efficiency.curves_of(rows, "digits", RANDOM)
     assert list(stored) == list(range(13))
     table = load_digits_cells()
@@ -44,7 +44,7 @@ def test_a_search_ends_at_the_optimum(efficiency, monkeypatch):
 def test_a_peer_whose_library_is_not_there_is_left_out(efficiency, rows, script, monkeypatch, capsys):
     monkeypatch.setitem(script("peers").PEERS, ("tpe", "adjacency"), ("no_such_library", None))
     efficiency.run(rows, None, ["digits"], [("tpe", "adjacency")], seeds=1)
-    assert rows.rows == []
+    assert rows.select(strategy="tpe") == []
     assert "Optuna TPE, cell is left out: its library is not installed." in capsys.readouterr().err
 
 
@@ -85,12 +85,31 @@ def test_tables_say_what_was_found(efficiency, rows, monkeypatch):
     assert "<0.4 (0.0 to 0.4)" in efficiency.speed_up_table(rows, ["digits"], 0.0)
 
 
+def test_what_is_near_the_optimum_is_counted(efficiency, rows):
+    near = efficiency.near_optimum(load_digits_cells())
+    # 28 distributions of 3 operations at length 6; that of five convolutions and a skip connection has six cells.
+    assert near["any"] == [729, 28, 6]
+    assert near["0"] == [1, 1, 1]
+    assert near["0.1"][0] <= near["0.5"][0] <= near["1"][0] < 729
+    rows.add(table="digits", kind="near the optimum", **near)
+    lines = efficiency.near_table(rows, ["digits", "macro-cifar10"]).splitlines()
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == ["all", "729 / 28 / 6"]
+    assert len(lines) == 2 + 1 + len(efficiency.MARGINS)
+
+
 def test_a_missed_target_is_named(efficiency, rows):
     assert efficiency.missed(rows) == []
     store(rows, "nb201-cifar10", efficiency.DEFAULT, [[[1, 4.0], [30, 0.0]]] * 10)
     assert efficiency.missed(rows) == []
     store(rows, "nb201-cifar100", efficiency.DEFAULT, [[[1, 4.0], [33, 0.0]]] * 10)
     assert efficiency.missed(rows) == ["nb201-cifar100"]
+
+
+def test_the_default_strategy_meets_its_targets(efficiency, script):
+    stored = script("quote").results("search_efficiency")
+    for name in efficiency.TARGETS:
+        assert len(efficiency.curves_of(stored, name, efficiency.DEFAULT)) == efficiency.SEEDS
+    assert efficiency.missed(stored) == []
 
 
 def test_ratios_are_written_with_what_bounds_them(efficiency):
