@@ -20,6 +20,32 @@ def make_operation(cell_type: str, slot: int, name: str, size: OperationSize) ->
     return get_operation(name).make(size)
 
 
+def repeated(size: OperationSize, n: int) -> list[OperationSize]:
+    """Give the sizes of n operations in a row, of which only the first one strides or changes the width."""
+    return [size, *[OperationSize(size.channels_out, size.channels_out)] * (n - 1)]
+
+
+def node_widths(cell: Cell, sizes: Sequence[OperationSize]) -> dict[int, int]:
+    """Give the channels of each node to which an edge leads."""
+    return {target: size.channels_out for (_, target), size in zip(cell.edges, sizes, strict=True)}
+
+
+def concatenated(cell: Cell, sizes: Sequence[OperationSize]) -> dict[int, int]:
+    """Give the parts of the output that are concatenated: their channels, by the node that each comes from."""
+    widths, output = node_widths(cell, sizes), cell.n_nodes - 1
+    return {
+        source: widths[source]
+        for source, target in cell.links
+        if target == output and source >= cell.n_inputs and source in widths
+    }
+
+
+def cell_width(cell: Cell, sizes: Sequence[OperationSize]) -> int:
+    """Give the channels of a cell's output."""
+    parts = concatenated(cell, sizes)
+    return sum(parts.values()) if parts else node_widths(cell, sizes)[cell.n_nodes - 1]
+
+
 class CellModule(nn.Module):
     """The torch module of a :class:`~skopdist.Cell`: a node is the sum of what comes in.
 
@@ -67,19 +93,12 @@ class CellModule(nn.Module):
         self.inputs = nn.ModuleList([nn.Identity()] * cell.n_inputs if inputs is None else inputs)
         self.operations = nn.ModuleList()
         for slot, (name, size) in enumerate(zip(cell.operations, sizes, strict=True)):
-            same = OperationSize(size.channels_out, size.channels_out)
-            made = [make_operation(cell_type, slot, name, s) for s in (size, *[same] * (repeats - 1))]
+            made = [make_operation(cell_type, slot, name, s) for s in repeated(size, repeats)]
             self.operations.append(made[0] if repeats == 1 else nn.Sequential(*made))
         self.links = nn.ModuleList([nn.Identity()] * len(cell.links) if links is None else links)
         self.drop_path = drop_path
-        widths = {target: size.channels_out for (_, target), size in zip(cell.edges, sizes, strict=True)}
-        # The parts of the output that are concatenated, by the node that each comes from.
-        self.parts = {
-            source: widths[source]
-            for source, target in cell.links
-            if target == self.output and source >= cell.n_inputs and source in widths
-        }
-        self.width = sum(self.parts.values()) if self.parts else widths[self.output]
+        self.parts = concatenated(cell, sizes)
+        self.width = cell_width(cell, sizes)
         # Where nothing passes, the zeros have to be computed for their shape.
         slots = cell.live_slots(is_zero) or tuple(range(len(cell.operations)))
         # (target, source), the table and the row of the module, which may yet be replaced there.

@@ -17,22 +17,45 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from skopdist._device import isolated_generators, resolve_devices
 from skopdist.architecture import Architecture
+from skopdist.cells import concatenated, repeated
 from skopdist.encodings import Limit
+from skopdist.layouts import plan_network
 from skopdist.network import Network
 from skopdist.operations import OperationSize, get_operation, is_zero
+from skopdist.plans import IDENTITY, CellPlan, Part
 from skopdist.trial import Trial
 
 __all__ = ["NetworkCosts", "pareto_front"]
 
-# What stands in a frame, where only wirings count: it fits all inputs and passes something on.
-_ANY = "skip_connect"
 _WARM_UP, _REPEATS = 5, 25
-# Where wirings differ, each has a frame of its own, and a long search should not keep them all.
+# Where wirings differ, each has a sum of its own, and a long search should not keep them all.
 _MOST_KNOWN = 10_000
 
 Slot = tuple[str, int]
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+
+
+class _Shape(NamedTuple):
+    """What a module works on, but for the number of samples."""
+
+    channels: int
+    sides: tuple[int, ...]
+
+
+class _Work(NamedTuple):
+    """A module, and what it works on; equal ones cost the same."""
+
+    part: Part
+    shape: _Shape
+
+
+class _Count(NamedTuple):
+    """What a module has and does, found without computing anything."""
+
+    n_parameters: int
+    flops: int
+    result: _Shape
 
 
 class _Place(NamedTuple):
@@ -43,40 +66,42 @@ class _Place(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """All of a network but the operations at its slots, and where these stand."""
+    """All of some layers but the operations at their slots, and where these stand.
 
-    n_parameters: int
-    standing: list[tuple[Slot, OperationSize]]
+    Slots that no path can reach are given without sides: they have parameters, and compute nothing.
+    """
 
-
-class _Pass(NamedTuple):
-    """What a sample's way through a frame takes, and the places where the operations work on it."""
-
-    flops: int
-    working: list[tuple[Slot, _Place]]
+    fixed: tuple[_Work, ...]
+    slots: tuple[tuple[Slot, _Place | OperationSize], ...]
+    result: _Shape
 
 
-class _Placeholder(nn.Module):
-    """Stands for any operation: notes what it is given, and gives zeros of the right shape."""
+class _Absent(nn.Module):
+    """Stands where an operation would, and takes hardly any time: gives zeros of the right shape."""
 
-    def __init__(self, slot: Slot, size: OperationSize, working: list[tuple[Slot, _Place]]) -> None:
+    def __init__(self, size: OperationSize) -> None:
         super().__init__()
-        self.slot, self.size, self.working = slot, size, working
+        self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, channels_in, ...) to zeros of shape (n, channels_out, ...)."""
-        self.working.append((self.slot, _Place(self.size, tuple(x.shape[2:]))))
-        # Only images are ever strided.
-        stride = self.size.stride if x.ndim == 4 else 1
-        return x.new_zeros(len(x), self.size.channels_out, *(-(-side // stride) for side in x.shape[2:]))
+        return x.new_zeros(len(x), *_resized(self.size, tuple(x.shape[2:])))
+
+
+class _Sum(nn.Module):
+    """What a node does with two results that come in."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Keep the shape."""
+        return x + x
 
 
 class NetworkCosts:
     """What the networks of architectures cost, for one shape of input and one size of network.
 
-    A network is taken apart into its frame, which depends on the wiring alone, and its operations. What either costs is
-    found out once and then added up, so that asking for thousands of architectures is cheap, and linear in the
-    distribution of operations where all slots of a cell are alike.
+    A network is taken apart into its modules, and what each of them costs is found once, for each width and size at
+    which it stands; an architecture's cost is their sum. So asking for thousands of architectures is cheap, and linear
+    in the distribution of operations where all slots of a cell are alike.
 
     Parameters
     ----------
@@ -126,17 +151,20 @@ class NetworkCosts:
         self.n_cells = n_cells
         self.device = device
         self._frames: dict[Architecture, _Frame] = {}
-        self._passes: dict[Architecture, _Pass] = {}
+        self._layers: dict[tuple[CellPlan, tuple[_Shape, ...]], _Frame] = {}
+        self._counts: dict[_Work, _Count] = {}
         self._parameters: dict[tuple[str, OperationSize], int] = {}
         self._flops: dict[tuple[str, _Place], int] = {}
         self._seconds: dict[tuple[str, _Place], float] = {}
-        self._frame_seconds: dict[str, float] = {}
+        self._fixed_seconds: dict[_Work, float] = {}
+        self._overhead: dict[str, float] = {}
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the parameters of an architecture's network, exactly."""
-        names, frame = _names(architecture), _known(self._frames, _wiring(architecture), self._build)
-        return frame.n_parameters + sum(
-            _known(self._parameters, (names[slot], size), _count_parameters) for slot, size in frame.standing
+        names, frame = _names(architecture), self._frame(architecture)
+        sizes = ((slot, place.size if isinstance(place, _Place) else place) for slot, place in frame.slots)
+        return sum(self._count(work).n_parameters for work in frame.fixed) + sum(
+            _known(self._parameters, (names[slot], size), _count_parameters) for slot, size in sizes
         )
 
     def flops(self, architecture: Architecture) -> int:
@@ -146,31 +174,37 @@ class NetworkCosts:
         own counter, which does the counting, gives twice as many. What is no product of matrices and no convolution
         counts as nothing.
         """
-        names, passed = _names(architecture), _known(self._passes, _wiring(architecture), self._trace)
-        return passed.flops + sum(
-            _known(self._flops, (names[slot], place), _count_flops) for slot, place in passed.working
+        names, frame = _names(architecture), self._frame(architecture)
+        return sum(self._count(work).flops for work in frame.fixed) + sum(
+            _known(self._flops, (names[slot], place), _count_flops)
+            for slot, place in frame.slots
+            if isinstance(place, _Place)
         )
 
     def latency(self, architecture: Architecture) -> float:
         """Give the seconds that the network takes for one sample on the device, as the sum of its parts' times.
 
-        Each operation is measured once for each width and size at which it stands, as the median of repeated passes,
-        and so is everything else, in the network that is asked about first. A search so works with the same numbers
-        throughout; another one, with an object of its own, measures anew and gets other ones. Operations on no path
-        from input to output take no time.
+        Each is measured once for each width and size at which it stands, as the median of repeated passes; what a
+        network takes beyond its parts is found once as well, without operations, in the wiring that is asked about
+        first. A search so works with the same numbers throughout; another one, with an object of its own, measures anew
+        and gets other ones. Operations on no path from input to output take no time.
         """
         device = resolve_devices(self.device)[0]
-        names, passed = _names(architecture), _known(self._passes, _wiring(architecture), self._trace)
+        names, frame = _names(architecture), self._frame(architecture)
         dead = {
             (cell_type, slot)
             for cell_type, cell in zip(architecture.cell_types, architecture.cells, strict=True)
             for slot in set(range(len(cell.operations))) - set(cell.live_slots(is_zero))
         }
-        frame_seconds = _known(self._frame_seconds, device, lambda device: self._time_frame(architecture, device))
-        return frame_seconds + sum(
-            _known(self._seconds, (names[slot], place), partial(_time_operation, device=device))
-            for slot, place in passed.working
-            if slot not in dead
+        overhead = _known(self._overhead, device, lambda device: self._find_overhead(architecture, device))
+        return (
+            overhead
+            + self._time_fixed(frame, device)
+            + sum(
+                _known(self._seconds, (names[slot], place), partial(_time_operation, device=device))
+                for slot, place in frame.slots
+                if isinstance(place, _Place) and slot not in dead
+            )
         )
 
     def limits(
@@ -199,36 +233,101 @@ class NetworkCosts:
                 raise ValueError(f"{name} must be a positive number or None, got {value!r}.")
         return [Limit(name, costs[name], value) for name, value in given.items() if value is not None]
 
-    def _build(self, wiring: Architecture) -> _Frame:
-        standing: list[tuple[Slot, OperationSize]] = []
-        return _Frame(_size(self._make_frame(wiring, "meta", standing, [])), standing)
+    def _time_fixed(self, frame: _Frame, device: str) -> float:
+        return sum(_known(self._fixed_seconds, work, partial(_time_part, device=device)) for work in frame.fixed)
 
-    def _trace(self, wiring: Architecture) -> _Pass:
-        working: list[tuple[Slot, _Place]] = []
-        network = self._make_frame(wiring, "meta", [], working)
-        return _Pass(_run_counted(network, torch.empty(1, *self.input_shape, device="meta")), working)
-
-    def _make_frame(
-        self,
-        wiring: Architecture,
-        device: str,
-        standing: list[tuple[Slot, OperationSize]],
-        working: list[tuple[Slot, _Place]],
-    ) -> Network:
-        def stand_in(cell_type: str, slot: int, name: str, size: OperationSize) -> nn.Module:
-            standing.append(((cell_type, slot), size))
-            return _Placeholder((cell_type, slot), size, working)
-
-        with torch.device(device):
+    def _find_overhead(self, architecture: Architecture, device: str) -> float:
+        """Time a network without operations, and take off what its other parts take alone."""
+        with isolated_generators(device), torch.device(device):
             network = Network(
-                wiring, self.input_shape, self.n_classes, self.channels, self.n_cells, make_operation=stand_in
-            )
-        return network.eval()
+                _wiring(architecture, "skip_connect"),
+                self.input_shape,
+                self.n_classes,
+                self.channels,
+                self.n_cells,
+                make_operation=lambda cell_type, slot, name, size: _Absent(size),
+            ).eval()
+            seconds = _time(network, torch.zeros(1, *self.input_shape))
+        return max(0.0, seconds - self._time_fixed(self._frame(architecture), device))
 
-    def _time_frame(self, architecture: Architecture, device: str) -> float:
-        with isolated_generators(device):
-            network = self._make_frame(architecture, device, [], [])
-            return _time(network, torch.zeros(1, *self.input_shape, device=device))
+    def _count(self, work: _Work) -> _Count:
+        return _known(self._counts, work, _count_part)
+
+    def _frame(self, architecture: Architecture) -> _Frame:
+        return _known(self._frames, _wiring(architecture), self._find_frame)
+
+    def _find_frame(self, wiring: Architecture) -> _Frame:
+        """Follow a sample through all layers of a network."""
+        plan = plan_network(wiring, self.input_shape, self.n_classes, self.channels, self.n_cells)
+        fixed: list[_Work] = []
+        slots: list[tuple[Slot, _Place | OperationSize]] = []
+
+        def put(part: Part, shape: _Shape) -> _Shape:
+            fixed.append(_Work(part, shape))
+            return self._count(fixed[-1]).result
+
+        before = latest = put(plan.stem, _Shape(self.input_shape[0], self.input_shape[1:]))
+        for layer in plan.layers:
+            if isinstance(layer, CellPlan):
+                given = (before, latest) if layer.cell.n_inputs == 2 else (latest,)
+                inside = _known(self._layers, (layer, given), self._find_layer)
+                fixed += inside.fixed
+                slots += inside.slots
+                result = inside.result
+            else:
+                result = put(layer, latest)
+            before, latest = latest, result
+        latest = put(plan.head, latest)
+        latest = put(plan.classify, _Shape(latest.channels, ()))
+        return _Frame(tuple(fixed), tuple(slots), latest)
+
+    def _find_layer(self, layer: tuple[CellPlan, tuple[_Shape, ...]]) -> _Frame:
+        """Follow a sample through a cell, node by node."""
+        plan, given = layer
+        cell, output = plan.cell, plan.cell.n_nodes - 1
+        fixed: list[_Work] = []
+        slots: list[tuple[Slot, _Place | OperationSize]] = []
+        nodes: dict[int, _Shape] = {}
+        parts = concatenated(cell, plan.sizes)
+        joined: _Shape | None = None
+
+        def put(part: Part, shape: _Shape) -> _Shape:
+            if part == IDENTITY:
+                return shape
+            fixed.append(_Work(part, shape))
+            return self._count(fixed[-1]).result
+
+        for i, part in enumerate(plan.inputs or [IDENTITY] * cell.n_inputs):
+            nodes[i] = put(part, given[i])
+        # Whatever operation a slot holds, if something can get through the cell there.
+        live = set(cell.live_slots(lambda name: False))
+        steps = [(edge[::-1], True, i) for i, edge in enumerate(cell.edges)]
+        steps += [(link[::-1], False, i) for i, link in enumerate(cell.links)]
+        for (target, source), is_edge, i in sorted(steps):
+            if is_edge and i not in live:
+                slots += [((plan.cell_type, i), size) for size in repeated(plan.sizes[i], plan.repeats)]
+            elif source in nodes:
+                shape = nodes[source]
+                if is_edge:
+                    for size in repeated(plan.sizes[i], plan.repeats):
+                        slots.append(((plan.cell_type, i), _Place(size, shape.sides)))
+                        channels, *sides = _resized(size, shape.sides)
+                        shape = _Shape(channels, tuple(sides))
+                else:
+                    shape = put(plan.links[i] if plan.links else IDENTITY, shape)
+                if target == output and source in parts:
+                    joined = _Shape(plan.width, shape.sides)
+                    continue
+                if target in nodes:
+                    put(_SUM, shape)
+                nodes[target] = shape
+        if joined is not None and output in nodes:
+            put(_SUM, joined)
+        # By hand one can wire a cell whose output no edge reaches from the input.
+        return _Frame(tuple(fixed), tuple(slots), joined or nodes.get(output, given[-1]))
+
+
+_SUM = Part(_Sum)
 
 
 def pareto_front(
@@ -284,9 +383,9 @@ def _names(architecture: Architecture) -> dict[Slot, str]:
     }
 
 
-def _wiring(architecture: Architecture) -> Architecture:
-    """Forget which operations there are."""
-    cells = [replace(cell, operations=(_ANY,) * len(cell.operations)) for cell in architecture.cells]
+def _wiring(architecture: Architecture, name: str = "") -> Architecture:
+    """Forget which operations there are; give all of them one name."""
+    cells = [replace(cell, operations=(name,) * len(cell.operations)) for cell in architecture.cells]
     return replace(architecture, cells=tuple(cells))
 
 
@@ -303,6 +402,13 @@ def _size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def _resized(size: OperationSize, sides: tuple[int, ...]) -> tuple[int, ...]:
+    """Give the shape of what comes out of an operation, but for the number of samples."""
+    # Only images are ever strided.
+    stride = size.stride if len(sides) == 2 else 1
+    return (size.channels_out, *(-(-side // stride) for side in sides))
+
+
 def _count_parameters(key: tuple[str, OperationSize]) -> int:
     name, size = key
     with torch.device("meta"):
@@ -310,28 +416,44 @@ def _count_parameters(key: tuple[str, OperationSize]) -> int:
 
 
 def _count_flops(key: tuple[str, _Place]) -> int:
-    return _run_counted(*_make_operation(*key, "meta"))
+    return _run_counted(*_on_device(*_operation(*key), "meta"))[0]
+
+
+def _count_part(work: _Work) -> _Count:
+    module, x = _on_device(work.part.make, work.shape, "meta")
+    flops, result = _run_counted(module, x)
+    return _Count(_size(module), flops, _Shape(result.shape[1], tuple(result.shape[2:])))
 
 
 def _time_operation(key: tuple[str, _Place], device: str) -> float:
     with isolated_generators(device):
-        return _time(*_make_operation(*key, device))
+        return _time(*_on_device(*_operation(*key), device))
 
 
-def _make_operation(name: str, place: _Place, device: str) -> tuple[nn.Module, Tensor]:
-    """Make an operation and what it works on."""
+def _time_part(work: _Work, device: str) -> float:
+    with isolated_generators(device):
+        return _time(*_on_device(work.part.make, work.shape, device))
+
+
+def _operation(name: str, place: _Place) -> tuple[Callable[[], nn.Module], _Shape]:
+    make = partial(get_operation(name).make, place.size)
+    return make, _Shape(place.size.channels_in, place.sides)
+
+
+def _on_device(make: Callable[[], nn.Module], shape: _Shape, device: str) -> tuple[nn.Module, Tensor]:
+    """Make a module and what it works on."""
     with torch.device(device):
-        module = get_operation(name).make(place.size).eval()
-        x = torch.zeros(1, place.size.channels_in, *place.sides)
-    if len(place.sides) == 2:
+        module = make().eval()
+        x = torch.zeros(1, shape.channels, *shape.sides)
+    if len(shape.sides) == 2:
         module, x = module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module, x
 
 
-def _run_counted(module: nn.Module, x: Tensor) -> int:
+def _run_counted(module: nn.Module, x: Tensor) -> tuple[int, Tensor]:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(x)
-    return int(counter.get_total_flops()) // 2
+        result: Tensor = module(x)
+    return int(counter.get_total_flops()) // 2, result
 
 
 def _time(module: nn.Module, x: Tensor) -> float:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import ClassVar, cast
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple, cast
 
 from torch import Tensor, nn
 
 from skopdist.architecture import Architecture, Cell
-from skopdist.cells import CellModule
 from skopdist.operations import OperationSize, conv_bn_relu, resized_identity
+from skopdist.plans import IDENTITY, CellPlan, Part
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d}
 _NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
 _POOL = {1: nn.AvgPool1d, 2: nn.AvgPool2d}
 # Beyond this many positions along an axis the stem strides, so that cells never work on more.
 _LARGEST_SIDE = {1: 512, 2: 64}
-
-MakeCell = Callable[..., CellModule]
 
 
 class Reduction(nn.Module):
@@ -49,8 +47,8 @@ class Reduction(nn.Module):
 class Layout(ABC):
     """How a network is made of the cells of an architecture.
 
-    A layout has no state. Layers are applied in a row; each takes as many of the latest results as its ``n_inputs``
-    says, one if it does not say, and the result of the stem stands for those that are not there yet.
+    A layout has no state, and makes nothing: it plans. Layers are applied in a row; a cell takes as many of the latest
+    results as it has inputs, and the result of the stem stands for those that are not there yet.
 
     Attributes
     ----------
@@ -61,8 +59,8 @@ class Layout(ABC):
     n_spatial: ClassVar[int | None] = None
 
     @abstractmethod
-    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
-        """Make what stands before the cells, and give its width."""
+    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[Part, int]:
+        """Plan what stands before the cells, and give its width."""
 
     @abstractmethod
     def layers(
@@ -72,9 +70,8 @@ class Layout(ABC):
         width: int,
         channels: int,
         n_cells: int,
-        make_cell: MakeCell,
-    ) -> list[nn.Module]:
-        """Make the cells, of which the last one is the last layer, and what stands between them.
+    ) -> list[Part | CellPlan]:
+        """Plan the cells, of which the last one is the last layer, and what stands between them.
 
         Parameters
         ----------
@@ -85,13 +82,11 @@ class Layout(ABC):
         channels : int
             Width of the network at its beginning.
         n_cells : int
-        make_cell : callable
-            Takes the arguments of :class:`~skopdist.cells.CellModule`, but for what the user of the network chose.
         """
 
     @abstractmethod
-    def head(self, n_spatial: int, width: int, channels: int) -> tuple[nn.Module, int]:
-        """Make what stands between the cells, of a width, and the mean over all positions, and give its width."""
+    def head(self, n_spatial: int, width: int, channels: int) -> tuple[Part, int]:
+        """Plan what stands between the cells, of a width, and the mean over all positions, and give its width."""
 
 
 class StackLayout(Layout):
@@ -106,11 +101,11 @@ class StackLayout(Layout):
        ICLR 2020, arXiv 2001.00326, section 2.1.
     """
 
-    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
-        """Make a convolution, or a linear map of flat input."""
+    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[Part, int]:
+        """Plan a convolution, or a linear map of flat input."""
         if len(input_shape) == 1:
-            return nn.Linear(input_shape[0], channels), channels
-        return nn.Sequential(*_conv_bn(input_shape, channels)), channels
+            return Part(nn.Linear, (input_shape[0], channels)), channels
+        return Part(_conv_bn, (tuple(input_shape), channels)), channels
 
     def layers(
         self,
@@ -119,23 +114,21 @@ class StackLayout(Layout):
         width: int,
         channels: int,
         n_cells: int,
-        make_cell: MakeCell,
-    ) -> list[nn.Module]:
-        """Make the cells, and residual blocks between some."""
+    ) -> list[Part | CellPlan]:
+        """Plan the cells, and residual blocks between some."""
         cell = architecture.cells[0]
-        layers: list[nn.Module] = []
+        layers: list[Part | CellPlan] = []
         for i in range(n_cells):
             if n_spatial and i in _reductions(n_cells):
-                layers.append(Reduction(n_spatial, channels, 2 * channels))
+                layers.append(Part(Reduction, (n_spatial, channels, 2 * channels)))
                 channels *= 2
-            sizes = [OperationSize(channels, channels)] * len(cell.operations)
-            layers.append(make_cell(cell, sizes, architecture.cell_types[0]))
+            sizes = (OperationSize(channels, channels),) * len(cell.operations)
+            layers.append(CellPlan(cell, sizes, architecture.cell_types[0]))
         return layers
 
-    def head(self, n_spatial: int, width: int, channels: int) -> tuple[nn.Module, int]:
-        """Make a normalisation and a ReLU."""
-        norm: nn.Module = _NORM[n_spatial](width) if n_spatial else nn.LayerNorm(width)
-        return nn.Sequential(norm, nn.ReLU()), width
+    def head(self, n_spatial: int, width: int, channels: int) -> tuple[Part, int]:
+        """Plan a normalisation and a ReLU."""
+        return Part(_norm_relu, (n_spatial, width)), width
 
 
 class DARTSLayout(Layout):
@@ -152,9 +145,9 @@ class DARTSLayout(Layout):
 
     n_spatial = 2
 
-    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
-        """Make a convolution, three times as wide as a node."""
-        return nn.Sequential(*_conv_bn(input_shape, 3 * channels)), 3 * channels
+    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[Part, int]:
+        """Plan a convolution, three times as wide as a node."""
+        return Part(_conv_bn, (tuple(input_shape), 3 * channels)), 3 * channels
 
     def layers(
         self,
@@ -163,10 +156,9 @@ class DARTSLayout(Layout):
         width: int,
         channels: int,
         n_cells: int,
-        make_cell: MakeCell,
-    ) -> list[nn.Module]:
-        """Make the cells."""
-        layers: list[nn.Module] = []
+    ) -> list[Part | CellPlan]:
+        """Plan the cells."""
+        layers: list[Part | CellPlan] = []
         widths, halves_before = (width, width), False
         for i in range(n_cells):
             halves = i in _reductions(n_cells)
@@ -175,16 +167,18 @@ class DARTSLayout(Layout):
             cell = architecture.cell(cell_type)
             # The older of the two results is still as large as the image was before the last reduction.
             before = OperationSize(widths[0], channels, 2 if halves_before else 1)
-            inputs = [resized_identity(before), resized_identity(OperationSize(widths[1], channels))]
-            sizes = [OperationSize(channels, channels, 2 if halves and s < cell.n_inputs else 1) for s, _ in cell.edges]
-            layer = make_cell(cell, sizes, cell_type, inputs=inputs)
+            resized = before, OperationSize(widths[1], channels)
+            inputs = tuple(Part(resized_identity, (size,)) for size in resized)
+            strides = [2 if halves and source < cell.n_inputs else 1 for source, _ in cell.edges]
+            sizes = tuple(OperationSize(channels, channels, stride) for stride in strides)
+            layer = CellPlan(cell, sizes, cell_type, inputs=inputs)
             layers.append(layer)
             widths, halves_before = (widths[1], layer.width), halves
         return layers
 
-    def head(self, n_spatial: int, width: int, channels: int) -> tuple[nn.Module, int]:
-        """Make nothing: the mean is taken of the last cell's result."""
-        return nn.Identity(), width
+    def head(self, n_spatial: int, width: int, channels: int) -> tuple[Part, int]:
+        """Plan nothing: the mean is taken of the last cell's result."""
+        return IDENTITY, width
 
 
 class NASBench101Layout(Layout):
@@ -202,9 +196,9 @@ class NASBench101Layout(Layout):
 
     n_spatial = 2
 
-    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
-        """Make a convolution and a ReLU."""
-        return nn.Sequential(*_conv_bn(input_shape, channels), nn.ReLU()), channels
+    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[Part, int]:
+        """Plan a convolution and a ReLU."""
+        return Part(_conv_bn_relu, (tuple(input_shape), channels)), channels
 
     def layers(
         self,
@@ -213,32 +207,31 @@ class NASBench101Layout(Layout):
         width: int,
         channels: int,
         n_cells: int,
-        make_cell: MakeCell,
-    ) -> list[nn.Module]:
-        """Make the cells, and pooling between some."""
+    ) -> list[Part | CellPlan]:
+        """Plan the cells, and pooling between some."""
         cell = architecture.cells[0]
-        layers: list[nn.Module] = []
+        layers: list[Part | CellPlan] = []
         for i in range(n_cells):
             if i in _reductions(n_cells):
-                layers.append(nn.MaxPool2d(2, stride=2, ceil_mode=True))
+                layers.append(Part(_halving_pool))
                 channels *= 2
             widths = _divided(cell, channels)
-            sizes = [OperationSize(widths[source], widths[target]) for source, target in cell.edges]
-            links: list[nn.Module] = []
+            sizes = tuple(OperationSize(widths[source], widths[target]) for source, target in cell.edges)
+            links: list[Part] = []
             for source, target in cell.links:
                 if source < cell.n_inputs:
-                    links.append(conv_bn_relu(OperationSize(width, widths[target]), 1))
+                    links.append(Part(conv_bn_relu, (OperationSize(width, widths[target]), 1)))
                 else:
                     cut = target < cell.n_nodes - 1 and widths[source] > widths[target]
-                    links.append(Truncate(widths[target]) if cut else nn.Identity())
-            layer = make_cell(cell, sizes, architecture.cell_types[0], links=links)
+                    links.append(Part(Truncate, (widths[target],)) if cut else IDENTITY)
+            layer = CellPlan(cell, sizes, architecture.cell_types[0], links=tuple(links))
             layers.append(layer)
             width = layer.width
         return layers
 
-    def head(self, n_spatial: int, width: int, channels: int) -> tuple[nn.Module, int]:
-        """Make nothing: the mean is taken of the last cell's result."""
-        return nn.Identity(), width
+    def head(self, n_spatial: int, width: int, channels: int) -> tuple[Part, int]:
+        """Plan nothing: the mean is taken of the last cell's result."""
+        return IDENTITY, width
 
 
 class Truncate(nn.Module):
@@ -282,9 +275,9 @@ class ChainLayout(Layout):
 
     n_spatial = 2
 
-    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[nn.Module, int]:
-        """Make a convolution and a ReLU."""
-        return nn.Sequential(*_conv_bn(input_shape, channels), nn.ReLU()), channels
+    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[Part, int]:
+        """Plan a convolution and a ReLU."""
+        return Part(_conv_bn_relu, (tuple(input_shape), channels)), channels
 
     def layers(
         self,
@@ -293,21 +286,20 @@ class ChainLayout(Layout):
         width: int,
         channels: int,
         n_cells: int,
-        make_cell: MakeCell,
-    ) -> list[nn.Module]:
-        """Make the one cell."""
+    ) -> list[Part | CellPlan]:
+        """Plan the one cell."""
         cell, sizes = architecture.cells[0], []
         strided = {0, *_reductions(len(cell.operations))}
         for i in range(len(cell.operations)):
             factor = 2 if i in strided else 1
             sizes.append(OperationSize(width, width * factor, factor))
             width *= factor
-        return [make_cell(cell, sizes, architecture.cell_types[0], repeats=n_cells)]
+        return [CellPlan(cell, tuple(sizes), architecture.cell_types[0], repeats=n_cells)]
 
-    def head(self, n_spatial: int, width: int, channels: int) -> tuple[nn.Module, int]:
-        """Make a 1x1 convolution, 1280 wide at 32 channels."""
+    def head(self, n_spatial: int, width: int, channels: int) -> tuple[Part, int]:
+        """Plan a 1x1 convolution, 1280 wide at 32 channels."""
         wide = 40 * channels
-        return nn.Sequential(nn.Conv2d(width, wide, 1, bias=False), nn.BatchNorm2d(wide), nn.ReLU()), wide
+        return Part(conv_bn_relu, (OperationSize(width, wide), 1)), wide
 
 
 def _reductions(n_cells: int) -> set[int]:
@@ -315,11 +307,23 @@ def _reductions(n_cells: int) -> set[int]:
     return {n_cells // 3, 2 * n_cells // 3} - {0}
 
 
-def _conv_bn(input_shape: Sequence[int], channels: int) -> list[nn.Module]:
+def _conv_bn(input_shape: Sequence[int], channels: int) -> nn.Sequential:
     n_spatial = len(input_shape) - 1
     stride = -(-max(input_shape[1:]) // _LARGEST_SIDE[n_spatial])
     conv = _CONV[n_spatial](input_shape[0], channels, 3, stride=stride, padding=1, bias=False)
-    return [conv, _NORM[n_spatial](channels)]
+    return nn.Sequential(conv, _NORM[n_spatial](channels))
+
+
+def _conv_bn_relu(input_shape: Sequence[int], channels: int) -> nn.Sequential:
+    return _conv_bn(input_shape, channels).append(nn.ReLU())
+
+
+def _norm_relu(n_spatial: int, width: int) -> nn.Sequential:
+    return nn.Sequential(_NORM[n_spatial](width) if n_spatial else nn.LayerNorm(width), nn.ReLU())
+
+
+def _halving_pool() -> nn.Module:
+    return nn.MaxPool2d(2, stride=2, ceil_mode=True)
 
 
 _LAYOUTS: dict[str, type[Layout]] = {
@@ -341,3 +345,23 @@ def get_layout(name: str) -> Layout:
     if name not in _LAYOUTS:
         raise ValueError(f"Unknown layout {name!r} of an architecture; expected one of {sorted(_LAYOUTS)}.")
     return _LAYOUTS[name]()
+
+
+class NetworkPlan(NamedTuple):
+    """All of a network that is still to be made."""
+
+    stem: Part
+    layers: tuple[Part | CellPlan, ...]
+    head: Part
+    classify: Part
+
+
+def plan_network(
+    architecture: Architecture, input_shape: Sequence[int], n_classes: int, channels: int, n_cells: int
+) -> NetworkPlan:
+    """Plan the network of an architecture; see :class:`~skopdist.network.Network` for the parameters."""
+    layout, n_spatial = get_layout(architecture.layout), len(input_shape) - 1
+    stem, width = layout.stem(input_shape, channels)
+    layers = layout.layers(architecture, n_spatial, width, channels, n_cells)
+    head, width = layout.head(n_spatial, cast(CellPlan, layers[-1]).width, channels)
+    return NetworkPlan(stem, tuple(layers), head, Part(nn.Linear, (width, n_classes)))

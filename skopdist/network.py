@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from functools import partial
-from typing import cast
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from skopdist.architecture import Architecture
-from skopdist.cells import CellModule, MakeOperation, make_operation
-from skopdist.layouts import get_layout
+from skopdist.cells import MakeOperation, make_operation
+from skopdist.layouts import get_layout, plan_network
 from skopdist.operations import get_operation
+from skopdist.plans import CellPlan
 
 
 class Standardize(nn.Module):
@@ -148,16 +147,21 @@ class Network(nn.Module):
         self.standardize = Standardize(
             torch.zeros(features) if mean is None else mean, torch.ones(features) if std is None else std, n_spatial
         )
-        self.stem, width = layout.stem(input_shape, channels)
-        make_cell = partial(CellModule, make_operation=make_operation, drop_path=drop_path)
-        self.cells = nn.Sequential(*layout.layers(architecture, n_spatial, width, channels, n_cells, make_cell))
-        self.head, width = layout.head(n_spatial, cast(CellModule, self.cells[-1]).width, channels)
-        self.classify = nn.Linear(width, n_classes)
+        plan = plan_network(architecture, input_shape, n_classes, channels, n_cells)
+        self.stem = plan.stem.make()
+        self.cells = nn.Sequential(
+            *(
+                layer.make(make_operation, drop_path) if isinstance(layer, CellPlan) else layer.make()
+                for layer in plan.layers
+            )
+        )
+        self.head = plan.head.make()
+        self.classify = plan.classify.make()
         self.auxiliary_weight = auxiliary_weight
         if auxiliary_weight:
-            rows = [i for i, layer in enumerate(self.cells) if isinstance(layer, CellModule)]
-            self.auxiliary_row = rows[min(2 * n_cells // 3, len(rows) - 1)]
-            self.auxiliary = AuxiliaryHead(cast(CellModule, self.cells[self.auxiliary_row]).width, n_classes)
+            cells = [(i, layer) for i, layer in enumerate(plan.layers) if isinstance(layer, CellPlan)]
+            self.auxiliary_row, cell = cells[min(2 * n_cells // 3, len(cells) - 1)]
+            self.auxiliary = AuxiliaryHead(cell.width, n_classes)
         if n_spatial == 2:
             # Convolutions on a CPU, and tensor cores, like the channels innermost.
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

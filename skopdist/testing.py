@@ -236,6 +236,13 @@ def _check_neighbours(encoding: Encoding, point: NDArray[np.float64], rng: np.ra
     assert neighbours.shape[1] == encoding.n_dims, f"neighbours() must have {encoding.n_dims} columns."
     assert len(neighbours) or len(encoding.space_.operation_names) == 1, "neighbours() gave none."
     keys = {row.round(9).tobytes() for row in neighbours + 0.0}
+    drawn = encoding.neighbours(point, len(neighbours) + 1, np.random.default_rng(0))
+    assert {row.round(9).tobytes() for row in drawn + 0.0} == keys, (
+        "All neighbours, drawn, must be those that are listed."
+    )
+    assert len(encoding.neighbours(point, 2, 0)) == min(2, len(neighbours)), (
+        "neighbours() gave more than it was asked for."
+    )
     assert len(keys) == len(neighbours), f"{len(neighbours) - len(keys)} of {len(neighbours)} neighbours are repeated."
     assert (point.round(9) + 0.0).tobytes() not in keys, "The point itself is among its neighbours."
     for row in neighbours:
@@ -265,6 +272,7 @@ def check_strategy(
     strategy: Strategy,
     encoding: Encoding | None = None,
     space: SearchSpace | None = None,
+    lengths: Iterable[int] = (),
     random_state: int = 0,
 ) -> None:
     """Check that a strategy suggests, observes and recommends as the search loop expects.
@@ -280,6 +288,8 @@ def check_strategy(
         Not bound; None takes the strategy's own default.
     space : SearchSpace or None, default=None
         None takes ``NASBench201Space()``.
+    lengths : iterable of int, default=()
+        The lengths of cells, beside the space's default, at which a short search is checked too.
     random_state : int, default=0
 
     Raises
@@ -322,6 +332,18 @@ def check_strategy(
     started = strategy.start(bound, random_state)
     _check_refuses(lambda: started.suggest(0), "suggest(0)")
     _check_refuses(started.recommend, "recommend() before any trial")
+    for length in lengths:
+        _check_length(strategy, encoding.bind(space, length), random_state)
+
+
+def _check_length(strategy: Strategy, bound: Encoding, random_state: int) -> None:
+    """A search goes on beyond its first points, finds something, and forgets nothing when it is stored."""
+    search = _Search(strategy, bound, _Synthetic(bound.space_), random_state).run(4, 2)
+    restored: _Search = pickle.loads(pickle.dumps(search))
+    _check_equal(restored.run(6, 2).points, search.run(6, 2).points, f"The points after a pickle at {bound.length_}")
+    assert search.trials, f"suggest() gave nothing at the length {bound.length_}."
+    assert {trial.architecture.length for trial in search.trials} == {bound.length_}, "The length was not kept."
+    bound.space_.check_distribution(search.started.recommend())
 
 
 class _Synthetic(Evaluator):

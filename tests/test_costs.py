@@ -12,12 +12,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from skopdist import Architecture, Cell, OperationDistribution
 from skopdist.costs import NetworkCosts, pareto_front
 from skopdist.operations import is_zero
-from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench201Space, SequenceSpace
+from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
 from skopdist.trial import Trial
 
 SHAPES = {
     NASBench201Space: (3, 9, 8),
     DARTSSpace: (1, 8, 8),
+    NASBench101Space: (2, 9, 5),
     MacroSpace: (3, 8, 9),
     SequenceSpace: (2, 20),
     DenseSpace: (7,),
@@ -25,23 +26,44 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("space", [space() for space in SHAPES], ids=lambda s: type(s).__name__)
-@pytest.mark.parametrize("length", [1, 5])
-def test_parts_add_up_to_the_network(space, length, untouched_generators):
+@pytest.mark.parametrize(("length", "n_cells"), [(1, 2), (5, 3), (8, 1)])
+def test_parts_add_up_to_the_network(space, length, n_cells, untouched_generators):
     shape = SHAPES[type(space)]
-    costs = NetworkCosts(shape, 3, channels=4, n_cells=2)
+    costs = NetworkCosts(shape, 3, channels=4, n_cells=n_cells)
     rng = np.random.default_rng(0)
     # All slots on paths, for torch counts what is computed.
     passing = np.array([not is_zero(name) for name in space.operation_names], dtype=float)
     rows = [passing / passing.sum()] * len(space.cell_types)
     architecture = space.sample(OperationDistribution(space.operation_names, rows, space.cell_types), length, rng)
     with torch.random.fork_rng():
-        network = architecture.build(shape, 3, channels=4, n_cells=2).eval()
+        network = architecture.build(shape, 3, channels=4, n_cells=n_cells).eval()
     assert costs.n_parameters(architecture) == sum(weight.numel() for weight in network.parameters())
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, *shape))
     live = all(len(cell.live_slots(is_zero)) == length for cell in architecture.cells)
     counted = 2 * costs.flops(architecture)
     assert counted == counter.get_total_flops() if live else counted >= counter.get_total_flops()
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        Cell(["nor_conv_3x3"] * 3, [(0, 1), (0, 2), (1, 3)]),
+        Cell(["nor_conv_3x3"], [(1, 2)]),
+        Cell(["nor_conv_3x3"], [(0, 1)], [(1, 2), (0, 2)]),
+    ],
+    ids=["a dead end", "no path", "an input that is added to what is concatenated"],
+)
+def test_cells_that_no_space_has(cell):
+    architecture = Architecture([cell])
+    network = architecture.build((3, 8, 8), 3, channels=4, n_cells=1).eval()
+    costs = NetworkCosts((3, 8, 8), 3, channels=4, n_cells=1)
+    assert costs.n_parameters(architecture) == sum(weight.numel() for weight in network.parameters())
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 3, 8, 8))
+    if cell.live_slots(is_zero):
+        assert 2 * costs.flops(architecture) == counter.get_total_flops()
+    assert costs.latency(architecture) > 0
 
 
 def columns(name):

@@ -26,6 +26,7 @@ LAYERS = [
     {"encodings", "training", "supernet", "formats"},
     {"spaces", "network", "_batches"},
     {"layouts"},
+    {"plans"},
     {"cells"},
     {"augmentation", "_data", "_device", "trial"},
     {"operations", "architecture", "_prior"},
@@ -37,6 +38,7 @@ UPWARD = {("skopdist.architecture", "skopdist.network")}
 TORCH = {
     "skopdist.operations",
     "skopdist.cells",
+    "skopdist.plans",
     "skopdist.layouts",
     "skopdist.network",
     "skopdist.supernet",

@@ -44,14 +44,15 @@ class Lossy(DistributionEncoding):
 
 
 class SelfNeighbour(DistributionEncoding):
-    def _neighbours(self, point):
-        return np.vstack([super()._neighbours(point), point])
+    def _neighbours(self, point, rng):
+        yield from super()._neighbours(point, rng)
+        yield point
 
 
 class Shrinking(DistributionEncoding):
-    def _neighbours(self, point):
-        neighbours = super()._neighbours(point)
-        return np.vstack([neighbours, neighbours[:1]])
+    def _neighbours(self, point, rng):
+        neighbours = list(super()._neighbours(point, rng))
+        return iter(neighbours + neighbours[:1])
 
 
 def test_encodings_that_break_the_contract():

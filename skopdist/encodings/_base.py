@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Self
 
 import numpy as np
@@ -64,8 +66,8 @@ class Encoding(BaseEstimator, ABC):
         """Give the shape of the mixture of a point; the last axis is that of the operations."""
 
     @abstractmethod
-    def _neighbours(self, point: Point) -> NDArray[np.float64]:
-        """Give all points one smallest move away."""
+    def _neighbours(self, point: Point, rng: np.random.Generator | None) -> Iterator[Point]:
+        """Make all points one smallest move away, one by one: in a fixed order, or in a random one by a generator."""
 
     @abstractmethod
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -162,9 +164,26 @@ class Encoding(BaseEstimator, ABC):
         self.space_.check_distribution(distribution)
         return self._from_distribution(distribution, as_generator(random_state))
 
-    def neighbours(self, point: ArrayLike) -> NDArray[np.float64]:
-        """Give all points one smallest move away, shape (n_neighbours, n_dims), in a fixed order."""
-        return self._neighbours(self._check(point))
+    def neighbours(
+        self, point: ArrayLike, n: int | None = None, random_state: RandomState = None
+    ) -> NDArray[np.float64]:
+        """Give the points one smallest move away.
+
+        Parameters
+        ----------
+        point : array-like of shape (n_dims,)
+        n : int or None, default=None
+            At most so many, drawn at random; of a long cell there are thousands. None gives all of them, in a fixed
+            order.
+        random_state : int, Generator, RandomState or None, default=None
+            For the draw.
+
+        Returns
+        -------
+        neighbours : ndarray of shape (n_neighbours, n_dims)
+        """
+        made = self._neighbours(self._check(point), None if n is None else as_generator(random_state))
+        return np.array(list(islice(made, n))).reshape(-1, self.n_dims)
 
     def features(self, points: ArrayLike) -> dict[str, NDArray[np.float64]]:
         """Give the coordinates by which a model compares points.
@@ -207,3 +226,8 @@ class Encoding(BaseEstimator, ABC):
         if values.shape != (self.n_dims,) or not np.isfinite(values).all():
             raise ValueError(f"Expected a point of {self.n_dims} finite coordinates, got {point!r}.")
         return values
+
+
+def in_order(n: int, rng: np.random.Generator | None) -> Iterable[int]:
+    """Give the first n numbers as they are, or shuffled by a generator."""
+    return range(n) if rng is None else rng.permutation(n).tolist()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Iterator
+from itertools import permutations, product
 from math import comb
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.special import gammaln
 
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution, lattice
-from skopdist.encodings._base import Encoding, Point
+from skopdist.encodings._base import Encoding, Point, in_order
 from skopdist.operations import is_zero
 
 
@@ -65,24 +66,22 @@ class DistributionEncoding(Encoding):
     def _from_distribution(self, distribution: OperationDistribution, rng: np.random.Generator) -> Point:
         return distribution.probabilities.ravel()
 
-    def _neighbours(self, point: Point) -> NDArray[np.float64]:
+    def _neighbours(self, point: Point, rng: np.random.Generator | None) -> Iterator[Point]:
         n_types, k = len(self.space_.cell_types), len(self.space_.operation_names)
-        step = 1 / self.length_
-        moved = []
-        for start in range(0, n_types * k, k):
-            for source in range(start, start + k):
-                # Only what is there can be carried; rounding apart, a lattice point stays on the lattice.
-                share = min(step, point[source])
-                if share <= 1e-9:
-                    continue
-                for target in range(start, start + k):
-                    if target == source:
-                        continue
-                    neighbour = point.copy()
-                    neighbour[source] -= share
-                    neighbour[target] += share
-                    moved.append(neighbour)
-        return np.array(moved).reshape(-1, n_types * k)
+        moves = [
+            (start + source, start + target)
+            for start in range(0, n_types * k, k)
+            for source, target in permutations(range(k), 2)
+        ]
+        for i in in_order(len(moves), rng):
+            source, target = moves[i]
+            # Only what is there can be carried; rounding apart, a lattice point stays on the lattice.
+            share = min(1 / self.length_, point[source])
+            if share > 1e-9:
+                neighbour = point.copy()
+                neighbour[source] -= share
+                neighbour[target] += share
+                yield neighbour
 
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return {"distribution": points}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations, product
 from math import comb
 
@@ -10,11 +11,15 @@ from numpy.typing import NDArray
 
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
-from skopdist.encodings._base import Encoding, Point
+from skopdist.encodings._base import Encoding, Point, in_order
 from skopdist.encodings._paths import PathTable
 
 # Of a mixture, until there is a path from the input to the output.
 _DRAWS = 1000
+
+# The cell, the edge that is cleared, the edge that takes its operation, and the indicators of that; or the cell, the
+# link, the same again, and nothing.
+Move = tuple[int, int, int, NDArray[np.float64] | None]
 
 
 class GraphEncoding(Encoding):
@@ -47,14 +52,15 @@ class GraphEncoding(Encoding):
 
     def _encode(self, architecture: Architecture) -> Point:
         space = self.space_
-        names, edges = space.operation_names, space.potential_edges(self.length_)
-        links = space.potential_links(self.length_)
+        names = space.operation_names
+        edges = {edge: i for i, edge in enumerate(space.potential_edges(self.length_))}
+        links = {link: i for i, link in enumerate(space.potential_links(self.length_))}
         point = np.zeros(self.n_dims)
         operations, linked = self._tables(point)
         for cell, on_edge, on_link in zip(architecture.cells, operations, linked, strict=True):
             for name, edge in zip(cell.operations, cell.edges, strict=True):
-                on_edge[edges.index(edge), names.index(name)] = 1.0
-            on_link[[i for i, link in enumerate(links) if link in cell.links]] = 1.0
+                on_edge[edges[edge], names.index(name)] = 1.0
+            on_link[[links[link] for link in cell.links if link in links]] = 1.0
         return point
 
     def _decode(self, point: Point, rng: np.random.Generator) -> Architecture:
@@ -98,32 +104,29 @@ class GraphEncoding(Encoding):
     def _from_distribution(self, distribution: OperationDistribution, rng: np.random.Generator) -> Point:
         return self._encode(self.space_.sample(distribution, self.length_, rng))
 
-    def _neighbours(self, point: Point) -> NDArray[np.float64]:
-        n_types, _, k, _ = self._shape()
-        edges, links = self.space_.potential_edges(self.length_), self.space_.potential_links(self.length_)
-        # The edges of a cell that hold other operations in a neighbour, or none; the links that are there or not.
-        placed: list[tuple[int, dict[int, NDArray[np.float64]]]] = []
-        linked: list[tuple[int, int]] = []
-        for t, (on_edge, on_link) in enumerate(zip(*self._tables(point), strict=True)):
-            used = on_edge.any(axis=1)
-            for i in np.flatnonzero(used).tolist():
-                placed += [(t, {i: row}) for row in np.eye(k)[on_edge[i] == 0]]
-                for j in np.flatnonzero(~used).tolist():
-                    rewired = [edge for e, edge in enumerate(edges) if (used[e] and e != i) or e == j]
-                    if self.space_.is_wiring(rewired, self.length_):
-                        placed.append((t, {i: np.zeros(k), j: on_edge[i]}))
-            for i in range(len(links)):
-                relinked = [link for e, link in enumerate(links) if (on_link[e] == 1) != (e == i)]
-                if self.space_.are_links(relinked, self.length_):
-                    linked.append((t, i))
-        neighbours = np.tile(point, (len(placed) + len(linked), 1))
-        operations, links_used = self._tables(neighbours)
-        for row, (t, changes) in enumerate(placed):
-            for i, indicators in changes.items():
-                operations[row * n_types + t, i] = indicators
-        for row, (t, i) in enumerate(linked, start=len(placed)):
-            links_used[row * n_types + t, i] = 1 - links_used[row * n_types + t, i]
-        return neighbours.reshape(-1, self.n_dims)
+    def _neighbours(self, point: Point, rng: np.random.Generator | None) -> Iterator[Point]:
+        space, length = self.space_, self.length_
+        edges, links = space.potential_edges(length), space.potential_links(length)
+        operations, linked = self._tables(point)
+        used = [{edges[i] for i in np.flatnonzero(on_edge.any(axis=1))} for on_edge in operations]
+        joined = [{links[i] for i in np.flatnonzero(on_link)} for on_link in linked]
+        moves = [*_placements(operations), *_relinkings(linked)]
+        for i in in_order(len(moves), rng):
+            t, out, into, operation = moves[i]
+            # Most of the moves of a long cell lead to no wiring, so that they are looked at one by one.
+            if operation is None:
+                allowed = space.are_links(tuple(joined[t] ^ {links[out]}), length)
+            else:
+                allowed = out == into or space.is_wiring(tuple(used[t] - {edges[out]} | {edges[into]}), length)
+            if allowed:
+                neighbour = point.copy()
+                operations, linked = self._tables(neighbour)
+                if operation is None:
+                    linked[t, out] = 1 - linked[t, out]
+                else:
+                    operations[t, out] = 0.0
+                    operations[t, into] = operation
+                yield neighbour
 
     def _points(self, limit: int) -> NDArray[np.float64] | None:
         n_types, n_edges, k, n_links = self._shape()
@@ -178,3 +181,18 @@ class GraphEncoding(Encoding):
             linked=np.hstack([linked, np.ones((len(linked), len(fixed)))]),
             links=(*space.potential_links(length), *fixed),
         )
+
+
+def _placements(operations: NDArray[np.float64]) -> Iterator[Move]:
+    """List the moves of an edge's operation: to another operation, or to an unused edge."""
+    eye = np.eye(operations.shape[2])
+    for t, on_edge in enumerate(operations):
+        used = on_edge.any(axis=1)
+        for i in np.flatnonzero(used).tolist():
+            yield from ((t, i, i, row) for row in eye[on_edge[i] == 0])
+            yield from ((t, i, j, on_edge[i]) for j in np.flatnonzero(~used).tolist())
+
+
+def _relinkings(linked: NDArray[np.float64]) -> Iterator[Move]:
+    """List the moves that add a link or take it away."""
+    yield from ((t, i, i, None) for t in range(len(linked)) for i in range(linked.shape[1]))

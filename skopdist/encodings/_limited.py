@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Self
 
@@ -329,9 +329,8 @@ class LimitedEncoding(Encoding):
     def _mixture_shape(self) -> tuple[int, ...]:
         return self.inner_._mixture_shape()
 
-    def _neighbours(self, point: Point) -> NDArray[np.float64]:
-        neighbours = self.inner_._neighbours(point)
-        return neighbours[self._open(neighbours)]
+    def _neighbours(self, point: Point, rng: np.random.Generator | None) -> Iterator[Point]:
+        return (neighbour for neighbour in self.inner_._neighbours(point, rng) if self._open(neighbour[None])[0])
 
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return self.inner_._features(points)

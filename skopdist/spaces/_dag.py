@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,10 +19,7 @@ class DAGSpace(EdgeSpace):
     """
 
     def _potential_edges(self, length: int) -> tuple[Edge, ...]:
-        n_nodes = 2
-        while n_nodes * (n_nodes - 1) // 2 < length:
-            n_nodes += 1
-        return tuple((source, target) for target in range(1, n_nodes) for source in range(target))
+        return _edges(length)
 
     def _sample_wiring(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
         edges = self._potential_edges(length)
@@ -40,6 +38,14 @@ class DAGSpace(EdgeSpace):
 
     def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
         return frozenset()
+
+
+@lru_cache(maxsize=128)
+def _edges(length: int) -> tuple[Edge, ...]:
+    n_nodes = 2
+    while n_nodes * (n_nodes - 1) // 2 < length:
+        n_nodes += 1
+    return tuple((source, target) for target in range(1, n_nodes) for source in range(target))
 
 
 def _joins_next(edge: Edge) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -63,7 +65,7 @@ class DARTSSpace(EdgeSpace):
     n_inputs = 2
 
     def _potential_edges(self, length: int) -> tuple[Edge, ...]:
-        return tuple((source, target) for target in _nodes(length) for source in range(target))
+        return _edges(length)
 
     def _sample_wiring(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
         return tuple(
@@ -73,8 +75,8 @@ class DARTSSpace(EdgeSpace):
         )
 
     def _is_wiring(self, edges: frozenset[Edge], length: int) -> bool:
-        targets = [target for _, target in edges]
-        return all(targets.count(target) == _n_sources(target, length) for target in _nodes(length))
+        counts = Counter(target for _, target in edges)
+        return all(counts[target] == _n_sources(target, length) for target in _nodes(length))
 
     def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
         nodes = sorted({target for _, target in edges})
@@ -84,6 +86,11 @@ class DARTSSpace(EdgeSpace):
         if cell_type == "normal":
             return frozenset()
         return frozenset((source, target) for source in range(2) for target in _nodes(length))
+
+
+@lru_cache(maxsize=128)
+def _edges(length: int) -> tuple[Edge, ...]:
+    return tuple((source, target) for target in _nodes(length) for source in range(target))
 
 
 def _nodes(length: int) -> range:

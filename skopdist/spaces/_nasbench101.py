@@ -70,7 +70,7 @@ class NASBench101Space(SearchSpace):
         return tuple((2 * source, 2 * target - 1) for source, target in edges)
 
     def _potential_edges(self, length: int) -> tuple[Edge, ...]:
-        return tuple((2 * v - 1, 2 * v) for v in range(1, length + 1))
+        return _edges(length)
 
     def _sample_wiring(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
         return self._potential_edges(length)
@@ -79,7 +79,7 @@ class NASBench101Space(SearchSpace):
         return True
 
     def _potential_links(self, length: int) -> tuple[Edge, ...]:
-        return self.graph_links([(source, target) for target in range(1, length + 2) for source in range(target)])
+        return _links(length)
 
     def _sample_links(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
         n_open, spare = 0, self._n_spare_edges(length)
@@ -122,6 +122,17 @@ class NASBench101Space(SearchSpace):
                 "raise max_edges or leave it None."
             )
         return limit - (length + 1)
+
+
+@lru_cache(maxsize=128)
+def _edges(length: int) -> tuple[Edge, ...]:
+    return tuple((2 * v - 1, 2 * v) for v in range(1, length + 1))
+
+
+@lru_cache(maxsize=128)
+def _links(length: int) -> tuple[Edge, ...]:
+    pairs = [(source, target) for target in range(1, length + 2) for source in range(target)]
+    return NASBench101Space.graph_links(pairs)
 
 
 def _options(n: int, vertex: int, n_open: int, spare: int) -> Iterator[tuple[int, int, int]]:

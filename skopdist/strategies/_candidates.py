@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 # and of a DARTS cell (3,003 distributions) are. Beyond, a random sample stands in for it, and grows around the best.
 _LISTED = 20_000
 _DRAWN = 1000
-# A long cell has hundreds of neighbours.
+# A long cell has thousands of neighbours.
 _NEIGHBOURS = 400
 _REFERENCE = 400
 
@@ -80,8 +80,8 @@ class CandidatePool:
         """Take up neighbours of some points, unless the space is listed anyway; whether there were new ones."""
         before = len(self.points)
         if self._listed is None and len(points):
-            found = np.concatenate([self.encoding.neighbours(point) for point in points])
-            self.add(found[self.rng.permutation(len(found))[:_NEIGHBOURS]])
+            each = -(-_NEIGHBOURS // len(points))
+            self.add(np.concatenate([self.encoding.neighbours(point, each, self.rng) for point in points]))
         return len(self.points) > before
 
     def forget_neighbours(self) -> None:

@@ -15,13 +15,27 @@ from skopdist.spaces import (
     SequenceSpace,
     make_space,
 )
-from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution
+from skopdist.strategies import (
+    BayesianOptimization,
+    DifferentiableSearch,
+    LocalSearch,
+    RandomSearch,
+    RegularizedEvolution,
+)
 from skopdist.testing import check_encoding, check_strategy
 
 SPACES = [DenseSpace(), SequenceSpace(), NASBench201Space()]
 LITERATURE = [MacroSpace(), DARTSSpace(), NASBench101Space()]
 ENCODINGS = [DistributionEncoding, AdjacencyEncoding, HybridEncoding]
-STRATEGIES = [RandomSearch, LocalSearch, RegularizedEvolution, BayesianOptimization]
+STRATEGIES = [
+    RandomSearch(),
+    RandomSearch(sequential=True),
+    LocalSearch(),
+    RegularizedEvolution(),
+    BayesianOptimization(),
+    DifferentiableSearch(),
+]
+LENGTHS = range(1, 41)
 
 
 @pytest.mark.parametrize("space", LITERATURE, ids=str)
@@ -31,11 +45,18 @@ def test_encodings_take_any_space(encoding, space):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", LITERATURE, ids=str)
+@pytest.mark.parametrize("space", [*SPACES, *LITERATURE], ids=str)
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_strategies_take_any_space(strategy, encoding, space):
-    check_strategy(strategy(), encoding(), space)
+def test_encodings_take_any_length(encoding, space):
+    check_encoding(encoding(), space, lengths=LENGTHS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("space", [*SPACES, *LITERATURE], ids=str)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+def test_strategies_take_any_space_and_length(strategy, encoding, space):
+    check_strategy(strategy, encoding(), space, lengths=LENGTHS)
 
 
 @given(st.sampled_from(SPACES), st.integers(1, 40), st.integers(0, 2**32), st.sampled_from([0.2, 1.0, 5.0]))
