@@ -14,7 +14,7 @@ Every seed has images, a search, drawn cells and weights of its own. Parameters 
 network. Seconds are those of the core on a CPU, where the sizes below need no more than one, and by the clock on a GPU.
 All networks of a search are made together: an interrupted run repeats at most one search.
 
-On a CPU there are 4,000 training images at half the resolution (means of four pixels) and 3 seeds; with --quick 1,000
+On a CPU there are 3,000 training images at half the resolution (means of four pixels) and 3 seeds; with --quick 1,000
 of Fashion-MNIST and one seed, for a minute; with --full all images at full resolution, more trials and longer
 trainings, for a GPU. It needs ``images/fashion_mnist.npz`` and ``images/cifar10.npz`` in the folder of the data.
 """
@@ -78,11 +78,9 @@ LARGE = {
     "darts": (Size(4, 3, 16), Size(8, 8, 36)),
     "macro": (Size(4, 1, 16), Size(8, 1, 32)),
 }
-# Networks as small as these gain nothing by bfloat16 on a CPU.
-ON_CPU = {"device": "cpu", "precision": "float32"}
 SCALES = {
     "quick": Scale(
-        ("fashion",), 1000, 2000, 1, SMALL, ON_CPU | {"n_trials": 2, "max_epochs": 2, "refit_max_epochs": 2}
+        ("fashion",), 1000, 2000, 1, SMALL, {"device": "cpu", "n_trials": 2, "max_epochs": 2, "refit_max_epochs": 2}
     ),
     "cpu": Scale(
         ("fashion", "cifar10"),
@@ -90,7 +88,7 @@ SCALES = {
         10_000,
         3,
         SMALL,
-        ON_CPU | {"n_trials": 8, "max_epochs": 5, "refit_max_epochs": 10},
+        {"device": "cpu", "n_trials": 8, "max_epochs": 5, "refit_max_epochs": 10},
     ),
     "full": Scale(
         ("fashion", "cifar10"), None, 10_000, 3, LARGE, {"n_trials": 20, "max_epochs": 10, "refit_max_epochs": 50}
