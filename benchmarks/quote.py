@@ -25,6 +25,7 @@ from ablations import ablation_table
 from any_length import IMAGES, gain_table
 from claims import TABLES, best_table, correlation_at, share_between, variance_table, wiring_table
 from differentiable import cells_table, fits_table
+from spaces import gains_table, sizes_table
 
 from skopdist.benchmarks import load_digits_cells
 from skopdist.benchmarks._digits import N_SEEDS
@@ -133,6 +134,12 @@ def differentiable(suite: str) -> str:
     return cells_table(stored) if suite == "cells" else fits_table(stored, suite)
 
 
+def spaces(shown: str) -> str:
+    """Lay out the ``sizes`` of the networks that a search in each space led to, or the ``gains`` of each step."""
+    stored = results("spaces")
+    return sizes_table(stored, "cpu") if shown == "sizes" else gains_table(stored, "cpu")
+
+
 RENDERERS: dict[str, Callable[[str], str]] = {
     "share": share,
     "shares": lambda _: variance_table(results("claims"), TABLES),
@@ -145,6 +152,7 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "datasets": datasets,
     "digits-cells": digits_cells,
     "differentiable": differentiable,
+    "spaces": spaces,
 }
 
 

@@ -11,8 +11,8 @@ a trial. The search holds out a quarter of the training images and never sees th
 are tested.
 
 Every seed has images, a search, drawn cells and weights of its own. Parameters and multiply-adds are those of each
-network. Seconds are those of the core on a CPU, where the sizes below need no more than one, and by the clock on a GPU.
-All networks of a search are made together: an interrupted run repeats at most one search.
+network. Seconds are CPU seconds of one core, and by the clock with --full. All networks of a search are made together:
+an interrupted run repeats at most one search.
 
 On a CPU there are 3,000 training images at half the resolution (means of four pixels) and 3 seeds; with --quick 1,000
 of Fashion-MNIST and one seed, for a minute; with --full all images at full resolution, more trials and longer
@@ -212,7 +212,8 @@ def train_all(space: str, sizes: tuple[Size, Size], settings: dict[str, Any], sp
 
 
 def timed(clf: OpDistNASClassifier, compute: Callable[[], Any]) -> tuple[Any, float]:
-    """Compute something, and give the seconds as well: those of the core on a CPU, where other load does not count."""
+    """Compute something, and give the seconds as well."""
+    # On a CPU other load should not count; on a GPU the CPU does not work all the time.
     clock = time.process_time if clf.device == "cpu" else time.perf_counter
     begin = clock()
     return compute(), clock() - begin
