@@ -65,18 +65,18 @@ class Scale:
     settings: dict[str, Any]
 
 
-# A network of the DARTS space needs three cells to have reduction cells; in a chain the length is the depth.
+# A network of the DARTS space needs two cells to have a reduction cell; in a chain the length is the depth.
 SMALL = {
     "nasbench201": (Size(6, 2, 8), Size(10, 4, 16)),
     "nasbench101": (Size(5, 2, 8), Size(8, 4, 16)),
-    "darts": (Size(4, 3, 4), Size(8, 4, 8)),
     "macro": (Size(4, 1, 8), Size(8, 1, 16)),
+    "darts": (Size(4, 2, 4), Size(8, 4, 8)),
 }
 LARGE = {
     "nasbench201": (Size(6, 3, 16), Size(10, 9, 32)),
     "nasbench101": (Size(5, 3, 32), Size(8, 9, 64)),
-    "darts": (Size(4, 3, 16), Size(8, 8, 36)),
     "macro": (Size(4, 1, 16), Size(8, 1, 32)),
+    "darts": (Size(4, 3, 16), Size(8, 8, 36)),
 }
 SCALES = {
     "quick": Scale(
@@ -98,8 +98,8 @@ DATA = {"fashion": "Fashion-MNIST", "cifar10": "CIFAR-10"}
 SPACES = {
     "nasbench201": "NASBench201Space",
     "nasbench101": "NASBench101Space",
-    "darts": "DARTSSpace",
     "macro": "MacroSpace",
+    "darts": "DARTSSpace",
 }
 NETWORKS = {
     "searched": "best cell, as searched",
@@ -221,7 +221,7 @@ def timed(clf: OpDistNASClassifier, compute: Callable[[], Any]) -> tuple[Any, fl
 
 def run(rows: common.Rows, scale_name: str, scale: Scale, images: dict[str, Split]) -> None:
     """Compute what is not there yet, seed by seed."""
-    for seed, data, space in product(range(scale.seeds), scale.data, scale.sizes):
+    for seed, space, data in product(range(scale.seeds), scale.sizes, scale.data):
         key = {"scale": scale_name, "data": data, "space": space, "seed": seed}
         if all(key | {"network": name} in rows for name in networks(space)):
             continue
