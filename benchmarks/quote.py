@@ -39,6 +39,7 @@ from search_efficiency import (
     speed_up_table,
     target_table,
 )
+from spaces import gains_table, sizes_table
 from suggestion_times import suggestion_table
 from transfer import transfer_table
 
@@ -157,6 +158,12 @@ def training_speed(comparison: str) -> str:
     return f"{short(min(ratios), 2)} to {short(max(ratios), 2)}"
 
 
+def spaces(shown: str) -> str:
+    """Lay out the ``sizes`` of the networks that a search in each space led to, or the ``gains`` of each step."""
+    stored = results("spaces")
+    return sizes_table(stored, "cpu") if shown == "sizes" else gains_table(stored, "cpu")
+
+
 RENDERERS: dict[str, Callable[[str], str]] = {
     "share": share,
     "shares": lambda _: variance_table(results("claims"), TABLES),
@@ -181,6 +188,7 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "training-speed": training_speed,
     "limited": lambda _: limited_table(results("limited")),
     "transfer": lambda suite: transfer_table(results("transfer"), suite),
+    "spaces": spaces,
 }
 
 
