@@ -12,8 +12,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 BENCH_RESULTS ?= build/bench/$(if $(FULL),full,quick)
 # The longest first. The latter measure times.
 BENCHES     := search_efficiency ablations any_length claims differentiable datasets \
-  $(if $(SKOPDIST_DATA),spaces limited transfer)
-BENCH_TIMES := training_speed parallel
+  $(if $(SKOPDIST_DATA),spaces transfer equal_cost limited)
+BENCH_TIMES := training_speed parallel $(if $(SKOPDIST_DATA),suggestion_times)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-slow lint typecheck docs bench clean

@@ -19,6 +19,7 @@ import numpy as np
 from _common import RESULTS, Rows
 from _drawing import LABEL, STYLE, TITLE, plt, save, write_csv
 from claims import ENCODINGS, PREDICTORS, SIZES, TABLES, summary
+from figure_any_length import draw_lengths, length_rows
 from search_figures import cost_rows, draw_costs, draw_encodings, draw_peers, regret_rows
 
 AMONG = {"all": "all that it was not trained on", "best tenth": "the best tenth of those that it was not trained on"}
@@ -97,13 +98,23 @@ def cost_figures(results: Path, output: Path) -> None:
     draw_costs(rows, output / "regret_equal_cost.svg")
 
 
+def length_figures(results: Path, output: Path) -> None:
+    """Draw accuracy over the length of the cells."""
+    rows = length_rows(Rows(results / "any_length.jsonl", ()))
+    if not rows:
+        print("No rows of any_length.py: no figure of accuracy over length.", file=sys.stderr)
+        return
+    write_csv(output / "any_length.csv", rows)
+    draw_lengths(rows, output / "any_length.svg")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the stored rows")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent.parent / "docs" / "figures")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    for draw in (claims_figures, search_figures, cost_figures):
+    for draw in (claims_figures, search_figures, cost_figures, length_figures):
         draw(arguments.results, arguments.output)
     return 0
 

@@ -1,6 +1,7 @@
 """Figures are drawn from what is stored, and left out where nothing is."""
 
 import csv
+from itertools import product
 
 import pytest
 
@@ -13,7 +14,7 @@ def figures(script):
 
 
 def test_without_rows_nothing_is_drawn(figures, tmp_path, capsys):
-    for draw in (figures.claims_figures, figures.search_figures, figures.cost_figures):
+    for draw in (figures.claims_figures, figures.search_figures, figures.cost_figures, figures.length_figures):
         draw(tmp_path, tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert "No rows of search_efficiency.py" in capsys.readouterr().err
@@ -42,3 +43,17 @@ def test_the_cost_is_drawn(figures, script, tmp_path):
     figures.cost_figures(tmp_path, tmp_path)
     text = (tmp_path / "regret_equal_cost.svg").read_text(encoding="utf-8")
     assert "cost of the search, in trainings of 200 epochs" in text
+
+
+def test_accuracy_over_length_is_drawn(figures, script, tmp_path):
+    rows = script("_common").Rows(tmp_path / "any_length.jsonl", ())
+    for source, seed in product(("found", "uniform", "convolutions"), (0, 1)):
+        rows.add(images="fashion", source=source, length=10, seed=seed, test=0.5 + 0.1 * seed)
+    figures.length_figures(tmp_path, tmp_path)
+    text = (tmp_path / "any_length.svg").read_text(encoding="utf-8")
+    for label in ("test accuracy in percent", "length of the cell, in operations", "the found distribution"):
+        assert label in text
+    with (tmp_path / "any_length.csv").open(newline="") as file:
+        (found, *_) = csv.DictReader(file)
+    assert found["accuracy_mean"] == "55.0"
+    assert (found["accuracy_low"], found["accuracy_high"]) == ("50.0", "60.0")
