@@ -25,6 +25,8 @@ import torch  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
+# What --quick computes is not what README and docs quote, and must not be taken for it.
+QUICK_RESULTS = Path(__file__).parent.parent / "build" / "bench" / "quick"
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
@@ -88,12 +90,15 @@ class Rows:
         self.path = path
         self.keys = tuple(keys)
         self.rows: list[dict[str, Any]] = []
+        # An interrupted run leaves at most an unfinished last line, which the next row must not continue.
+        self._unfinished = False
         if path.exists():
-            for line in path.read_text().splitlines():
+            text = path.read_text()
+            self._unfinished = text != "" and not text.endswith("\n")
+            for line in text.splitlines():
                 try:
                     self.rows.append(json.loads(line))
                 except json.JSONDecodeError:
-                    # An interrupted run leaves at most an unfinished last line.
                     continue
 
     def __contains__(self, key: Mapping[str, Any]) -> bool:
@@ -103,9 +108,10 @@ class Rows:
         """Store a row at once, so that an interruption loses nothing that was measured."""
         row["machine"] = machine()
         self.rows.append(row)
-        self.path.parent.mkdir(exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write("\n" * self._unfinished + json.dumps(row) + "\n")
+        self._unfinished = False
 
     def drop(self, **entries: Any) -> int:
         """Forget the rows with these entries, and give their number."""
@@ -122,8 +128,9 @@ class Rows:
 
 
 def rows_of(arguments: argparse.Namespace, name: str, keys: Sequence[str]) -> Rows:
-    """Open the rows of a script."""
-    return Rows(arguments.results or RESULTS / f"{name}.jsonl", keys)
+    """Open the rows of a script; those of its reduced version are in another file."""
+    folder = QUICK_RESULTS if getattr(arguments, "quick", False) else RESULTS
+    return Rows(arguments.results or folder / f"{name}.jsonl", keys)
 
 
 def table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
@@ -164,3 +171,17 @@ def stratified(y: NDArray[Any], n: int, seed: int) -> NDArray[np.intp]:
     wanted[np.argsort(-(counts * n / len(y) - wanted))[: n - wanted.sum()]] += 1
     chosen = [rng.choice(np.flatnonzero(y == c), k, replace=False) for c, k in zip(classes, wanted, strict=True)]
     return rng.permutation(np.concatenate(chosen))
+
+
+def load_images(arguments: argparse.Namespace, name: str, part: str = "train") -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give the images of "mnist" or "fashion_mnist", uint8 of shape (n, 1, 28, 28), and their classes."""
+    with np.load(data_file(arguments, f"images/{name}.npz")) as arrays:
+        X, y = arrays[f"X_{part}"], arrays[f"y_{part}"]
+    return X.reshape(-1, 1, 28, 28), y
+
+
+def halved(images: NDArray[Any]) -> NDArray[np.float32]:
+    """Average squares of two by two pixels."""
+    n, channels, height, width = images.shape
+    parts = images.reshape(n, channels, height // 2, 2, width // 2, 2)
+    return parts.mean(axis=(3, 5), dtype=np.float32)

@@ -14,16 +14,21 @@ transform
     Regret of BayesianOptimization after 25 and 50 queries, in points, with the scores as they are and with its
     logarithm of the distance to a ceiling.
 initial
-    The same, by the number of random points before the first fit.
+    The same, by the number of random points before the first fit; by default they follow a Dirichlet distribution, and
+    in the last line they hold all operations about equally.
+kernel
+    The same, by the kernel of its Gaussian process: one for each part of the features (distribution, slots, paths),
+    exponential or squared exponential, or one for all features, each part scaled to the same mean squared distance.
 
-All figures are means over seeds; rows are stored one by one, and none is computed again; --quick computes two seeds.
+All figures are means over seeds; rows are stored one by one, and none is computed again. --quick computes two seeds
+instead of 10, and of 20 for the searches.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -31,17 +36,19 @@ from typing import Any
 
 import numpy as np
 from _common import Rows, machines, parser, rows_of, table
-from claims import TABLES, available, share_between
+from claims import TABLES, Population, available, share_between, units_of
+from numpy.typing import NDArray
 
 from skopdist import OperationDistribution
 from skopdist.distribution import SAMPLING_METHODS
+from skopdist.encodings import Encoding, HybridEncoding
+from skopdist.encodings._graph import GraphEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.search import run_search
 from skopdist.strategies import BayesianOptimization
 
 # Those that hold every architecture of their space: a search finds a score wherever it goes.
 COMPLETE = [name for name in TABLES if not name.startswith("darts")]
-SEEDS, QUICK_SEEDS = 10, 2
 QUERIES = (25, 50)
 BUDGET, REPETITIONS = 60, 100
 
@@ -97,11 +104,69 @@ def architectures(evaluator: TabularEvaluator, each: int, seed: int) -> dict[str
     return {"mean": mean, "regret": highest_mean(evaluator) - mean}
 
 
-def regret(evaluator: TabularEvaluator, strategy: BayesianOptimization, seed: int) -> dict[str, float]:
+class OnePart(GraphEncoding):
+    """The features of HybridEncoding as a single part, so that a model has one kernel for all of them.
+
+    Parameters
+    ----------
+    units : mapping of str to float
+        The mean squared distance between points, by part; afterwards it is one for each.
+    """
+
+    def __init__(self, units: Mapping[str, float]) -> None:
+        self.units = units
+
+    def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        parts = HybridEncoding().bind(self.space_, self.length_).features(points)
+        return {"all": np.hstack([part / np.sqrt(self.units[name]) for name, part in parts.items()])}
+
+
+def regret(
+    evaluator: TabularEvaluator,
+    strategy: BayesianOptimization,
+    seed: int,
+    encoding: Encoding | None = None,
+    prior: OperationDistribution | None = None,
+) -> dict[str, float]:
     """Give the regret of a search after some queries."""
-    result = run_search(strategy, evaluator, n_trials=max(QUERIES), batch_size=1, random_state=seed)
+    result = run_search(
+        strategy,
+        evaluator,
+        encoding=encoding,
+        n_trials=max(QUERIES),
+        batch_size=1,
+        prior=prior,
+        # The prior matters to the first points alone; so strong, they hardly deviate from it.
+        prior_strength=1000,
+        random_state=seed,
+    )
     found = np.maximum.accumulate([trial.score for trial in result.trials])
     return {f"regret_{n}": float(evaluator.optimum - found[n - 1]) for n in QUERIES}
+
+
+# By name: the smooth parts, and whether there is one part only.
+PARTS = ("distribution", "slots", "paths")
+KERNELS: dict[str, tuple[Sequence[str], bool]] = {
+    "by part, that of paths squared exponential": (("paths",), False),
+    "by part, exponential": ((), False),
+    "by part, squared exponential": (PARTS, False),
+    "one, exponential": ((), True),
+    "one, squared exponential": (("all",), True),
+}
+
+
+def with_kernel(evaluator: TabularEvaluator, smooth: Sequence[str], one: bool, seed: int) -> dict[str, float]:
+    """Give the regret of a search with another kernel."""
+    encoding = OnePart(hybrid_units(evaluator)) if one else HybridEncoding()
+    return regret(evaluator, BayesianOptimization(smooth=smooth), seed, encoding)
+
+
+@cache
+def hybrid_units(evaluator: TabularEvaluator) -> dict[str, float]:
+    """Give the mean squared distance between the architectures of a table, by part of the features."""
+    architectures = Population.of(evaluator).architectures
+    bound = HybridEncoding().bind(evaluator.search_space, architectures[0].length)
+    return units_of(bound.features(np.array([bound.encode(architecture) for architecture in architectures])))
 
 
 Measure = Callable[[TabularEvaluator, int], dict[str, float]]
@@ -109,13 +174,26 @@ ABLATIONS: dict[str, dict[str, Measure]] = {
     "sampling": {method: (lambda e, s, m=method: sampling(e, m, s)) for method in SAMPLING_METHODS},
     "architectures": {f"{n} each": (lambda e, s, n=n: architectures(e, n, s)) for n in (1, 2, 3, 5, 10)},
     "transform": {t: (lambda e, s, t=t: regret(e, BayesianOptimization(transform=t), s)) for t in ("log", "none")},
-    "initial": {f"{n}": (lambda e, s, n=n: regret(e, BayesianOptimization(n_initial=n), s)) for n in (1, 3, 5, 10)},
+    "initial": {
+        **{f"{n}": (lambda e, s, n=n: regret(e, BayesianOptimization(n_initial=n), s)) for n in (1, 3, 5, 10)},
+        "3, balanced": lambda e, s: regret(e, BayesianOptimization(), s, prior=e.search_space.uniform()),
+    },
+    "kernel": {name: (lambda e, s, k=kernel: with_kernel(e, *k, s)) for name, kernel in KERNELS.items()},
+}
+SEEDS = {"sampling": 10, "architectures": 10, "transform": 20, "initial": 20, "kernel": 20}
+QUICK_SEEDS = 2
+FIGURES = {
+    "sampling": ("share_between", "deviation_within"),
+    "architectures": ("mean", "regret"),
+    **dict.fromkeys(("transform", "initial", "kernel"), tuple(f"regret_{n}" for n in QUERIES)),
 }
 
 
-def run(rows: Rows, data: Path | None, tables: list[str], ablations: list[str], seeds: int) -> None:
+def run(rows: Rows, data: Path | None, tables: list[str], ablations: list[str], quick: bool) -> None:
     """Compute what is not there yet, seed by seed, so that an interrupted run has everything."""
-    for seed, ablation, name in product(range(seeds), ablations, tables):
+    for seed, ablation, name in product(range(max(SEEDS.values())), ablations, tables):
+        if seed >= (QUICK_SEEDS if quick else SEEDS[ablation]):
+            continue
         for variant, measure in ABLATIONS[ablation].items():
             key = {"ablation": ablation, "table": name, "variant": variant, "seed": seed}
             if key not in rows:
@@ -123,14 +201,6 @@ def run(rows: Rows, data: Path | None, tables: list[str], ablations: list[str], 
                 figures = measure(evaluator_of(name, data), seed)
                 rows.add(**key, **figures, seconds=time.perf_counter() - begin)
                 print(f"\rseed {seed}, {ablation}, {name}".ljust(80), end="", file=sys.stderr, flush=True)
-
-
-FIGURES = {
-    "sampling": ("share_between", "deviation_within"),
-    "architectures": ("mean", "regret"),
-    "transform": tuple(f"regret_{n}" for n in QUERIES),
-    "initial": tuple(f"regret_{n}" for n in QUERIES),
-}
 
 
 def ablation_table(rows: Rows, ablation: str, tables: Iterable[str]) -> str:
@@ -160,15 +230,13 @@ def report(rows: Rows, tables: list[str], ablations: list[str]) -> None:
 def main() -> int:
     assert __doc__ is not None
     options = parser(__doc__)
-    options.add_argument("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds instead of {SEEDS}")
+    options.add_argument("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds")
     options.add_argument("--tables", nargs="+", choices=COMPLETE, default=COMPLETE)
     options.add_argument("--ablations", nargs="+", choices=list(ABLATIONS), default=list(ABLATIONS))
     arguments = options.parse_args()
     rows = rows_of(arguments, "ablations", ("ablation", "table", "variant", "seed"))
     if not arguments.report:
-        seeds = QUICK_SEEDS if arguments.quick else SEEDS
-        tables = available(arguments.tables, arguments.data)
-        run(rows, arguments.data, tables, arguments.ablations, seeds)
+        run(rows, arguments.data, available(arguments.tables, arguments.data), arguments.ablations, arguments.quick)
     report(rows, arguments.tables, arguments.ablations)
     return 0
 

@@ -18,7 +18,7 @@ For each table of validation accuracies:
 
 The two samples of the DARTS space have hardly two architectures of one distribution, so the first two points are not
 for them. A tenth of a small table holds few architectures, so that correlation is noisy there. Rows are stored one by
-one, and none is computed again; --quick computes two of the ten seeds.
+one, and none is computed again. --quick computes two seeds instead of ten, after training on 25 and 100 architectures.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from skopdist.benchmarks import (
 )
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Encoding, HybridEncoding
 from skopdist.evaluators import TabularEvaluator
-from skopdist.strategies._bayesian import _SMOOTH, transformed
+from skopdist.strategies._bayesian import SMOOTH, transformed
 from skopdist.strategies._gaussian_process import AdditiveGaussianProcess
 
 TABLES: dict[str, Callable[[Path | None], TabularEvaluator]] = {
@@ -65,7 +65,7 @@ ENCODINGS: dict[str, Callable[[], Encoding]] = {
     "adjacency": AdjacencyEncoding,
     "hybrid": HybridEncoding,
 }
-SIZES = (10, 25, 50, 100, 200, 400)
+SIZES, QUICK_SIZES = (10, 25, 50, 100, 200, 400), (25, 100)
 SEEDS, QUICK_SEEDS = 10, 2
 # For the unit of the length scales: the mean squared distance among so many architectures.
 _REFERENCE = 400
@@ -170,11 +170,15 @@ def wiring(population: Population) -> dict[str, Any] | None:
     }
 
 
+def units_of(parts: Parts) -> dict[str, float]:
+    """Give the mean squared distance between architectures, by part."""
+    reference = np.unique(np.linspace(0, len(next(iter(parts.values()))) - 1, _REFERENCE).astype(np.int64))
+    return {name: max(2 * float(part[reference].var(axis=0).sum()), 1e-12) for name, part in parts.items()}
+
+
 def gaussian_process(parts: Parts, train: NDArray[np.int64], z: Array, seed: int) -> Array:
     """Predict all with the process of the library, whatever is trained on included."""
-    reference = np.unique(np.linspace(0, len(next(iter(parts.values()))) - 1, _REFERENCE).astype(np.int64))
-    units = {name: max(2 * float(part[reference].var(axis=0).sum()), 1e-12) for name, part in parts.items()}
-    model = AdditiveGaussianProcess(units, _SMOOTH)
+    model = AdditiveGaussianProcess(units_of(parts), SMOOTH)
     model.fit({name: part[train] for name, part in parts.items()}, z)
     return model.predict(parts)[0]
 
@@ -191,13 +195,15 @@ PREDICTORS: dict[str, Callable[[Parts, NDArray[np.int64], Array, int], Array]] =
 }
 
 
-def correlations(population: Population, parts: Parts, predictor: str, seed: int) -> dict[str, Any]:
+def correlations(
+    population: Population, parts: Parts, predictor: str, seed: int, sizes: Iterable[int]
+) -> dict[str, Any]:
     """Give the rank correlations by the number of architectures trained on."""
     scores = population.scores
     order = np.random.default_rng(seed).permutation(len(scores))
     overall, top = {}, {}
     begin = time.perf_counter()
-    for size in SIZES:
+    for size in sizes:
         # Half of a small table at most, so that there is something left to predict.
         if size > len(scores) // 2:
             continue
@@ -243,7 +249,9 @@ def parts_of(name: str, encoding: str, data: Path | None) -> Parts:
     return bound.features(np.array([bound.encode(architecture) for architecture in population.architectures]))
 
 
-def run(rows: Rows, data: Path | None, tables: list[str], encodings: list[str], seeds: int) -> None:
+def run(
+    rows: Rows, data: Path | None, tables: list[str], encodings: list[str], seeds: int, sizes: Iterable[int]
+) -> None:
     """Compute what is not there yet, seed by seed, so that an interrupted run has all tables."""
     for name in tables:
         if not rows.select(table=name, kind="variance"):
@@ -255,7 +263,8 @@ def run(rows: Rows, data: Path | None, tables: list[str], encodings: list[str], 
     for seed, name, encoding, predictor in product(range(seeds), tables, encodings, PREDICTORS):
         key = {"table": name, "kind": "predictor", "encoding": encoding, "predictor": predictor, "seed": seed}
         if key not in rows:
-            found = correlations(population_of(name, data), parts_of(name, encoding, data), predictor, seed)
+            parts = parts_of(name, encoding, data)
+            found = correlations(population_of(name, data), parts, predictor, seed, sizes)
             rows.add(**key, **found)
             print(f"\rseed {seed}, {name}, {encoding}, {predictor}".ljust(80), end="", file=sys.stderr, flush=True)
 
@@ -378,7 +387,9 @@ def report(rows: Rows, tables: list[str]) -> None:
 def main() -> int:
     assert __doc__ is not None
     options = parser(__doc__)
-    options.add_argument("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds instead of {SEEDS}")
+    options.add_argument(
+        "--quick", action="store_true", help=f"{QUICK_SEEDS} seeds instead of {SEEDS}, and fewer sizes"
+    )
     options.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
     options.add_argument("--encodings", nargs="+", choices=list(ENCODINGS), default=list(ENCODINGS))
     options.add_argument("--redo", action="store_true", help="forget the stored correlations that are asked for")
@@ -388,7 +399,8 @@ def main() -> int:
         tables = available(arguments.tables, arguments.data)
         for name, encoding in product(tables if arguments.redo else [], arguments.encodings):
             rows.drop(table=name, kind="predictor", encoding=encoding)
-        run(rows, arguments.data, tables, arguments.encodings, QUICK_SEEDS if arguments.quick else SEEDS)
+        seeds, sizes = (QUICK_SEEDS, QUICK_SIZES) if arguments.quick else (SEEDS, SIZES)
+        run(rows, arguments.data, tables, arguments.encodings, seeds, sizes)
     report(rows, arguments.tables)
     return 0
 

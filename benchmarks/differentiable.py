@@ -10,11 +10,10 @@ out. A search by single trainings makes a few of them, a supernet as many trials
 gradients on held-out samples included. What a pass costs in seconds is another matter, and shown beside. Images of
 Fashion-MNIST are averaged to 14x14.
 
-The rows are in results/differentiable.jsonl.
+The rows are in results/differentiable.jsonl. --quick computes one seed instead of five: on the cells 5 passes instead
+of 20, on the digits 4 epochs instead of 15, on Fashion-MNIST 2 instead of 5, with 1,000 images instead of 10,000.
 
-    python benchmarks/differentiable.py --suite cells digits
-    python benchmarks/differentiable.py --data DIR --suite fashion
-    python benchmarks/differentiable.py --report
+    python benchmarks/differentiable.py [--data DIR] [--suite cells digits fashion] [--quick] [--report]
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ import _common as common  # isort: skip - before numpy and torch
 import argparse
 import time
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from datasets import Split, digits, fashion
-from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -47,8 +46,7 @@ METHODS: dict[str, tuple[Strategy, Encoding | None]] = {
     "differentiable, one Dirichlet": (DIFFERENTIABLE, DistributionEncoding()),
     "differentiable, one for each edge": (DIFFERENTIABLE, AdjacencyEncoding()),
 }
-# Suite "cells": passes over the training samples, of which a quarter warm up, and passes in each trial.
-PASSES = 20
+# Suite "cells": passes over the training samples in each trial.
 CELLS: dict[str, tuple[float, Encoding]] = {
     "one Dirichlet, 20 trials": (1, DistributionEncoding()),
     "one Dirichlet, 80 trials": (1 / 4, DistributionEncoding()),
@@ -58,26 +56,36 @@ CELLS: dict[str, tuple[float, Encoding]] = {
 DRAWS = 300
 # Trainings that the others make, and the settings that all share.
 TRIALS = {"digits": 4, "fashion": 4}
-SETTINGS: dict[str, dict[str, Any]] = {
-    "digits": {"max_epochs": 15},
-    # Narrow, short and on images of half the side, for a core.
-    "fashion": {"max_epochs": 5, "channels": 8},
-}
 SUITES = ("cells", *TRIALS)
 # A supernet's pass is one over three quarters of the samples, and gradients on the other quarter.
 COST_OF_PASS = 1 + 1 / 3
 
 
-def run(suite: str, method: str, seed: int, split: Split) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Scale:
+    """How much is computed: passes over the images of the cells, of which a quarter warm up, and settings of fits."""
+
+    seeds: int
+    passes: int
+    settings: dict[str, dict[str, Any]]
+    n_images: int
+
+
+# On Fashion-MNIST narrow, short and on images of half the side, for a core.
+FULL = Scale(5, 20, {"digits": {"max_epochs": 15}, "fashion": {"max_epochs": 5, "channels": 8}}, 10_000)
+QUICK = Scale(1, 5, {"digits": {"max_epochs": 4}, "fashion": {"max_epochs": 2, "channels": 8}}, 1000)
+
+
+def run(suite: str, method: str, seed: int, split: Split, settings: dict[str, Any]) -> dict[str, Any]:
     """Search, train and test."""
     X_train, X_test, y_train, y_test = split
     strategy, encoding = METHODS[method]
     n_trials, evaluator = TRIALS[suite], None
     if strategy.needs_gradient:
-        n_trials = round(n_trials * SETTINGS[suite]["max_epochs"] / COST_OF_PASS / EPOCHS_PER_TRIAL)
-        evaluator = SupernetEvaluator(epochs_per_trial=EPOCHS_PER_TRIAL, channels=SETTINGS[suite].get("channels"))
+        n_trials = round(n_trials * settings["max_epochs"] / COST_OF_PASS / EPOCHS_PER_TRIAL)
+        evaluator = SupernetEvaluator(epochs_per_trial=EPOCHS_PER_TRIAL, channels=settings.get("channels"))
     clf = OpDistNASClassifier(
-        strategy, encoding=encoding, evaluator=evaluator, n_trials=n_trials, random_state=seed, **SETTINGS[suite]
+        strategy, encoding=encoding, evaluator=evaluator, n_trials=n_trials, random_state=seed, **settings
     )
     begin, begin_cpu = time.perf_counter(), time.process_time()
     with warnings.catch_warnings(record=True) as caught:
@@ -95,7 +103,7 @@ def run(suite: str, method: str, seed: int, split: Split) -> dict[str, Any]:
     }
 
 
-def run_cells(method: str, seed: int) -> dict[str, Any]:
+def run_cells(method: str, seed: int, passes: int) -> dict[str, Any]:
     """Search with a supernet, and look up what was found."""
     epochs_per_trial, encoding = CELLS[method]
     table = load_digits_cells()
@@ -104,7 +112,7 @@ def run_cells(method: str, seed: int) -> dict[str, Any]:
     # The images on which the table's cells were tested stay out.
     X, _, y, _ = train_test_split(X.reshape(-1, 1, 8, 8), y, test_size=len(y) // 3 + 1, stratify=y, random_state=0)
     evaluator = SupernetEvaluator(space, channels=8, n_cells=1, epochs_per_trial=epochs_per_trial)
-    n_trials = round(PASSES / epochs_per_trial)
+    n_trials = round(passes / epochs_per_trial)
     begin = time.process_time()
     result = run_search(
         DifferentiableSearch(n_warmup=n_trials // 4),
@@ -179,37 +187,34 @@ def report(rows: common.Rows) -> None:
     print(common.machines(rows.rows))
 
 
-def split_of(arguments: argparse.Namespace, suite: str, seed: int) -> Split:
+def split_of(arguments: argparse.Namespace, suite: str, seed: int, n_images: int) -> Split:
     if suite == "digits":
         return digits(seed)
-    X_train, X_test, y_train, y_test = fashion(common.data_file(arguments, "images/fashion_mnist.npz"), seed)
-    return halved(X_train), halved(X_test), y_train, y_test
-
-
-def halved(images: NDArray[Any]) -> NDArray[np.float32]:
-    """Average squares of two by two pixels."""
-    n, channels, height, width = images.shape
-    parts = images.reshape(n, channels, height // 2, 2, width // 2, 2)
-    return parts.mean(axis=(3, 5), dtype=np.float32)
+    X_train, X_test, y_train, y_test = fashion(arguments, seed)
+    X_train, X_test = (common.halved(X[:n_images]) for X in (X_train, X_test))
+    return X_train, X_test, y_train[:n_images], y_test[:n_images]
 
 
 def main() -> None:
     parser = common.parser(__doc__ or "")
     parser.add_argument("--suite", choices=SUITES, nargs="+", default=list(SUITES))
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, help="the number of seeds, by default 5")
+    parser.add_argument("--quick", action="store_true", help="one seed, and shorter searches")
     arguments = parser.parse_args()
+    scale = QUICK if arguments.quick else FULL
     rows = common.rows_of(arguments, "differentiable", KEYS)
     if not arguments.report:
         for suite in arguments.suite:
-            for seed in range(arguments.seeds):
+            for seed in range(arguments.seeds or scale.seeds):
                 for method in CELLS if suite == "cells" else METHODS:
                     key = {"suite": suite, "method": method, "seed": seed}
                     if key in rows:
                         continue
                     if suite == "cells":
-                        row = run_cells(method, seed)
+                        row = run_cells(method, seed, scale.passes)
                     else:
-                        row = run(suite, method, seed, split_of(arguments, suite, seed))
+                        split = split_of(arguments, suite, seed, scale.n_images)
+                        row = run(suite, method, seed, split, scale.settings[suite])
                     rows.add(**key, **row, load=common.load_average())
                     print(key, {name: row[name] for name in row if name.startswith("accuracy")}, flush=True)
     report(rows)

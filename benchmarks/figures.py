@@ -1,48 +1,27 @@
 #!/usr/bin/env python3
 """Draws the figures of the documentation from the stored results, each with its data beside it as CSV.
 
-    python benchmarks/figures.py [--output docs/figures] [--claims FILE]
+    python benchmarks/figures.py [--results DIR] [--output docs/figures]
 
-Needs matplotlib.
+A figure whose rows are not there is left out. Needs matplotlib.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from _common import RESULTS, Rows
+from _drawing import LABEL, STYLE, TITLE, plt, save, write_csv
 from claims import ENCODINGS, PREDICTORS, SIZES, TABLES, summary
+from figure_any_length import draw_lengths, length_rows
+from search_figures import cost_rows, draw_costs, draw_encodings, draw_peers, regret_rows
 
-matplotlib.use("svg")
-# Text stays text, and the same data give the same file.
-matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "skopdist", "font.size": 9})
-
-from matplotlib import pyplot as plt  # noqa: E402 - after the choice of the backend
-
-# Colours that readers with any colour vision can tell apart (Okabe and Ito), and markers for print.
-STYLE = {"distribution": ("#d55e00", "o"), "adjacency": ("#0072b2", "s"), "hybrid": ("#009e73", "^")}
-LABEL = {
-    "distribution": "distribution alone (the paper's)",
-    "adjacency": "one-hot cell (traditional)",
-    "hybrid": "hybrid: distribution, slots and paths",
-}
-TITLE = {
-    "digits": "digits\n729 cells",
-    "macro-cifar10": "NAS-Bench-Macro\nCIFAR-10",
-    "nb201-cifar10": "NAS-Bench-201\nCIFAR-10",
-    "nb201-cifar100": "NAS-Bench-201\nCIFAR-100",
-    "nb201-imagenet16": "NAS-Bench-201\nImageNet16-120",
-    "darts-random": "DARTS, 214 random\nCIFAR-10",
-    "darts-oncenas": "DARTS, OnceNAS\nCIFAR-10",
-}
 AMONG = {"all": "all that it was not trained on", "best tenth": "the best tenth of those that it was not trained on"}
 _COLUMNS = 4
 
@@ -83,29 +62,60 @@ def draw_correlations(rows: Sequence[dict[str, Any]], predictor: str, among: str
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=len(labels), frameon=False)
     figure.tight_layout(rect=(0, 0.26 / n_lines**2, 1, 1))
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
+    save(figure, path)
 
 
-def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the data of a figure."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def claims_figures(results: Path, output: Path) -> None:
+    """Draw how well predictors rank."""
+    rows = summary(Rows(results / "claims.jsonl", ()), list(TABLES))
+    if not rows:
+        print("No rows of claims.py: no figures of correlations.", file=sys.stderr)
+        return
+    write_csv(output / "correlations.csv", rows)
+    for predictor, among in product(PREDICTORS, AMONG):
+        name = f"correlations, {predictor}, {among}".replace(", ", "_").replace(" ", "_")
+        draw_correlations(rows, predictor, among, output / f"{name}.svg")
+
+
+def search_figures(results: Path, output: Path) -> None:
+    """Draw regret over queries."""
+    rows = regret_rows(Rows(results / "search_efficiency.jsonl", ()))
+    if not rows:
+        print("No rows of search_efficiency.py: no figures of regret over queries.", file=sys.stderr)
+        return
+    write_csv(output / "regret.csv", rows)
+    draw_encodings(rows, output / "regret_encodings.svg")
+    draw_peers(rows, output / "regret_peers.svg")
+
+
+def cost_figures(results: Path, output: Path) -> None:
+    """Draw regret over the cost of training."""
+    rows = cost_rows(Rows(results / "equal_cost.jsonl", ()))
+    if not rows:
+        print("No rows of equal_cost.py: no figure of regret over the cost.", file=sys.stderr)
+        return
+    write_csv(output / "regret_equal_cost.csv", rows)
+    draw_costs(rows, output / "regret_equal_cost.svg")
+
+
+def length_figures(results: Path, output: Path) -> None:
+    """Draw accuracy over the length of the cells."""
+    rows = length_rows(Rows(results / "any_length.jsonl", ()))
+    if not rows:
+        print("No rows of any_length.py: no figure of accuracy over length.", file=sys.stderr)
+        return
+    write_csv(output / "any_length.csv", rows)
+    draw_lengths(rows, output / "any_length.svg")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the stored rows")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent.parent / "docs" / "figures")
-    parser.add_argument("--claims", type=Path, default=RESULTS / "claims.jsonl", help="the rows of claims.py")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    rows = summary(Rows(arguments.claims, ()), list(TABLES))
-    write_csv(arguments.output / "correlations.csv", rows)
-    for predictor, among in product(PREDICTORS, AMONG):
-        name = f"correlations, {predictor}, {among}".replace(", ", "_").replace(" ", "_")
-        draw_correlations(rows, predictor, among, arguments.output / f"{name}.svg")
+    for draw in (claims_figures, search_figures, cost_figures, length_figures):
+        draw(arguments.results, arguments.output)
     return 0
 
 

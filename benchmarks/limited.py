@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Search under a limit on FLOPs: NAS-Bench-201, validation accuracy after 200 epochs.
 
-    python benchmarks/limited.py --data DIR [--seeds 20] [--tasks cifar10 cifar100 ImageNet16-120]
+    python benchmarks/limited.py --data DIR [--quick] [--seeds 20] [--tasks cifar10 cifar100 ImageNet16-120] [--report]
 
 DIR (or the environment variable SKOPDIST_DATA) holds ``nas/nb201_master.csv.gz``. The limit is a quarter or a half of
 the FLOPs of the largest network, that of the cell of six 3x3 convolutions. Regret is the best accuracy within the limit
@@ -10,7 +10,7 @@ minus the best one found, in points, after so many evaluations.
 Our strategies work inside the limit and evaluate nothing else. Optuna's TPE asks until what it is given is within the
 limit; what is not costs it no evaluation. In one row it is told of a rejected cell that it failed, in the other how far
 it is beyond the limit (``constraints_func``). "Random cells" are drawn uniformly from those within the limit. Each
-search is a line of the result file, and those that are there are not run again.
+search is a line of the result file, and those that are there are not run again. --quick computes two seeds.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 # isort: split
 import warnings
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, cast
 
 from skopdist.benchmarks import load_nasbench201
@@ -32,6 +33,7 @@ from skopdist.spaces import NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, Strategy
 
 KEYS = ("task", "share", "method", "seed")
+SEEDS, QUICK_SEEDS = 20, 2
 SHARES = (0.25, 0.5)
 # Sides and classes, from which the FLOPs follow; the published network has 16 channels and 15 cells.
 TASKS = {"cifar10": (32, 10), "cifar100": (32, 100), "ImageNet16-120": (16, 120)}
@@ -108,6 +110,19 @@ def tpe(scores: Table, flops: Table, maximum: float, seed: int, constrained: boo
     return found, n_asked - len(found)
 
 
+def limited_table(rows: common.Rows) -> str:
+    """Lay out the mean regret after all evaluations, and how many seeds found the best within the limit."""
+    cases = [case for case in product(TASKS, SHARES) if rows.select(task=case[0], share=case[1])]
+    body = []
+    for method in METHODS:
+        line: list[Any] = [method]
+        for task, share in cases:
+            found = [row["regret"][str(QUERIES)] for row in rows.select(task=task, share=share, method=method)]
+            line.append(f"{np.mean(found):.2f}, {np.mean(np.array(found) < 1e-9):.0%}" if found else "-")
+        body.append(line)
+    return common.table(["search", *(f"{task}, {share:.0%}" for task, share in cases)], body)
+
+
 def report(rows: common.Rows) -> None:
     for task in TASKS:
         for share in SHARES:
@@ -133,7 +148,8 @@ def report(rows: common.Rows) -> None:
 
 def main() -> None:
     parser = common.parser(__doc__ or "")
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, help=f"the number of seeds, by default {SEEDS}")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SEEDS} seeds")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=["cifar10", "ImageNet16-120"])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     arguments = parser.parse_args()
@@ -142,7 +158,7 @@ def main() -> None:
         path = common.data_file(arguments, "nas/nb201_master.csv.gz")
         tables = {task: cast(Table, load_nasbench201(path, dataset=task).scores) for task in arguments.tasks}
         counted = {task: flops_table(task, scores) for task, scores in tables.items()}
-        for seed in range(arguments.seeds):
+        for seed in range(arguments.seeds or (QUICK_SEEDS if arguments.quick else SEEDS)):
             for task, scores in tables.items():
                 flops = counted[task]
                 for share in SHARES:

@@ -1,7 +1,8 @@
 """Wall time of a search on digits with one and with two workers, and whether both find the same.
 
-python benchmarks/parallel.py
-python benchmarks/parallel.py --report
+    python benchmarks/parallel.py [--quick] [--report]
+
+--quick makes one search of 6 trials of 3 epochs, instead of three of 12 of 10.
 """
 
 from __future__ import annotations
@@ -54,15 +55,14 @@ def report(rows: common.Rows) -> None:
 
 def main() -> None:
     parser = common.parser(__doc__ or "")
-    parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--trials", type=int, default=12)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--quick", action="store_true", help="one short search")
     arguments = parser.parse_args()
+    repetitions, n_trials, max_epochs = (1, 6, 3) if arguments.quick else (3, 12, 10)
     rows = common.rows_of(arguments, "parallel", KEYS)
     if not arguments.report:
         # Workers are started, and import torch, once in a session; that is not part of a search.
         Parallel(n_jobs=2)(delayed(fit)(1, 0, 1, 1) for _ in range(2))
-        for repetition in range(arguments.repetitions):
+        for repetition in range(repetitions):
             keys = [{"n_jobs": n_jobs, "seed": repetition, "repetition": repetition} for n_jobs in (1, 2)]
             if all(key in rows for key in keys):
                 continue
@@ -70,15 +70,15 @@ def main() -> None:
             for key in keys:
                 rows.drop(**key)
                 load = common.load_average()
-                clf, seconds = fit(key["n_jobs"], key["seed"], arguments.trials, arguments.epochs)
+                clf, seconds = fit(key["n_jobs"], key["seed"], n_trials, max_epochs)
                 found.append(clf.search_results_)
                 rows.add(
                     **key,
                     seconds=seconds,
                     validation_score=clf.best_score_,
                     load=load,
-                    n_trials=arguments.trials,
-                    max_epochs=arguments.epochs,
+                    n_trials=n_trials,
+                    max_epochs=max_epochs,
                     same_results=equal(found[0], found[-1]),
                 )
                 print(f"{key}: {seconds:.1f} s", flush=True)

@@ -25,6 +25,23 @@ from ablations import ablation_table
 from any_length import IMAGES, gain_table
 from claims import TABLES, best_table, correlation_at, share_between, variance_table, wiring_table
 from differentiable import cells_table, fits_table
+from equal_cost import budget_table
+from equal_cost import correlation_table as short_training_table
+from limited import limited_table
+from search_efficiency import (
+    COMPLETE,
+    DEFAULT,
+    all_found,
+    median_table,
+    near_table,
+    queries_text,
+    regret_table,
+    speed_up_table,
+    target_table,
+)
+from spaces import gains_table, sizes_table
+from suggestion_times import suggestion_table
+from transfer import transfer_table
 
 from skopdist.benchmarks import load_digits_cells
 from skopdist.benchmarks._digits import N_SEEDS
@@ -58,24 +75,18 @@ def correlations(argument: str) -> str:
 def queries(_: str) -> str:
     """Lay out queries to the optimum of NAS-Bench-201, as a median, and the regret after 50 of them."""
     shown = {
-        "`BayesianOptimization`, hybrid encoding": ("bayesian", "hybrid"),
+        "`BayesianOptimization`, hybrid encoding": DEFAULT,
         "the same, distribution alone": ("bayesian", "distribution"),
         "`LocalSearch` on cells": ("local", "adjacency"),
         "Optuna's TPE on cells": ("tpe", "adjacency"),
     }
-    tasks = {"c10_val_200": "CIFAR-10", "c100_val_200": "CIFAR-100", "in16_val_200": "ImageNet16-120"}
-    stored = results("search_efficiency")
+    names = {"nb201-cifar10": "CIFAR-10", "nb201-cifar100": "CIFAR-100", "nb201-imagenet16": "ImageNet16-120"}
+    stored = {name: all_found(results("search_efficiency"), name) for name in names}
     body = []
-    for text, (strategy, encoding) in shown.items():
-        line = [text]
-        for task in tasks:
-            rows = stored.select(strategy=strategy, encoding=encoding, task=task)
-            most = max(row["queries"] for row in rows)
-            median = np.median([row["first"] or most + 1 for row in rows])
-            found = f">{most}" if median > most else f"{median:.0f}"
-            line.append(f"{found}, {short(float(np.mean([row['regret']['50'] for row in rows])))}")
-        body.append(line)
-    return table(["", *tasks.values()], body)
+    for text, method in shown.items():
+        found = [stored[name][method] for name in names]
+        body.append([text, *(f"{queries_text(f.median(0.0)[0])}, {short(f.regret(50)[0])}" for f in found)])
+    return table(["", *names.values()], body)
 
 
 def datasets(_: str) -> str:
@@ -133,6 +144,26 @@ def differentiable(suite: str) -> str:
     return cells_table(stored) if suite == "cells" else fits_table(stored, suite)
 
 
+def seconds_ratio(suite: str) -> str:
+    """Say how many times the CPU seconds of Bayesian optimisation a differentiable search takes, on average."""
+    stored = results("differentiable")
+    methods = ("differentiable, one Dirichlet", "Bayesian optimisation")
+    seconds = [np.mean([row["fit_cpu_seconds"] for row in stored.select(suite=suite, method=m)]) for m in methods]
+    return f"{seconds[0] / seconds[1]:.1f}"
+
+
+def training_speed(comparison: str) -> str:
+    """Give the lowest and the highest of the median ratios of a comparison."""
+    ratios = [row["ratio"] for row in results("training_speed").select(comparison=comparison)]
+    return f"{short(min(ratios), 2)} to {short(max(ratios), 2)}"
+
+
+def spaces(shown: str) -> str:
+    """Lay out the ``sizes`` of the networks that a search in each space led to, or the ``gains`` of each step."""
+    stored = results("spaces")
+    return sizes_table(stored, "cpu") if shown == "sizes" else gains_table(stored, "cpu")
+
+
 RENDERERS: dict[str, Callable[[str], str]] = {
     "share": share,
     "shares": lambda _: variance_table(results("claims"), TABLES),
@@ -142,9 +173,22 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "ablation": lambda name: ablation_table(results("ablations"), name, TABLES),
     "any-length": lambda _: gain_table(results("any_length"), IMAGES),
     "queries": queries,
+    "regret": lambda name: regret_table(results("search_efficiency"), name),
+    "queries-within": lambda margin: median_table(results("search_efficiency"), COMPLETE, float(margin)),
+    "speed-up": lambda margin: speed_up_table(results("search_efficiency"), COMPLETE, float(margin)),
+    "near-optimum": lambda _: near_table(results("search_efficiency"), COMPLETE),
+    "targets": lambda _: target_table(results("search_efficiency")),
+    "equal-cost": lambda budget: budget_table(results("equal_cost"), int(budget)),
+    "short-trainings": lambda _: short_training_table(results("equal_cost")),
+    "suggestion-times": lambda _: suggestion_table(results("suggestion_times")),
     "datasets": datasets,
     "digits-cells": digits_cells,
     "differentiable": differentiable,
+    "differentiable-seconds": seconds_ratio,
+    "training-speed": training_speed,
+    "limited": lambda _: limited_table(results("limited")),
+    "transfer": lambda suite: transfer_table(results("transfer"), suite),
+    "spaces": spaces,
 }
 
 

@@ -6,6 +6,7 @@ ratios of neighbours.
 
     python benchmarks/training_speed.py              # digits and images of 28x28
     python benchmarks/training_speed.py --precision  # also float32, bfloat16, and channels innermost or not
+    python benchmarks/training_speed.py --quick      # only the first comparison, with three repetitions
     python benchmarks/training_speed.py --report
 """
 
@@ -138,6 +139,8 @@ def in_turns(a: Callable[[], Any], b: Callable[[], Any], repetitions: int) -> ND
 def comparisons(arguments: Any) -> list[tuple[str, str, int, str]]:
     cases = [(name, 16, cell) for name in ("digits", "28x28") for cell in CELLS]
     result = [("skorch / plain loop", *case) for case in cases]
+    if arguments.quick:
+        return result
     result += [("skorch with torch's DataLoader / plain loop", *case) for case in cases]
     if arguments.precision:
         shapes = [(name, channels, "strong") for name in ("digits", "28x28") for channels in (16, 32)]
@@ -217,7 +220,8 @@ def report(rows: common.Rows) -> None:
 def main() -> None:
     parser = common.parser(__doc__ or "")
     parser.add_argument("--precision", action="store_true", help="also compare precisions and memory formats")
-    parser.add_argument("--repetitions", type=int, default=9)
+    parser.add_argument("--repetitions", type=int, help="pairs of runs, by default 9")
+    parser.add_argument("--quick", action="store_true", help="fewer comparisons and repetitions")
     parser.add_argument("--redo", action="store_true", help="forget the stored rows that are asked for")
     arguments = parser.parse_args()
     rows = common.rows_of(arguments, "training_speed", KEYS)
@@ -227,7 +231,7 @@ def main() -> None:
             if arguments.redo:
                 rows.drop(**key)
             if key not in rows:
-                rows.add(**key, **measure(*case, arguments.repetitions))
+                rows.add(**key, **measure(*case, arguments.repetitions or (3 if arguments.quick else 9)))
                 print(f"{case}: {rows.rows[-1]['ratio']:.3f}", flush=True)
     report(rows)
 

@@ -11,7 +11,7 @@ import joblib
 
 # Parameters that change neither what a trial is nor what it scores.
 _FREE = {
-    *("n_trials", "max_time", "refit", "refit_length", "refit_n_cells", "refit_channels"),
+    *("n_trials", "max_time", "refit", "refit_length", "refit_n_cells", "refit_channels", "refit_max_epochs"),
     *("device", "n_jobs", "journal", "verbose", "warm_start"),
 }
 

@@ -86,7 +86,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         a batch of raw samples and a torch.Generator.
     early_stopping : int or None, default=None
         Epochs without a better loss on the held-out data after which a trial's training stops. The refit, which holds
-        nothing out, then takes as many epochs as the best trial did.
+        nothing out, then takes as many epochs as the best trial did, unless `refit_max_epochs` says otherwise.
     refit : bool, default=True
         Train the best architecture on all data when the search is over; without it there is nothing to predict with.
     refit_length : int or None, default=None
@@ -94,6 +94,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         trained. None trains ``best_architecture_`` itself.
     refit_n_cells, refit_channels : int or None, default=None
         Depth and width of the final network; None takes those of the search, `n_cells` and `channels`.
+    refit_max_epochs : int or None, default=None
+        Epochs of the final training. None takes `max_epochs`, or with `early_stopping` the epochs of the best trial.
     input_shape : tuple of int or None, default=None
         Shape of one sample, (channels, length) or (channels, height, width), where X is flat, as in a pipeline.
     validation_fraction : float or None, default=None
@@ -222,6 +224,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         refit_length: int | None = None,
         refit_n_cells: int | None = None,
         refit_channels: int | None = None,
+        refit_max_epochs: int | None = None,
         input_shape: Sequence[int] | None = None,
         validation_fraction: float | None = None,
         scoring: str | Callable[..., float] | None = None,
@@ -260,6 +263,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.refit_length = refit_length
         self.refit_n_cells = refit_n_cells
         self.refit_channels = refit_channels
+        self.refit_max_epochs = refit_max_epochs
         self.input_shape = input_shape
         self.validation_fraction = validation_fraction
         self.scoring = scoring
@@ -307,7 +311,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             If every trial failed. ``trials_`` then holds the reasons.
         """
         check_positive_integer("n_trials", self.n_trials)
-        for name in ("refit_length", "refit_n_cells", "refit_channels"):
+        for name in ("refit_length", "refit_n_cells", "refit_channels", "refit_max_epochs"):
             if getattr(self, name) is not None:
                 check_positive_integer(name, getattr(self, name))
         samples, labels = validate_data(
@@ -342,7 +346,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             self.refit_architecture_ = best.architecture
             if self.refit_length is not None:
                 self.refit_architecture_ = self.sample_architecture(self.refit_length, seed(entropy, _REFIT_DRAW))
-            n_epochs = None if self.early_stopping is None else best.info.get("n_epochs")
+            n_epochs = self.refit_max_epochs
+            if n_epochs is None and self.early_stopping is not None:
+                n_epochs = best.info.get("n_epochs")
             self.net_ = trainer.train_on_all(
                 self.refit_architecture_, seed(entropy, _REFIT), n_epochs, self.refit_n_cells, self.refit_channels
             )

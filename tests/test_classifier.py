@@ -362,6 +362,17 @@ def test_early_stopping_passes_its_epochs_on_to_the_refit(iris):
     assert len(clf.net_.history) == best.info["n_epochs"]
 
 
+@pytest.mark.parametrize("early_stopping", [None, 2])
+def test_the_refit_has_epochs_of_its_own(iris, early_stopping):
+    clf = make(early_stopping=early_stopping, refit_max_epochs=7, warm_start=True).fit(*iris)
+    assert all(trial.cost <= 4 for trial in clf.trials_)
+    assert len(clf.net_.history) == 7
+    before = clf.trials_
+    clf.set_params(refit_max_epochs=3).fit(*iris)
+    assert len(clf.net_.history) == 3
+    assert clf.trials_[0] is before[0]
+
+
 @pytest.mark.parametrize("augment", ["auto", "shift", "shift_flip", None, lambda X, generator: X + 1])
 def test_augment(images, augment):
     X, y = images

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from skopdist.operations import OperationSize, get_operation, is_zero, register_operation
+from skopdist.operations import DepthwiseConv, OperationSize, get_operation, is_zero, register_operation
 from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
 
 SHAPES = {0: (), 1: (13,), 2: (7, 5)}
@@ -62,6 +62,20 @@ def test_both_halves_of_a_factorized_reduction_look_at_other_positions():
     shown = (reduced(x) * (1 + reduced.norm.eps) ** 0.5).detach()
     torch.testing.assert_close(shown[0, 0], torch.tensor([[1.0, 3.0], [7.0, 9.0]]))
     torch.testing.assert_close(shown[0, 1], torch.tensor([[5.0, 0.0], [0.0, 0.0]]))
+
+
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2)])
+def test_channels_by_themselves_are_convolved_in_float32_on_a_cpu(stride, dilation):
+    conv = DepthwiseConv(3, 5, stride, dilation)
+    x = torch.randn(2, 3, 9, 9)
+    expected = nn.functional.conv2d(x, conv.conv.weight, None, stride, 2 * dilation, dilation, groups=3)
+    torch.testing.assert_close(conv(x), expected)
+    with torch.autocast("cpu", torch.bfloat16):
+        # Other convolutions heed the precision that is asked for.
+        low = conv.conv(x)
+        assert low.dtype == torch.bfloat16
+        torch.testing.assert_close(conv(x), expected)
+        assert conv(low[:, :, :1, :1]).dtype == torch.float32
 
 
 def test_standard_operations_fit_their_spaces():

@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 TRANSFORMS = ("log", "none")
 # Counts along paths act gradually. An operation's place, and the mixture on the lattice, may act abruptly: one step can
 # cut the cell, and no path summary of its own has to say so.
-_SMOOTH = ("paths",)
+SMOOTH = ("paths",)
 # The ceiling of the scores, seen from the best one, in units of the best one's lead over the median.
 _HEADROOM = 0.3
 # Interquartile ranges below the median, after which a score is as bad as any.
@@ -56,6 +56,10 @@ class BayesianOptimization(Strategy):
         score, and clips the lower tail, so that differences among good architectures count and bad ones do not swamp
         them. It is the logarithm of the error in all but the unknown ceiling, for any scale of the scores. ``"none"``
         takes the scores as they are.
+    smooth : sequence of str, default=("paths",)
+        Names of the parts of the encoding's features along which scores change gradually: their kernel is squared
+        exponential, and that of all other parts exponential, which allows for jumps. An encoding need not have parts of
+        these names.
 
     References
     ----------
@@ -78,17 +82,21 @@ class BayesianOptimization(Strategy):
 
     _encoding_class = HybridEncoding
 
-    def __init__(self, n_initial: int = 3, transform: str = "log") -> None:
+    def __init__(self, n_initial: int = 3, transform: str = "log", smooth: Sequence[str] = SMOOTH) -> None:
         self.n_initial = n_initial
         self.transform = transform
+        self.smooth = smooth
 
     def _start(self) -> None:
         if self.n_initial < 1:
             raise ValueError(f"n_initial must be at least 1, got {self.n_initial!r}.")
         if self.transform not in TRANSFORMS:
             raise ValueError(f"transform must be one of {TRANSFORMS}, got {self.transform!r}.")
+        # A name alone is a sequence of its letters, and no part would be smooth.
+        if isinstance(self.smooth, str) or not all(isinstance(name, str) for name in self.smooth):
+            raise ValueError(f"smooth must be a sequence of names of parts such as {SMOOTH}, got {self.smooth!r}.")
         self.pool_ = CandidatePool(self.encoding_, self.rng_, self.prior_counts_)
-        self.model_ = AdditiveGaussianProcess(self.pool_.units(), _SMOOTH)
+        self.model_ = AdditiveGaussianProcess(self.pool_.units(), self.smooth)
         self.asked_: set[bytes] = set()
         self.points_ = np.empty((0, self.encoding_.n_dims))
         self.scores_ = np.empty(0)

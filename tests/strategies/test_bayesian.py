@@ -214,8 +214,29 @@ def test_expected_improvement():
     assert (np.diff(steps) > 0).all()
 
 
+def test_smooth_parts_have_another_kernel(table):
+    bound = HybridEncoding().bind(NASBench201Space())
+    for smooth, expected in (
+        (("paths",), [False, False, True]),
+        ((), [False, False, False]),
+        (["slots", "no such part"], [False, True, False]),
+    ):
+        model = BayesianOptimization(smooth=smooth).start(bound, 0).model_
+        assert list(zip(model.units, model.smooth, strict=True)) == list(
+            zip(("distribution", "slots", "paths"), expected, strict=True)
+        )
+    searches = [run(table, strategy=BayesianOptimization(smooth=smooth), n_trials=20) for smooth in (("paths",), ())]
+    assert len({tuple(trial.architecture for trial in result.trials) for result in searches}) == 2
+
+
 @pytest.mark.parametrize(
-    ("parameters", "message"), [({"n_initial": 0}, "n_initial"), ({"transform": "sqrt"}, "transform must be one of")]
+    ("parameters", "message"),
+    [
+        ({"n_initial": 0}, "n_initial"),
+        ({"transform": "sqrt"}, "transform must be one of"),
+        ({"smooth": "paths"}, r"smooth must be a sequence of names of parts such as \('paths',\), got 'paths'"),
+        ({"smooth": (1,)}, "smooth must be"),
+    ],
 )
 def test_bad_parameters(parameters, message, table):
     with pytest.raises(ValueError, match=message):

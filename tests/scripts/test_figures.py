@@ -1,0 +1,59 @@
+"""Figures are drawn from what is stored, and left out where nothing is."""
+
+import csv
+from itertools import product
+
+import pytest
+
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture
+def figures(script):
+    return script("figures")
+
+
+def test_without_rows_nothing_is_drawn(figures, tmp_path, capsys):
+    for draw in (figures.claims_figures, figures.search_figures, figures.cost_figures, figures.length_figures):
+        draw(tmp_path, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert "No rows of search_efficiency.py" in capsys.readouterr().err
+
+
+def test_regret_is_drawn_with_its_data_beside(figures, script, tmp_path):
+    rows = script("_common").Rows(tmp_path / "search_efficiency.jsonl", ())
+    for strategy, encoding in (("bayesian", "hybrid"), ("tpe", "adjacency")):
+        rows.add(table="digits", strategy=strategy, encoding=encoding, seeds=[0, 1], curves=[[[1, 4.0], [9, 0.0]]] * 2)
+    figures.search_figures(tmp_path, tmp_path)
+    text = (tmp_path / "regret_peers.svg").read_text(encoding="utf-8")
+    for label in ("regret in points of validation accuracy", "architectures evaluated", "Optuna TPE", "SMAC"):
+        assert label in text
+    assert "hybrid: distribution, slots and paths" in (tmp_path / "regret_encodings.svg").read_text(encoding="utf-8")
+    with (tmp_path / "regret.csv").open(newline="") as file:
+        data = [row for row in csv.DictReader(file) if row["strategy"] == "tpe"]
+    assert [float(row["regret_mean"]) for row in data if int(row["query"]) in (1, 150)] == [4.0, 0.0]
+    assert {row["n_seeds"] for row in data} == {"2"}
+
+
+def test_the_cost_is_drawn(figures, script, tmp_path):
+    equal = script("equal_cost")
+    rows = script("_common").Rows(tmp_path / "equal_cost.jsonl", ())
+    regrets = [[1.0] * len(equal.budgets_of("local", 12))] * 2
+    rows.add(table="nb201-cifar10", strategy="local", encoding="adjacency", guide=12, seeds=[0, 1], regrets=regrets)
+    figures.cost_figures(tmp_path, tmp_path)
+    text = (tmp_path / "regret_equal_cost.svg").read_text(encoding="utf-8")
+    assert "cost of the search, in trainings of 200 epochs" in text
+
+
+def test_accuracy_over_length_is_drawn(figures, script, tmp_path):
+    rows = script("_common").Rows(tmp_path / "any_length.jsonl", ())
+    for source, seed in product(("found", "uniform", "convolutions"), (0, 1)):
+        rows.add(images="fashion", source=source, length=10, seed=seed, test=0.5 + 0.1 * seed)
+    figures.length_figures(tmp_path, tmp_path)
+    text = (tmp_path / "any_length.svg").read_text(encoding="utf-8")
+    for label in ("test accuracy in percent", "length of the cell, in operations", "the found distribution"):
+        assert label in text
+    with (tmp_path / "any_length.csv").open(newline="") as file:
+        (found, *_) = csv.DictReader(file)
+    assert found["accuracy_mean"] == "55.0"
+    assert (found["accuracy_low"], found["accuracy_high"]) == ("50.0", "60.0")
