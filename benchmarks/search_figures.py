@@ -174,6 +174,6 @@ def _finish(figure: Figure, axis: Axes, label: str, title: str) -> None:
     height = 0.22 * -(-len(labels) // columns) + 0.1
     figure.supylabel("regret in points of validation accuracy", fontsize="medium")
     figure.supxlabel(label, fontsize="medium", y=(height + 0.02) / figure.get_figheight())
-    figure.suptitle(title, fontsize="medium")
+    figure.suptitle(title, fontsize="medium", y=0.995)
     figure.legend(handles, labels, loc="lower center", ncol=columns, frameon=False)
     figure.tight_layout(rect=(0, height / figure.get_figheight(), 1, 1))
