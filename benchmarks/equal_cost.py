@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Claim 2 at equal training cost: may short trainings guide the search for what is best after long ones?
 
-    python benchmarks/equal_cost.py --data DIR [--quick] [--seeds 50] [--tables nb201-cifar10 ...] [--report]
+    python benchmarks/equal_cost.py --data DIR [--quick] [--seeds 50] [--tables nb201-cifar10 ...] [--redo] [--report]
 
 On NAS-Bench-201, whose cells have been trained for 200 epochs, and once more for 12 with a schedule of their own. A
 budget is given in trainings of 200 epochs.
@@ -188,11 +188,14 @@ def main() -> int:
     options.add_argument("--seeds", type=int)
     options.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
     options.add_argument("--strategies", nargs="+", choices=list(dict.fromkeys(s for s, _ in METHODS)))
+    options.add_argument("--redo", action="store_true", help="forget the stored regrets that are asked for")
     arguments = options.parse_args()
     rows = common.rows_of(arguments, "equal_cost", KEYS)
     if not arguments.report:
         tables = available(arguments.tables, arguments.data)
         methods = [method for method in METHODS if arguments.strategies is None or method[0] in arguments.strategies]
+        for name, (strategy, encoding) in product(tables if arguments.redo else [], methods):
+            rows.drop(table=name, strategy=strategy, encoding=encoding)
         run(rows, arguments.data, tables, methods, arguments.seeds or (QUICK_SEEDS if arguments.quick else SEEDS))
     report(rows)
     return 0
