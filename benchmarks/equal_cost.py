@@ -13,7 +13,7 @@ budget is given in trainings of 200 epochs.
 Either way the regret is the best validation accuracy after 200 epochs of all cells, minus that of the cell that was
 chosen, in points; the mean over the seeds, with a 95 % interval by the bootstrap. The searches of smaller budgets are
 the beginnings of those of larger ones. Bayesian optimisation with 12 epochs stops at a budget of 15, since a suggestion
-takes the longer the more has been observed. Local search on distributions ends when it has asked all 210 of them.
+takes the longer the more has been observed.
 
 "All cells by 12 epochs" trains the five best of all 15,625 by that score: where a search guided by it ends. Rows are
 stored one by one, with up to ten seeds each, and no seed is computed again; --quick computes two.
@@ -46,9 +46,7 @@ METHODS: dict[Method, str] = {
     ("bayesian", "hybrid"): "Bayesian, hybrid (default)",
     ("bayesian", "distribution"): "Bayesian, distribution",
     ("local", "adjacency"): "local, cell",
-    ("local", "distribution"): "local, distribution",
     ("random", "adjacency"): "random, cell",
-    ("random", "distribution"): "random, distribution",
 }
 # Epochs of the trainings that guide a search, and of those that decide.
 SHORT, LONG = 12, 200
