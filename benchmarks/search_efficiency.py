@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Claim 2, easier to optimise: how many queries each search needs on each encoding, beside searches of other libraries.
 
-    python benchmarks/search_efficiency.py --data DIR [--quick] [--seeds 100] [--tables digits ...] [--report]
+    python benchmarks/search_efficiency.py --data DIR [--quick] [--seeds 100] [--tables digits ...] [--redo] [--report]
 
 Every search makes 150 queries one after another, each the evaluation of one architecture, on the complete tables of
-`claims.py` (validation accuracy; on NAS-Bench-201 after 200 epochs). It ends at the optimum of the table, since nothing
-more can change its regret: the best accuracy of the table minus the best one found, in points of accuracy.
+`claims.py` (validation accuracy, on NAS-Bench-201 after 200 epochs; NAS-Bench-Macro has test accuracy only). It ends at
+the optimum of the table, since nothing more can change its regret: the best accuracy of the table minus the best one
+found, in points.
 
 - Regret is the mean over the seeds, with a 95 % interval by the bootstrap over the seeds.
 - Queries to within 0.5 or 0.1 points of the optimum, and to the optimum itself, are medians, with a 95 % interval by
@@ -350,10 +351,13 @@ def main() -> int:
     options.add_argument("--seeds", type=int, help="so many seeds, but of Nevergrad and SMAC no more than 50 and 20")
     options.add_argument("--tables", nargs="+", choices=COMPLETE, default=list(COMPLETE))
     options.add_argument("--strategies", nargs="+", choices=list(dict.fromkeys(s for s, _ in METHODS)))
+    options.add_argument("--redo", action="store_true", help="forget the stored curves that are asked for")
     arguments = options.parse_args()
     rows = common.rows_of(arguments, "search_efficiency", KEYS)
     if not arguments.report:
         methods = [method for method in METHODS if arguments.strategies is None or method[0] in arguments.strategies]
+        for name, (strategy, encoding) in product(arguments.tables if arguments.redo else [], methods):
+            rows.drop(table=name, strategy=strategy, encoding=encoding)
         seeds = arguments.seeds or (QUICK_SEEDS if arguments.quick else SEEDS)
         run(rows, arguments.data, available(arguments.tables, arguments.data), methods, seeds)
     report(rows, arguments.tables)

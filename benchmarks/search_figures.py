@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from search_efficiency import COMPLETE, DEFAULT, METHODS, QUERIES, TECHNIQUES, Method, all_found
 
 # Queries whose regret is drawn: about as dense as a logarithmic axis shows.
-_GRID = sorted({1, QUERIES, *np.geomspace(1, QUERIES, 28).round().astype(int).tolist()})
+_GRID = sorted({1, QUERIES, *np.geomspace(1, QUERIES, 20).round().astype(int).tolist()})
 _TICKS = (1, 3, 10, 30, 100)
 _BAND = "mean and 95 % band over seeds, by the bootstrap"
 # Below this many points the axis is linear, so that it has a place for a regret of 0.
@@ -80,7 +80,7 @@ def draw_encodings(rows: Sequence[dict[str, Any]], path: Path) -> None:
         for encoding in ENCODINGS:
             found = _line(rows, table=name, strategy=technique, encoding=encoding)
             colour, marker = STYLE[encoding]
-            _draw(axis, found, "query", color=colour, marker=marker, markevery=4, label=LABEL[encoding])
+            _draw(axis, found, "query", color=colour, marker=marker, markevery=3, label=LABEL[encoding])
         _log_axes(axis, _TICKS)
     for axis, name in zip(axes[0], tables, strict=True):
         axis.set_title(TITLE[name], fontsize="medium")
@@ -137,7 +137,7 @@ def _draw_panels(
     for axis, name in zip(axes.flat, tables, strict=True):
         for text, key, colour, line, marker in lines:
             found = _line(rows, table=name, **key)
-            every = 4 if x == "query" else 1
+            every = 3 if x == "query" else 1
             _draw(axis, found, x, color=colour, linestyle=line, marker=marker, markevery=every, label=text)
         _log_axes(axis, ticks)
         axis.set_title(TITLE[name], fontsize="medium")
