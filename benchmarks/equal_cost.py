@@ -173,6 +173,9 @@ def correlation_table(rows: common.Rows) -> str:
 
 def report(rows: common.Rows) -> None:
     """Print what is stored."""
+    if not rows.rows:
+        print("Nothing is stored: it takes the table of NAS-Bench-201.")
+        return
     print(f"\n{correlation_table(rows)}")
     for budget in BUDGETS:
         print(f"\nRegret in points of accuracy at the cost of {budget} trainings of {LONG} epochs (95 % interval)\n")

@@ -145,16 +145,17 @@ def near_optimum(evaluator: TabularEvaluator) -> dict[str, list[int]]:
     }
 
 
-def run(rows: common.Rows, data: Path | None, tables: Sequence[str], methods: Iterable[Method], seeds: int) -> None:
+def run(rows: common.Rows, data: Path | None, tables: Sequence[str], methods: Sequence[Method], seeds: int) -> None:
     """Search with the seeds that are not there yet."""
     evaluators = {name: TABLES[name](data) for name in tables}
     for name, evaluator in evaluators.items():
         if not rows.select(table=name, kind="near the optimum"):
             rows.add(table=name, kind="near the optimum", **near_optimum(evaluator))
-    for method, (name, evaluator) in product(methods, evaluators.items()):
-        if not installed(*method):
+    there = [method for method in methods if installed(*method)]
+    for method in methods:
+        if method not in there:
             print(f"{METHODS[method]} is left out: its library is not installed.", file=sys.stderr)
-            continue
+    for method, (name, evaluator) in product(there, evaluators.items()):
         stored = curves_of(rows, name, method)
         missing = [seed for seed in range(min(seeds, FEWER_SEEDS.get(method[0], seeds))) if seed not in stored]
         for first in range(0, len(missing), SEEDS_IN_ROW):

@@ -134,8 +134,9 @@ def _draw_panels(
     figure, axes = plt.subplots(
         1, len(tables), figsize=(max(2.5 * len(tables) + 0.6, 10), 4.2), sharex=True, sharey=True, squeeze=False
     )
+    drawn = [line for line in lines if _line(rows, **line[1])]
     for axis, name in zip(axes.flat, tables, strict=True):
-        for text, key, colour, line, marker in lines:
+        for text, key, colour, line, marker in drawn:
             found = _line(rows, table=name, **key)
             every = 3 if x == "query" else 1
             _draw(axis, found, x, color=colour, linestyle=line, marker=marker, markevery=every, label=text)
