@@ -79,6 +79,14 @@ def accuracies(rows: Rows, images: str, length: int) -> dict[str, NDArray[np.flo
     return {source: np.array([of[seed] for seed in seeds]) for source, of in zip(SOURCES, by_seed, strict=True)}
 
 
+def found_text(rows: Rows) -> str:
+    """Give the mean of the distributions that were found, for example ``skip_connect .17, nor_conv_3x3 .83``."""
+    found = {row["seed"]: row["distribution"] for row in rows.select(source="found")}
+    names = load_digits_cells().search_space.operation_names
+    shares = zip(names, np.mean(list(found.values()), axis=0), strict=True)
+    return ", ".join(f"{name} {share:.2f}".replace(" 0.", " .") for name, share in shares if share >= 0.005)
+
+
 def gain_table(rows: Rows, images: Iterable[str]) -> str:
     """Lay out the accuracies by length, and the gains with their standard errors."""
     body = []

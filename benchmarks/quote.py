@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from _common import RESULTS, Rows, table
 from ablations import ablation_table
-from any_length import IMAGES, gain_table
+from any_length import IMAGES, found_text, gain_table
 from claims import TABLES, best_table, correlation_at, share_between, variance_table, wiring_table
 from differentiable import cells_table, fits_table
 from equal_cost import budget_table
@@ -172,6 +172,7 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "correlations": correlations,
     "ablation": lambda name: ablation_table(results("ablations"), name, TABLES),
     "any-length": lambda _: gain_table(results("any_length"), IMAGES),
+    "any-length-found": lambda _: found_text(results("any_length")),
     "queries": queries,
     "regret": lambda name: regret_table(results("search_efficiency"), name),
     "queries-within": lambda margin: median_table(results("search_efficiency"), COMPLETE, float(margin)),

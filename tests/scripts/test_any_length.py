@@ -1,4 +1,5 @@
 import argparse
+from itertools import product
 
 import numpy as np
 import pytest
@@ -47,3 +48,12 @@ def test_seeds_that_only_some_sources_have_do_not_count(any_length, tmp_path):
     of = any_length.accuracies(rows, "digits", 6)
     np.testing.assert_allclose([of[source] for source in any_length.SOURCES], [[60, 60], [50, 50], [50, 50]])
     assert "10.0 ± 0.0" in any_length.gain_table(rows, ["digits"])
+
+
+def test_what_was_found_is_the_mean_of_the_seeds(any_length, tmp_path):
+    rows = any_length.Rows(tmp_path / "rows.jsonl", ("images", "source", "length", "seed"))
+    for length, seed in product((3, 6), (0, 1)):
+        for source in ("found", "uniform"):
+            p = [0.5 * seed, 1 - 0.5 * seed, 0] if source == "found" else [1 / 3] * 3
+            rows.add(images="digits", source=source, length=length, seed=seed, distribution=p)
+    assert any_length.found_text(rows) == "skip_connect .25, nor_conv_3x3 .75"
