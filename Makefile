@@ -51,7 +51,7 @@ test: venv  ## the tests and doctests, but for the slow ones
 	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/.installed-clusters  ## the slow tests, those on clusters of dask and ray among them
-	$(PYTEST) --dist loadfile -m slow || [ $$? -eq 5 ]  # 5: there are none
+	$(PYTEST) --dist loadgroup -m slow || [ $$? -eq 5 ]  # 5: there are none
 
 lint: venv  ## ruff: rules and format
 	$(BIN)/ruff check .

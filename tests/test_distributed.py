@@ -14,7 +14,8 @@ from skopdist.search import run_search
 from skopdist.spaces import NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch
 
-pytestmark = pytest.mark.slow
+# One worker of the tests at a time has clusters.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clusters")]
 
 N_WORKERS = 2
 
