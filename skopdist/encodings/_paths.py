@@ -130,8 +130,10 @@ class PathTable:
             for code, name in enumerate(self._names):
                 here = self._open[:, i, code]
                 brought = terms[here, source]
-                changed = self._solid[here, i] | (not is_identity(name))
-                terms[here, target] += np.where(changed, _mix(brought, code), brought)
+                usual = brought if is_identity(name) else _mix(brought, code)
+                # Where the network strides or changes width, an operation is another one than elsewhere.
+                resized = _mix(brought, code + len(self._names) + 1)
+                terms[here, target] += np.where(self._solid[here, i], resized, usual)
         return terms[:, -1]
 
 

@@ -34,7 +34,7 @@ class AdditiveGaussianProcess:
     part that explains nothing loses its variance.
 
     scikit-learn's ``GaussianProcessRegressor`` could hold the same kernel, but computes all distances anew for every
-    evaluation of the likelihood; see ``benchmarks/search_efficiency.py --gaussian-process`` for the times. It warns
+    evaluation of the likelihood; see ``benchmarks/suggestion_times.py`` for the times. It warns
     when a parameter comes near its bound, and raises when a matrix is not positive definite.
 
     Parameters

@@ -88,6 +88,31 @@ def test_multiplications_of_some_chains_of_nas_bench_macro():
         assert counter.get_total_flops() == 2 * published
 
 
+def test_chains_are_one_function_if_their_identities_sit_elsewhere_in_a_stage():
+    encoding = HybridEncoding().bind(SPACE)
+    keys = dict.fromkeys(["11000000", "10010000", "11100000", "12100000", "10100000"])
+    for text in keys:
+        (keys[text],) = encoding.keys([encoding.encode(chain(text))])
+    # Layers 0, 2 and 5 stride, and layer 1 is the only other one of the first stage.
+    assert len(set(keys.values())) == len(keys)
+    moved = [encoding.keys([encoding.encode(chain(text))])[0] for text in ("00010000", "00001000", "01000000")]
+    assert moved[0] == moved[1] != moved[2]
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA, reason="SKOPDIST_DATA is not set")
+def test_equal_keys_have_equal_costs_in_nas_bench_macro():
+    encoding, costs = HybridEncoding().bind(SPACE), {}
+    with gzip.open(Path(DATA) / "nas" / "nas_bench_macro_c10.csv.gz", "rt") as file:
+        rows = list(csv.DictReader(file))
+    keys = encoding.keys([encoding.encode(chain(row["arch"])) for row in rows])
+    for key, row in zip(keys, rows, strict=True):
+        costs.setdefault(key, set()).add((row["params"], row["flops"]))
+    # Three layers that stride, and one, two and two others behind them, of whose identities nobody sees the place.
+    assert len(costs) == 3**3 * 3 * 7 * 7
+    assert all(len(found) == 1 for found in costs.values())
+
+
 @pytest.mark.data
 @pytest.mark.skipif(not DATA, reason="SKOPDIST_DATA is not set")
 def test_parameters_of_all_chains_of_nas_bench_macro():
