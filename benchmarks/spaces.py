@@ -14,7 +14,7 @@ Every seed has images, a search, drawn cells and weights of its own. Parameters 
 network. Seconds are CPU seconds of one core, and by the clock with --full. All networks of a search are made together:
 an interrupted run repeats at most one search.
 
-On a CPU there are 3,000 training images at half the resolution (means of four pixels) and 3 seeds; with --quick 1,000
+On a CPU there are 4,000 training images at half the resolution (means of four pixels) and 3 seeds; with --quick 1,000
 of Fashion-MNIST and one seed, for a minute; with --full all images at full resolution, more trials and longer
 trainings, for a GPU. It needs ``images/fashion_mnist.npz`` and ``images/cifar10.npz`` in the folder of the data.
 """
