@@ -36,7 +36,7 @@ def length_rows(rows: Rows) -> list[dict[str, Any]]:
 def draw_lengths(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw accuracy over length, a panel for each kind of images, a line for each source of cells."""
     names = [images for images in IMAGES if any(row["images"] == images for row in rows)]
-    figure, axes = plt.subplots(1, len(names), figsize=(3.8 * len(names), 3.6), squeeze=False)
+    figure, axes = plt.subplots(1, len(names), figsize=(4.4 * len(names), 3.6), squeeze=False)
     for axis, images in zip(axes.flat, names, strict=True):
         for source in SOURCES:
             label, colour, marker = STYLE[source]
@@ -52,6 +52,6 @@ def draw_lengths(rows: Sequence[dict[str, Any]], path: Path) -> None:
     figure.supxlabel("length of the cell, in operations", fontsize="medium", y=0.09)
     figure.suptitle("Cells of other lengths (mean and 95 % band over seeds, by the bootstrap)", fontsize="medium")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncol=len(labels), frameon=False)
+    figure.legend(handles, labels, loc="lower center", ncol=len(labels), frameon=False, columnspacing=1)
     figure.tight_layout(rect=(0, 0.09, 1, 1))
     save(figure, path)
