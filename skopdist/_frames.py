@@ -66,6 +66,26 @@ def resized(size: OperationSize, sides: tuple[int, ...]) -> Shape:
     return Shape(size.channels_out, tuple(-(-side // stride) for side in sides))
 
 
+class _Record:
+    """What is met on the way."""
+
+    def __init__(self, result_of: Callable[[Work], Shape]) -> None:
+        self.result_of = result_of
+        self.fixed: list[Work] = []
+        self.slots: list[tuple[Slot, Place | OperationSize]] = []
+
+    def put(self, part: Part, shape: Shape) -> Shape:
+        """Note a module and what it works on, and give what it makes of that."""
+        if part == IDENTITY:
+            return shape
+        self.fixed.append(Work(part, shape))
+        return self.result_of(self.fixed[-1])
+
+    def frame(self, result: Shape) -> Frame:
+        """Give all that was met."""
+        return Frame(tuple(self.fixed), tuple(self.slots), result)
+
+
 def follow_network(
     plan: NetworkPlan,
     shape: Shape,
@@ -84,45 +104,30 @@ def follow_network(
     cell_frame : callable
         :func:`follow_cell`, or what knows its results.
     """
-    fixed: list[Work] = []
-    slots: list[tuple[Slot, Place | OperationSize]] = []
-
-    def put(part: Part, shape: Shape) -> Shape:
-        fixed.append(Work(part, shape))
-        return result_of(fixed[-1])
-
-    before = latest = put(plan.stem, shape)
+    record = _Record(result_of)
+    before = latest = record.put(plan.stem, shape)
     for layer in plan.layers:
         if isinstance(layer, CellPlan):
             inside = cell_frame(layer, (before, latest) if layer.cell.n_inputs == 2 else (latest,))
-            fixed += inside.fixed
-            slots += inside.slots
+            record.fixed += inside.fixed
+            record.slots += inside.slots
             result = inside.result
         else:
-            result = put(layer, latest)
+            result = record.put(layer, latest)
         before, latest = latest, result
-    latest = put(plan.head, latest)
+    latest = record.put(plan.head, latest)
     # Behind the mean over all positions.
-    latest = put(plan.classify, Shape(latest.channels, ()))
-    return Frame(tuple(fixed), tuple(slots), latest)
+    return record.frame(record.put(plan.classify, Shape(latest.channels, ())))
 
 
 def follow_cell(plan: CellPlan, given: tuple[Shape, ...], result_of: Callable[[Work], Shape]) -> Frame:
     """Follow a sample through a cell, node by node, as :class:`~skopdist.cells.CellModule` computes it."""
     cell, output = plan.cell, plan.cell.n_nodes - 1
-    fixed: list[Work] = []
-    slots: list[tuple[Slot, Place | OperationSize]] = []
+    record = _Record(result_of)
     parts = concatenated(cell, plan.sizes)
     joined: Shape | None = None
-
-    def put(part: Part, shape: Shape) -> Shape:
-        if part == IDENTITY:
-            return shape
-        fixed.append(Work(part, shape))
-        return result_of(fixed[-1])
-
     inputs = plan.inputs or [IDENTITY] * cell.n_inputs
-    nodes = {i: put(part, shape) for i, (part, shape) in enumerate(zip(inputs, given, strict=True))}
+    nodes = {i: record.put(part, shape) for i, (part, shape) in enumerate(zip(inputs, given, strict=True))}
     # Whatever operation a slot holds, if something can get through the cell there.
     live = set(cell.live_slots(lambda name: False))
     steps = [(edge[::-1], True, i) for i, edge in enumerate(cell.edges)]
@@ -130,23 +135,23 @@ def follow_cell(plan: CellPlan, given: tuple[Shape, ...], result_of: Callable[[W
     for (target, source), is_edge, i in sorted(steps):
         sizes = repeated(plan.sizes[i], plan.repeats) if is_edge else []
         if is_edge and i not in live:
-            slots += [((plan.cell_type, i), size) for size in sizes]
+            record.slots += [((plan.cell_type, i), size) for size in sizes]
             continue
         if source not in nodes:
             continue
         shape = nodes[source]
         for size in sizes:
-            slots.append(((plan.cell_type, i), Place(size, shape.sides)))
+            record.slots.append(((plan.cell_type, i), Place(size, shape.sides)))
             shape = resized(size, shape.sides)
         if not is_edge:
-            shape = put(plan.links[i] if plan.links else IDENTITY, shape)
+            shape = record.put(plan.links[i] if plan.links else IDENTITY, shape)
         if target == output and source in parts:
             joined = Shape(plan.width, shape.sides)
             continue
         if target in nodes:
-            put(_SUM, shape)
+            record.put(_SUM, shape)
         nodes[target] = shape
     if joined is not None and output in nodes:
-        put(_SUM, joined)
+        record.put(_SUM, joined)
     # By hand one can wire a cell whose output no edge reaches from the input.
-    return Frame(tuple(fixed), tuple(slots), joined or nodes.get(output, given[-1]))
+    return record.frame(joined or nodes.get(output, given[-1]))

@@ -318,13 +318,16 @@ def _count_part(work: Work) -> _Count:
 
 
 def _time_operation(key: tuple[str, Place], device: str) -> float:
-    with isolated_generators(device):
-        return _time(*_on_device(*_operation(*key), device))
+    return _time_made(*_operation(*key), device)
 
 
 def _time_part(work: Work, device: str) -> float:
+    return _time_made(work.part.make, work.shape, device)
+
+
+def _time_made(make: Callable[[], nn.Module], shape: Shape, device: str) -> float:
     with isolated_generators(device):
-        return _time(*_on_device(work.part.make, work.shape, device))
+        return _time(*_on_device(make, shape, device))
 
 
 def _operation(name: str, place: Place) -> tuple[Callable[[], nn.Module], Shape]:

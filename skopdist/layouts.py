@@ -64,12 +64,7 @@ class Layout(ABC):
 
     @abstractmethod
     def layers(
-        self,
-        architecture: Architecture,
-        n_spatial: int,
-        width: int,
-        channels: int,
-        n_cells: int,
+        self, architecture: Architecture, n_spatial: int, width: int, channels: int, n_cells: int
     ) -> list[Part | CellPlan]:
         """Plan the cells, of which the last one is the last layer, and what stands between them.
 
@@ -108,12 +103,7 @@ class StackLayout(Layout):
         return Part(_conv_bn, (tuple(input_shape), channels)), channels
 
     def layers(
-        self,
-        architecture: Architecture,
-        n_spatial: int,
-        width: int,
-        channels: int,
-        n_cells: int,
+        self, architecture: Architecture, n_spatial: int, width: int, channels: int, n_cells: int
     ) -> list[Part | CellPlan]:
         """Plan the cells, and residual blocks between some."""
         cell = architecture.cells[0]
@@ -150,12 +140,7 @@ class DARTSLayout(Layout):
         return Part(_conv_bn, (tuple(input_shape), 3 * channels)), 3 * channels
 
     def layers(
-        self,
-        architecture: Architecture,
-        n_spatial: int,
-        width: int,
-        channels: int,
-        n_cells: int,
+        self, architecture: Architecture, n_spatial: int, width: int, channels: int, n_cells: int
     ) -> list[Part | CellPlan]:
         """Plan the cells."""
         layers: list[Part | CellPlan] = []
@@ -181,7 +166,17 @@ class DARTSLayout(Layout):
         return IDENTITY, width
 
 
-class NASBench101Layout(Layout):
+class ReLUStemLayout(Layout):
+    """A layout for images that begins with a convolution and a ReLU."""
+
+    n_spatial = 2
+
+    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[Part, int]:
+        """Plan a convolution and a ReLU."""
+        return Part(_conv_bn_relu, (tuple(input_shape), channels)), channels
+
+
+class NASBench101Layout(ReLUStemLayout):
     """Stacks of equal cells between which images are halved by pooling: the network of NAS-Bench-101 [1]_.
 
     The channels of a cell are divided among the nodes whose results are concatenated; a node before them is as wide as
@@ -194,19 +189,8 @@ class NASBench101Layout(Layout):
        sections 2.2 and 2.3.
     """
 
-    n_spatial = 2
-
-    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[Part, int]:
-        """Plan a convolution and a ReLU."""
-        return Part(_conv_bn_relu, (tuple(input_shape), channels)), channels
-
     def layers(
-        self,
-        architecture: Architecture,
-        n_spatial: int,
-        width: int,
-        channels: int,
-        n_cells: int,
+        self, architecture: Architecture, n_spatial: int, width: int, channels: int, n_cells: int
     ) -> list[Part | CellPlan]:
         """Plan the cells, and pooling between some."""
         cell = architecture.cells[0]
@@ -260,7 +244,7 @@ def _divided(cell: Cell, channels: int) -> dict[int, int]:
     return widths | {output: total}
 
 
-class ChainLayout(Layout):
+class ChainLayout(ReLUStemLayout):
     """One cell, a chain of layers, which is the whole body: the network of NAS-Bench-Macro [1]_.
 
     The layers form three stages of a third of the depth. The first layer of a stage halves the image and doubles the
@@ -273,19 +257,8 @@ class ChainLayout(Layout):
        section 4.
     """
 
-    n_spatial = 2
-
-    def stem(self, input_shape: Sequence[int], channels: int) -> tuple[Part, int]:
-        """Plan a convolution and a ReLU."""
-        return Part(_conv_bn_relu, (tuple(input_shape), channels)), channels
-
     def layers(
-        self,
-        architecture: Architecture,
-        n_spatial: int,
-        width: int,
-        channels: int,
-        n_cells: int,
+        self, architecture: Architecture, n_spatial: int, width: int, channels: int, n_cells: int
     ) -> list[Part | CellPlan]:
         """Plan the one cell."""
         cell, sizes = architecture.cells[0], []
