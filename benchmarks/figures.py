@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -65,47 +65,43 @@ def draw_correlations(rows: Sequence[dict[str, Any]], predictor: str, among: str
     save(figure, path)
 
 
+def with_data(
+    script: str, summarise: Callable[[Rows], list[dict[str, Any]]], results: Path, data: Path
+) -> list[dict[str, Any]]:
+    """Summarise the rows of a script and write what its figures show; give nothing where there are no rows."""
+    rows = summarise(Rows(results / f"{script}.jsonl", ()))
+    if rows:
+        write_csv(data, rows)
+    else:
+        print(f"No rows of {script}.py: no figures of them.", file=sys.stderr)
+    return rows
+
+
 def claims_figures(results: Path, output: Path) -> None:
     """Draw how well predictors rank."""
-    rows = summary(Rows(results / "claims.jsonl", ()), list(TABLES))
-    if not rows:
-        print("No rows of claims.py: no figures of correlations.", file=sys.stderr)
-        return
-    write_csv(output / "correlations.csv", rows)
-    for predictor, among in product(PREDICTORS, AMONG):
+    rows = with_data("claims", lambda stored: summary(stored, list(TABLES)), results, output / "correlations.csv")
+    for predictor, among in product(PREDICTORS, AMONG) if rows else ():
         name = f"correlations, {predictor}, {among}".replace(", ", "_").replace(" ", "_")
         draw_correlations(rows, predictor, among, output / f"{name}.svg")
 
 
 def search_figures(results: Path, output: Path) -> None:
     """Draw regret over queries."""
-    rows = regret_rows(Rows(results / "search_efficiency.jsonl", ()))
-    if not rows:
-        print("No rows of search_efficiency.py: no figures of regret over queries.", file=sys.stderr)
-        return
-    write_csv(output / "regret.csv", rows)
-    draw_encodings(rows, output / "regret_encodings.svg")
-    draw_peers(rows, output / "regret_peers.svg")
+    if rows := with_data("search_efficiency", regret_rows, results, output / "regret.csv"):
+        draw_encodings(rows, output / "regret_encodings.svg")
+        draw_peers(rows, output / "regret_peers.svg")
 
 
 def cost_figures(results: Path, output: Path) -> None:
     """Draw regret over the cost of training."""
-    rows = cost_rows(Rows(results / "equal_cost.jsonl", ()))
-    if not rows:
-        print("No rows of equal_cost.py: no figure of regret over the cost.", file=sys.stderr)
-        return
-    write_csv(output / "regret_equal_cost.csv", rows)
-    draw_costs(rows, output / "regret_equal_cost.svg")
+    if rows := with_data("equal_cost", cost_rows, results, output / "regret_equal_cost.csv"):
+        draw_costs(rows, output / "regret_equal_cost.svg")
 
 
 def length_figures(results: Path, output: Path) -> None:
     """Draw accuracy over the length of the cells."""
-    rows = length_rows(Rows(results / "any_length.jsonl", ()))
-    if not rows:
-        print("No rows of any_length.py: no figure of accuracy over length.", file=sys.stderr)
-        return
-    write_csv(output / "any_length.csv", rows)
-    draw_lengths(rows, output / "any_length.svg")
+    if rows := with_data("any_length", length_rows, results, output / "any_length.csv"):
+        draw_lengths(rows, output / "any_length.svg")
 
 
 def main() -> int:
