@@ -2,34 +2,19 @@ from functools import partial
 
 import numpy as np
 import pytest
+from everything import ENCODINGS, STRATEGIES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
 from skopdist.distribution import OperationDistribution
-from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding, Limit, LimitedEncoding
+from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Limit, LimitedEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.search import run_search
 from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench201Space
-from skopdist.strategies import (
-    BayesianOptimization,
-    DifferentiableSearch,
-    LocalSearch,
-    RandomSearch,
-    RegularizedEvolution,
-)
 from skopdist.testing import check_encoding, check_strategy
 from skopdist.trial import Trial
 
-ENCODINGS = [DistributionEncoding(), AdjacencyEncoding(), HybridEncoding()]
-STRATEGIES = [
-    RandomSearch(),
-    RandomSearch(sequential=True),
-    LocalSearch(),
-    RegularizedEvolution(),
-    BayesianOptimization(),
-    DifferentiableSearch(),
-]
 SPACE = NASBench201Space()
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from everything import ENCODINGS, STRATEGIES
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skopdist import Architecture, Cell, OpDistNASClassifier, OperationDistribution
-from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
 from skopdist.spaces import (
     DARTSSpace,
     DenseSpace,
@@ -15,48 +15,33 @@ from skopdist.spaces import (
     SequenceSpace,
     make_space,
 )
-from skopdist.strategies import (
-    BayesianOptimization,
-    DifferentiableSearch,
-    LocalSearch,
-    RandomSearch,
-    RegularizedEvolution,
-)
+from skopdist.strategies import RandomSearch
 from skopdist.testing import check_encoding, check_strategy
 
 SPACES = [DenseSpace(), SequenceSpace(), NASBench201Space()]
 LITERATURE = [MacroSpace(), DARTSSpace(), NASBench101Space()]
-ENCODINGS = [DistributionEncoding, AdjacencyEncoding, HybridEncoding]
-STRATEGIES = [
-    RandomSearch(),
-    RandomSearch(sequential=True),
-    LocalSearch(),
-    RegularizedEvolution(),
-    BayesianOptimization(),
-    DifferentiableSearch(),
-]
 LENGTHS = range(1, 41)
 
 
 @pytest.mark.parametrize("space", LITERATURE, ids=str)
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
 def test_encodings_take_any_space(encoding, space):
-    check_encoding(encoding(), space, lengths=(1, 2, space.default_length, 12))
+    check_encoding(encoding, space, lengths=(1, 2, space.default_length, 12))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("space", [*SPACES, *LITERATURE], ids=str)
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
 def test_encodings_take_any_length(encoding, space):
-    check_encoding(encoding(), space, lengths=LENGTHS)
+    check_encoding(encoding, space, lengths=LENGTHS)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("space", [*SPACES, *LITERATURE], ids=str)
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
 def test_strategies_take_any_space_and_length(strategy, encoding, space):
-    check_strategy(strategy, encoding(), space, lengths=LENGTHS)
+    check_strategy(strategy, encoding, space, lengths=LENGTHS)
 
 
 @given(st.sampled_from(SPACES), st.integers(1, 40), st.integers(0, 2**32), st.sampled_from([0.2, 1.0, 5.0]))
