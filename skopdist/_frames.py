@@ -62,15 +62,18 @@ _SUM = Part(Sum)
 def resized(size: OperationSize, sides: tuple[int, ...]) -> Shape:
     """Give the shape of what comes out of an operation."""
     # Only images are ever strided.
-    stride = size.stride if len(sides) == 2 else 1
-    return Shape(size.channels_out, tuple(-(-side // stride) for side in sides))
+    return strided(Shape(size.channels_in, sides), size.channels_out, size.stride if len(sides) == 2 else 1)
+
+
+def strided(shape: Shape, width: int | None, stride: int) -> Shape:
+    """Give a shape of another width, or the same if that is None, with its sides divided and rounded up."""
+    return Shape(width or shape.channels, tuple(-(-side // stride) for side in shape.sides))
 
 
 class _Record:
     """What is met on the way."""
 
-    def __init__(self, result_of: Callable[[Work], Shape]) -> None:
-        self.result_of = result_of
+    def __init__(self) -> None:
         self.fixed: list[Work] = []
         self.slots: list[tuple[Slot, Place | OperationSize]] = []
 
@@ -79,7 +82,7 @@ class _Record:
         if part == IDENTITY:
             return shape
         self.fixed.append(Work(part, shape))
-        return self.result_of(self.fixed[-1])
+        return strided(shape, part.width, part.stride)
 
     def frame(self, result: Shape) -> Frame:
         """Give all that was met."""
@@ -89,7 +92,6 @@ class _Record:
 def follow_network(
     plan: NetworkPlan,
     shape: Shape,
-    result_of: Callable[[Work], Shape],
     cell_frame: Callable[[CellPlan, tuple[Shape, ...]], Frame],
 ) -> Frame:
     """Follow a sample through all layers of a network.
@@ -99,12 +101,10 @@ def follow_network(
     plan : NetworkPlan
     shape : Shape
         Of the sample.
-    result_of : callable
-        Gives what a module makes of a shape.
     cell_frame : callable
         :func:`follow_cell`, or what knows its results.
     """
-    record = _Record(result_of)
+    record = _Record()
     before = latest = record.put(plan.stem, shape)
     for layer in plan.layers:
         if isinstance(layer, CellPlan):
@@ -120,10 +120,10 @@ def follow_network(
     return record.frame(record.put(plan.classify, Shape(latest.channels, ())))
 
 
-def follow_cell(plan: CellPlan, given: tuple[Shape, ...], result_of: Callable[[Work], Shape]) -> Frame:
+def follow_cell(plan: CellPlan, given: tuple[Shape, ...]) -> Frame:
     """Follow a sample through a cell, node by node, as :class:`~skopdist.cells.CellModule` computes it."""
     cell, output = plan.cell, plan.cell.n_nodes - 1
-    record = _Record(result_of)
+    record = _Record()
     parts = concatenated(cell, plan.sizes)
     joined: Shape | None = None
     inputs = plan.inputs or [IDENTITY] * cell.n_inputs

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import median
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from skopdist.encodings import Limit
 from skopdist.layouts import plan_network
 from skopdist.network import Network
 from skopdist.operations import OperationSize, get_operation, is_zero
-from skopdist.plans import CellPlan
+from skopdist.plans import CellPlan, Part
 from skopdist.trial import Trial
 
 __all__ = ["NetworkCosts", "pareto_front"]
@@ -33,14 +33,6 @@ _MOST_KNOWN = 10_000
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-
-
-class _Count(NamedTuple):
-    """What a module has and does, found without computing anything."""
-
-    n_parameters: int
-    flops: int
-    result: Shape
 
 
 class _Absent(nn.Module):
@@ -112,7 +104,8 @@ class NetworkCosts:
         self.device = device
         self._frames: dict[Architecture, Frame] = {}
         self._cells: dict[tuple[CellPlan, tuple[Shape, ...]], Frame] = {}
-        self._counts: dict[Work, _Count] = {}
+        self._fixed_parameters: dict[Part, int] = {}
+        self._fixed_flops: dict[Work, int] = {}
         self._parameters: dict[tuple[str, OperationSize], int] = {}
         self._flops: dict[tuple[str, Place], int] = {}
         self._seconds: dict[tuple[str, Place], float] = {}
@@ -123,7 +116,7 @@ class NetworkCosts:
         """Count the parameters of an architecture's network, exactly."""
         names, frame = _names(architecture), self._frame(architecture)
         sizes = ((slot, place.size if isinstance(place, Place) else place) for slot, place in frame.slots)
-        return sum(self._count(work).n_parameters for work in frame.fixed) + sum(
+        return sum(_known(self._fixed_parameters, work.part, _count_part_parameters) for work in frame.fixed) + sum(
             _known(self._parameters, (names[slot], size), _count_parameters) for slot, size in sizes
         )
 
@@ -135,7 +128,7 @@ class NetworkCosts:
         counts as nothing.
         """
         names, frame = _names(architecture), self._frame(architecture)
-        return sum(self._count(work).flops for work in frame.fixed) + sum(
+        return sum(_known(self._fixed_flops, work, _count_part_flops) for work in frame.fixed) + sum(
             _known(self._flops, (names[slot], place), _count_flops)
             for slot, place in frame.slots
             if isinstance(place, Place)
@@ -211,22 +204,16 @@ class NetworkCosts:
             seconds = _time(network, torch.zeros(1, *self.input_shape))
         return max(0.0, seconds - self._time_fixed(self._frame(architecture), device))
 
-    def _count(self, work: Work) -> _Count:
-        return _known(self._counts, work, _count_part)
-
     def _frame(self, architecture: Architecture) -> Frame:
         return _known(self._frames, _wiring(architecture), self._find_frame)
 
     def _find_frame(self, wiring: Architecture) -> Frame:
         plan = plan_network(wiring, self.input_shape, self.n_classes, self.channels, self.n_cells)
         shape = Shape(self.input_shape[0], self.input_shape[1:])
-        return follow_network(plan, shape, self._result, self._cell_frame)
+        return follow_network(plan, shape, self._cell_frame)
 
     def _cell_frame(self, plan: CellPlan, given: tuple[Shape, ...]) -> Frame:
-        return _known(self._cells, (plan, given), lambda key: follow_cell(*key, self._result))
-
-    def _result(self, work: Work) -> Shape:
-        return self._count(work).result
+        return _known(self._cells, (plan, given), lambda key: follow_cell(*key))
 
 
 def pareto_front(
@@ -297,24 +284,26 @@ def _known(found: dict[Key, Value], key: Key, find: Callable[[Key], Value]) -> V
     return found[key]
 
 
-def _size(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+def _size(make: Callable[[], nn.Module]) -> int:
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in make().parameters())
 
 
 def _count_parameters(key: tuple[str, OperationSize]) -> int:
     name, size = key
-    with torch.device("meta"):
-        return _size(get_operation(name).make(size))
+    return _size(partial(get_operation(name).make, size))
+
+
+def _count_part_parameters(part: Part) -> int:
+    return _size(part.make)
 
 
 def _count_flops(key: tuple[str, Place]) -> int:
-    return _run_counted(*_on_device(*_operation(*key), "meta"))[0]
+    return _run_counted(*_on_device(*_operation(*key), "meta"))
 
 
-def _count_part(work: Work) -> _Count:
-    module, x = _on_device(work.part.make, work.shape, "meta")
-    flops, result = _run_counted(module, x)
-    return _Count(_size(module), flops, Shape(result.shape[1], tuple(result.shape[2:])))
+def _count_part_flops(work: Work) -> int:
+    return _run_counted(*_on_device(work.part.make, work.shape, "meta"))
 
 
 def _time_operation(key: tuple[str, Place], device: str) -> float:
@@ -345,10 +334,10 @@ def _on_device(make: Callable[[], nn.Module], shape: Shape, device: str) -> tupl
     return module, x
 
 
-def _run_counted(module: nn.Module, x: Tensor) -> tuple[int, Tensor]:
+def _run_counted(module: nn.Module, x: Tensor) -> int:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        result: Tensor = module(x)
-    return int(counter.get_total_flops()) // 2, result
+        module(x)
+    return int(counter.get_total_flops()) // 2
 
 
 def _time(module: nn.Module, x: Tensor) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple, cast
 
 from torch import Tensor, nn
@@ -99,8 +99,8 @@ class StackLayout(Layout):
     def stem(self, input_shape: Sequence[int], channels: int) -> tuple[Part, int]:
         """Plan a convolution, or a linear map of flat input."""
         if len(input_shape) == 1:
-            return Part(nn.Linear, (input_shape[0], channels)), channels
-        return Part(_conv_bn, (tuple(input_shape), channels)), channels
+            return Part(nn.Linear, (input_shape[0], channels), channels), channels
+        return _conv_stem(_conv_bn, input_shape, channels), channels
 
     def layers(
         self, architecture: Architecture, n_spatial: int, width: int, channels: int, n_cells: int
@@ -110,7 +110,7 @@ class StackLayout(Layout):
         layers: list[Part | CellPlan] = []
         for i in range(n_cells):
             if n_spatial and i in _reductions(n_cells):
-                layers.append(Part(Reduction, (n_spatial, channels, 2 * channels)))
+                layers.append(Part(Reduction, (n_spatial, channels, 2 * channels), 2 * channels, 2))
                 channels *= 2
             sizes = (OperationSize(channels, channels),) * len(cell.operations)
             layers.append(CellPlan(cell, sizes, architecture.cell_types[0]))
@@ -137,7 +137,7 @@ class DARTSLayout(Layout):
 
     def stem(self, input_shape: Sequence[int], channels: int) -> tuple[Part, int]:
         """Plan a convolution, three times as wide as a node."""
-        return Part(_conv_bn, (tuple(input_shape), 3 * channels)), 3 * channels
+        return _conv_stem(_conv_bn, input_shape, 3 * channels), 3 * channels
 
     def layers(
         self, architecture: Architecture, n_spatial: int, width: int, channels: int, n_cells: int
@@ -153,7 +153,7 @@ class DARTSLayout(Layout):
             # The older of the two results is still as large as the image was before the last reduction.
             before = OperationSize(widths[0], channels, 2 if halves_before else 1)
             resized = before, OperationSize(widths[1], channels)
-            inputs = tuple(Part(resized_identity, (size,)) for size in resized)
+            inputs = tuple(Part(resized_identity, (size,), size.channels_out, size.stride) for size in resized)
             strides = [2 if halves and source < cell.n_inputs else 1 for source, _ in cell.edges]
             sizes = tuple(OperationSize(channels, channels, stride) for stride in strides)
             layer = CellPlan(cell, sizes, cell_type, inputs=inputs)
@@ -173,7 +173,7 @@ class ReLUStemLayout(Layout):
 
     def stem(self, input_shape: Sequence[int], channels: int) -> tuple[Part, int]:
         """Plan a convolution and a ReLU."""
-        return Part(_conv_bn_relu, (tuple(input_shape), channels)), channels
+        return _conv_stem(_conv_bn_relu, input_shape, channels), channels
 
 
 class NASBench101Layout(ReLUStemLayout):
@@ -197,17 +197,17 @@ class NASBench101Layout(ReLUStemLayout):
         layers: list[Part | CellPlan] = []
         for i in range(n_cells):
             if i in _reductions(n_cells):
-                layers.append(Part(_halving_pool))
+                layers.append(Part(_halving_pool, stride=2))
                 channels *= 2
             widths = _divided(cell, channels)
             sizes = tuple(OperationSize(widths[source], widths[target]) for source, target in cell.edges)
             links: list[Part] = []
             for source, target in cell.links:
                 if source < cell.n_inputs:
-                    links.append(Part(conv_bn_relu, (OperationSize(width, widths[target]), 1)))
+                    links.append(Part(conv_bn_relu, (OperationSize(width, widths[target]), 1), widths[target]))
                 else:
                     cut = target < cell.n_nodes - 1 and widths[source] > widths[target]
-                    links.append(Part(Truncate, (widths[target],)) if cut else IDENTITY)
+                    links.append(Part(Truncate, (widths[target],), widths[target]) if cut else IDENTITY)
             layer = CellPlan(cell, sizes, architecture.cell_types[0], links=tuple(links))
             layers.append(layer)
             width = layer.width
@@ -272,7 +272,7 @@ class ChainLayout(ReLUStemLayout):
     def head(self, n_spatial: int, width: int, channels: int) -> tuple[Part, int]:
         """Plan a 1x1 convolution, 1280 wide at 32 channels."""
         wide = 40 * channels
-        return Part(conv_bn_relu, (OperationSize(width, wide), 1)), wide
+        return Part(conv_bn_relu, (OperationSize(width, wide), 1), wide), wide
 
 
 def _reductions(n_cells: int) -> set[int]:
@@ -280,15 +280,20 @@ def _reductions(n_cells: int) -> set[int]:
     return {n_cells // 3, 2 * n_cells // 3} - {0}
 
 
-def _conv_bn(input_shape: Sequence[int], channels: int) -> nn.Sequential:
+def _conv_stem(factory: Callable[..., nn.Module], input_shape: Sequence[int], channels: int) -> Part:
+    """Plan a convolution of the input that strides where there are more positions than cells should work on."""
     n_spatial = len(input_shape) - 1
     stride = -(-max(input_shape[1:]) // _LARGEST_SIDE[n_spatial])
-    conv = _CONV[n_spatial](input_shape[0], channels, 3, stride=stride, padding=1, bias=False)
-    return nn.Sequential(conv, _NORM[n_spatial](channels))
+    return Part(factory, (n_spatial, OperationSize(input_shape[0], channels, stride)), channels, stride)
 
 
-def _conv_bn_relu(input_shape: Sequence[int], channels: int) -> nn.Sequential:
-    return _conv_bn(input_shape, channels).append(nn.ReLU())
+def _conv_bn(n_spatial: int, size: OperationSize) -> nn.Sequential:
+    conv = _CONV[n_spatial](size.channels_in, size.channels_out, 3, stride=size.stride, padding=1, bias=False)
+    return nn.Sequential(conv, _NORM[n_spatial](size.channels_out))
+
+
+def _conv_bn_relu(n_spatial: int, size: OperationSize) -> nn.Sequential:
+    return _conv_bn(n_spatial, size).append(nn.ReLU())
 
 
 def _norm_relu(n_spatial: int, width: int) -> nn.Sequential:
@@ -337,4 +342,4 @@ def plan_network(
     stem, width = layout.stem(input_shape, channels)
     layers = layout.layers(architecture, n_spatial, width, channels, n_cells)
     head, width = layout.head(n_spatial, cast(CellPlan, layers[-1]).width, channels)
-    return NetworkPlan(stem, tuple(layers), head, Part(nn.Linear, (width, n_classes)))
+    return NetworkPlan(stem, tuple(layers), head, Part(nn.Linear, (width, n_classes), n_classes))

@@ -22,10 +22,16 @@ class Part:
     factory : callable
         A function or class that can be hashed, such as one at the top of a module.
     arguments : tuple of hashable
+    width : int or None, default=None
+        Channels of what the module gives; None where it keeps those of its input.
+    stride : int, default=1
+        By how much the module divides every side of its input, rounded up.
     """
 
     factory: Callable[..., nn.Module]
     arguments: tuple[Any, ...] = ()
+    width: int | None = None
+    stride: int = 1
 
     def make(self) -> nn.Module:
         """Make the module."""

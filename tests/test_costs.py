@@ -46,6 +46,25 @@ def test_parts_add_up_to_the_network(space, length, n_cells, untouched_generator
 
 
 @pytest.mark.parametrize(
+    ("space", "shape"),
+    [
+        (NASBench201Space(["nor_conv_3x3"]), (1, 130, 67)),
+        (DARTSSpace(["sep_conv_3x3"]), (3, 65, 66)),
+        (NASBench101Space(["conv3x3-bn-relu"]), (1, 131, 9)),
+        (MacroSpace(["mb_conv_3x3_e3"]), (1, 67, 129)),
+        (SequenceSpace(["conv_9"]), (2, 1203)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_sizes_are_followed_through_stems_that_stride(space, shape):
+    architecture = space.sample(space.uniform(), 3, 0)
+    network = architecture.build(shape, 3, channels=4, n_cells=3).eval()
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, *shape))
+    assert 2 * NetworkCosts(shape, 3, channels=4, n_cells=3).flops(architecture) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize(
     "cell",
     [
         Cell(["nor_conv_3x3"] * 3, [(0, 1), (0, 2), (1, 3)]),
