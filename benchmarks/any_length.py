@@ -28,9 +28,9 @@ from make_digits_cells import CHANNELS, EPOCHS, digits, make_trainer
 from numpy.typing import NDArray
 
 from skopdist import OperationDistribution
-from skopdist.benchmarks import load_digits_cells
 from skopdist.search import run_search
 from skopdist.strategies import BayesianOptimization
+from skopdist.tables import load_digits_cells
 
 IMAGES = ("digits", "fashion")
 SOURCES = ("found", "uniform", "convolutions")

@@ -39,17 +39,17 @@ from scipy.stats import spearmanr
 from sklearn.ensemble import RandomForestRegressor
 
 from skopdist import Architecture
-from skopdist.benchmarks import (
+from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Encoding, HybridEncoding
+from skopdist.evaluators import TabularEvaluator
+from skopdist.strategies._bayesian import SMOOTH, transformed
+from skopdist.strategies._gaussian_process import AdditiveGaussianProcess
+from skopdist.tables import (
     load_darts_random,
     load_digits_cells,
     load_nasbench201,
     load_nasbench_macro,
     load_oncenas,
 )
-from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Encoding, HybridEncoding
-from skopdist.evaluators import TabularEvaluator
-from skopdist.strategies._bayesian import SMOOTH, transformed
-from skopdist.strategies._gaussian_process import AdditiveGaussianProcess
 
 TABLES: dict[str, Callable[[Path | None], TabularEvaluator]] = {
     "digits": lambda data: load_digits_cells(),

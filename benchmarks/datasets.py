@@ -35,7 +35,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skopdist import Architecture, Cell, OpDistNASClassifier
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.strategies import RandomSearch
-from skopdist.training import predict_proba
+from skopdist.training._nets import predict_proba
 
 KEYS = ("suite", "dataset", "method", "seed")
 OURS = "OpDistNASClassifier"

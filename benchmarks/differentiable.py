@@ -31,11 +31,11 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from skopdist import OpDistNASClassifier, OperationDistribution
-from skopdist.benchmarks import load_digits_cells
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Encoding
 from skopdist.evaluators import SupernetEvaluator, TabularEvaluator
 from skopdist.search import run_search
 from skopdist.strategies import BayesianOptimization, CollapseWarning, DifferentiableSearch, RandomSearch, Strategy
+from skopdist.tables import load_digits_cells
 
 KEYS = ("suite", "method", "seed")
 EPOCHS_PER_TRIAL = 0.25

@@ -37,8 +37,8 @@ from curves import Interval, mean_interval
 from scipy.stats import spearmanr
 from search_efficiency import Method, our_search, regret_text
 
-from skopdist.benchmarks import load_nasbench201
 from skopdist.evaluators import TabularEvaluator
+from skopdist.tables import load_nasbench201
 
 KEYS = ("table", "strategy", "encoding", "guide", "seeds")
 TABLES = {"nb201-cifar10": "cifar10", "nb201-cifar100": "cifar100", "nb201-imagenet16": "ImageNet16-120"}

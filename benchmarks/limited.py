@@ -24,13 +24,13 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any, cast
 
-from skopdist.benchmarks import load_nasbench201
-from skopdist.costs import NetworkCosts
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Encoding, HybridEncoding, Limit, LimitedEncoding
 from skopdist.evaluators import TabularEvaluator
+from skopdist.networks import NetworkCosts
 from skopdist.search import run_search
 from skopdist.spaces import NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, Strategy
+from skopdist.tables import load_nasbench201
 
 KEYS = ("task", "share", "method", "seed")
 SEEDS, QUICK_SEEDS = 20, 2

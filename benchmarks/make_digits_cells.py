@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the table of ``skopdist.benchmarks.load_digits_cells``: every cell of a small space, trained on digits.
+"""Makes the table of ``skopdist.tables.load_digits_cells``: every cell of a small space, trained on digits.
 
     python benchmarks/make_digits_cells.py [--seeds 2] [--progress FILE] [--output FILE]
 

@@ -43,8 +43,8 @@ from spaces import gains_table, sizes_table
 from suggestion_times import suggestion_table
 from transfer import transfer_table
 
-from skopdist.benchmarks import load_digits_cells
-from skopdist.benchmarks._digits import N_SEEDS
+from skopdist.tables import load_digits_cells
+from skopdist.tables._digits import N_SEEDS
 
 ROOT = Path(__file__).parent.parent
 QUOTE = re.compile(r"(<!-- result: (?P<name>[^>]+?) -->)(?P<text>.*?)(<!-- /result -->)", re.DOTALL)

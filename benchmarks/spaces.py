@@ -35,9 +35,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skopdist import Architecture, OpDistNASClassifier
-from skopdist.costs import NetworkCosts
 from skopdist.formats import known_architectures
-from skopdist.training import predict_proba
+from skopdist.networks import NetworkCosts
+from skopdist.training._nets import predict_proba
 
 KEYS = ("scale", "data", "space", "seed", "network")
 Split = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]

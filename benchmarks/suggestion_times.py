@@ -29,7 +29,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
 
-from skopdist.benchmarks import load_nasbench201
 from skopdist.encodings import HybridEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.operations import register_operation
@@ -37,6 +36,7 @@ from skopdist.spaces import NASBench201Space
 from skopdist.strategies import BayesianOptimization
 from skopdist.strategies._candidates import CandidatePool
 from skopdist.strategies._gaussian_process import AdditiveGaussianProcess
+from skopdist.tables import load_nasbench201
 
 KEYS = ("kind", "space", "method")
 N_OBSERVATIONS, N_TIMED = 100, 10

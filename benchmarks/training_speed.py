@@ -26,11 +26,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from skopdist import Architecture, Cell
-from skopdist._data import WeightedData
-from skopdist.augmentation import shift
-from skopdist.network import Network
+from skopdist.networks import Network
+from skopdist.problem import WeightedData
 from skopdist.spaces import NASBench201Space
-from skopdist.training import Recipe, input_statistics, make_net, train
+from skopdist.training._augmentation import shift
+from skopdist.training._nets import Recipe, input_statistics, make_net, train
 
 KEYS = ("comparison", "data", "channels", "cell")
 CELLS = {

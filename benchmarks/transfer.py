@@ -31,12 +31,12 @@ import numpy as np
 from _common import Rows, data_file, halved, load_images, machines, parser, rows_of, stratified, table
 from scipy.stats import wilcoxon
 
-from skopdist.benchmarks import load_nasbench201
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import AdjacencyEncoding, Encoding
 from skopdist.evaluators import Evaluator, TrainingEvaluator
 from skopdist.search import run_search
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, Strategy
+from skopdist.tables import load_nasbench201
 
 # With the strategies' own encodings: the distribution for the first two, the hybrid for the last.
 STRATEGIES: dict[str, tuple[Strategy, Encoding | None]] = {

@@ -10,10 +10,10 @@ to the best cell, its regret, is known.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from skopdist.benchmarks import load_digits_cells
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
 from skopdist.search import run_search
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution
+from skopdist.tables import load_digits_cells
 
 # As many trials as there are distributions of three operations on six edges.
 N_TRIALS, N_SEEDS = 28, 5

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from skopdist.network import Network
+    from skopdist.networks import Network
 
 Edge = tuple[int, int]
 
@@ -108,7 +108,7 @@ class Architecture:
     cell_types : sequence of str, default=("cell",)
         The name of each cell's type.
     layout : str, default="stack"
-        The name of the :class:`~skopdist.layouts.Layout` by which a network is made of the cells.
+        The name of the :class:`~skopdist.networks.Layout` by which a network is made of the cells.
 
     Raises
     ------
@@ -182,7 +182,7 @@ class Architecture:
 
         Returns
         -------
-        network : skopdist.network.Network
+        network : skopdist.networks.Network
             Maps a batch of shape ``(n, *input_shape)`` to logits of shape ``(n, n_classes)``.
 
         Raises
@@ -191,7 +191,7 @@ class Architecture:
             If an operation is unknown or does not fit the dimensions of `input_shape`.
         """
         # A network is made of architectures, so its module stands above this one and can only be imported late.
-        from skopdist.network import Network  # noqa: PLC0415
+        from skopdist.networks._network import Network  # noqa: PLC0415
 
         return Network(self, tuple(input_shape), n_classes, channels=channels, n_cells=n_cells)
 

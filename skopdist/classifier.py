@@ -17,21 +17,21 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skopdist._data import combined_weights
 from skopdist._prior import PRIOR_STRENGTH, Prior, read_prior
 from skopdist._random import RandomState, root_entropy, seed
 from skopdist._validation import check_positive_integer
 from skopdist._warm_start import Beginning
 from skopdist.architecture import Architecture
-from skopdist.augmentation import Augmentation
-from skopdist.costs import NetworkCosts, pareto_front
 from skopdist.display import progress_line
 from skopdist.encodings import Encoding, LimitedEncoding
 from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
+from skopdist.networks import NetworkCosts, pareto_front
+from skopdist.problem import combined_weights
 from skopdist.search import SearchFailedError, run_search
 from skopdist.spaces import SearchSpace
 from skopdist.strategies import BayesianOptimization, Strategy
-from skopdist.training import predict_proba
+from skopdist.training._augmentation import Augmentation
+from skopdist.training._nets import predict_proba
 from skopdist.trial import Trial
 
 AnEvaluator = TypeVar("AnEvaluator", bound=Evaluator)
@@ -70,10 +70,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         The most parameters that a network of the search may have, with this depth and width. No strategy proposes
         anything beyond a limit, and no network beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`.
     max_flops : float or None, default=None
-        The most multiply-adds for one sample; see :meth:`NetworkCosts.flops <skopdist.costs.NetworkCosts.flops>`.
+        The most multiply-adds for one sample; see :meth:`NetworkCosts.flops <skopdist.networks.NetworkCosts.flops>`.
     max_latency : float or None, default=None
         The most seconds for one sample on the device; see :meth:`NetworkCosts.latency
-        <skopdist.costs.NetworkCosts.latency>`. Measured times differ a little from fit to fit, and so may the search.
+        <skopdist.networks.NetworkCosts.latency>`. Measured times differ from fit to fit, and so may the search.
     max_epochs : int, default=20
         Epochs of each training.
     batch_size : int or None, default=None

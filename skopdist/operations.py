@@ -196,6 +196,35 @@ class ResizedZero(nn.Module):
         return strided.expand(-1, self.size.channels_out, -1, -1) * 0
 
 
+class PointwiseConv(nn.Conv2d):
+    """Convolve images with kernels of 1x1, without bias; a stride leaves positions out before the convolution.
+
+    The sums are those of a strided convolution. torch's own kernel for it is avoided: on processors with AVX2 and
+    without AVX-512, the backward pass of oneDNN (torch 2.13) writes beyond its memory where the kernel is 1x1, the
+    stride 2, the channels are innermost in memory and fewer than 8, and the process dies.
+
+    Parameters
+    ----------
+    channels_in, channels_out : int
+    stride : int, default=1
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int = 1) -> None:
+        super().__init__(channels_in, channels_out, 1, bias=False)
+        self.skip = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels_in, height, width) to (n, channels_out, height / stride, width / stride), rounded up."""
+        return super().forward(x if self.skip == 1 else x[:, :, :: self.skip, :: self.skip])
+
+
+def make_conv(size: OperationSize, kernel: int) -> nn.Conv2d:
+    """Make a convolution of images with kernels of an odd size, without bias, that keeps the sides or strides."""
+    if kernel == 1:
+        return PointwiseConv(*size)
+    return nn.Conv2d(size.channels_in, size.channels_out, kernel, size.stride, kernel // 2, bias=False)
+
+
 class FactorizedReduce(nn.Module):
     """Halve every axis by two 1x1 convolutions, one of which looks at every other position and one at the rest.
 
@@ -209,7 +238,7 @@ class FactorizedReduce(nn.Module):
         half = channels_out // 2
         # A single channel leaves nothing for the second convolution.
         widths = [width for width in (channels_out - half, half) if width]
-        self.convs = nn.ModuleList([nn.Conv2d(channels_in, width, 1, stride=2, bias=False) for width in widths])
+        self.convs = nn.ModuleList([PointwiseConv(channels_in, width, 2) for width in widths])
         self.norm = nn.BatchNorm2d(channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -256,7 +285,7 @@ def _register_2d(name: str, make: ResizedFactory) -> None:
 def _relu_conv_bn(size: OperationSize, kernel: int) -> nn.Module:
     return nn.Sequential(
         nn.ReLU(),
-        nn.Conv2d(size.channels_in, size.channels_out, kernel, stride=size.stride, padding=kernel // 2, bias=False),
+        make_conv(size, kernel),
         nn.BatchNorm2d(size.channels_out),
     )
 
@@ -375,7 +404,7 @@ class InvertedResidual(nn.Module):
 
 def _resized_layer(size: OperationSize) -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(size.channels_in, size.channels_out, 1, stride=size.stride, bias=False),
+        make_conv(size, 1),
         nn.BatchNorm2d(size.channels_out),
     )
 
@@ -395,7 +424,7 @@ _register_2d("mb_conv_5x5_e6", partial(InvertedResidual, kernel=5, expansion=6))
 def conv_bn_relu(size: OperationSize, kernel: int) -> nn.Module:
     """Make a convolution of images, batch normalisation and ReLU."""
     return nn.Sequential(
-        nn.Conv2d(size.channels_in, size.channels_out, kernel, stride=size.stride, padding=kernel // 2, bias=False),
+        make_conv(size, kernel),
         nn.BatchNorm2d(size.channels_out),
         nn.ReLU(),
     )

@@ -22,8 +22,9 @@ from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
 from skopdist.evaluators import Evaluator
+from skopdist.journal import Journal
 from skopdist.strategies import Strategy
-from skopdist.trial import Journal, Trial, best_trial
+from skopdist.trial import Trial, best_trial
 
 __all__ = ["SearchFailedError", "SearchResult", "run_search"]
 

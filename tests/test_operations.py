@@ -2,7 +2,15 @@ import pytest
 import torch
 from torch import nn
 
-from skopdist.operations import DepthwiseConv, OperationSize, get_operation, is_zero, register_operation
+from skopdist.networks import Network
+from skopdist.operations import (
+    DepthwiseConv,
+    OperationSize,
+    PointwiseConv,
+    get_operation,
+    is_zero,
+    register_operation,
+)
 from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
 
 SHAPES = {0: (), 1: (13,), 2: (7, 5)}
@@ -110,3 +118,27 @@ def test_a_taken_name_is_refused():
 def test_unknown_name():
     with pytest.raises(ValueError, match=r"Unknown operation 'telepathy'.*registered ones are .*register_operation"):
         get_operation("telepathy")
+
+
+@pytest.mark.parametrize("side", [7, 8])
+@pytest.mark.parametrize("channels", [1, 4, 9])
+def test_a_strided_pointwise_convolution_is_torch_s_own(side, channels):
+    ours = PointwiseConv(channels, 5, 2)
+    theirs = torch.nn.Conv2d(channels, 5, 1, stride=2, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    # In double precision and plain memory order, where torch's kernel is sound on every processor.
+    x = torch.randn(3, channels, side, side, dtype=torch.float64, requires_grad=True)
+    ours, theirs = ours.double(), theirs.double()
+    torch.testing.assert_close(ours(x), theirs(x))
+    gradients = [torch.autograd.grad(conv(x).square().sum(), [x, conv.weight]) for conv in (ours, theirs)]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("space", [MacroSpace(), DARTSSpace(), NASBench101Space(), NASBench201Space()], ids=str)
+def test_no_network_strides_a_pointwise_convolution(space):
+    # torch's kernel for it writes beyond its memory on some processors; see PointwiseConv.
+    for seed in range(5):
+        network = Network(space.sample(space.uniform(), random_state=seed), (3, 16, 16), 2, channels=4, n_cells=4)
+        for module in network.modules():
+            if isinstance(module, torch.nn.Conv2d) and module.kernel_size == (1, 1):
+                assert module.stride == (1, 1)

@@ -4,8 +4,9 @@ import math
 import numpy as np
 import pytest
 
+from skopdist.journal import Journal
 from skopdist.spaces import NASBench201Space
-from skopdist.trial import Journal, Trial, best_trial
+from skopdist.trial import Trial, best_trial
 
 SPACE = NASBench201Space()
 

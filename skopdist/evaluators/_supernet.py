@@ -12,17 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skopdist._batches import Batches, TensorData
-from skopdist._data import WeightedData, input_statistics
 from skopdist._device import isolated_generators, one_thread, resolve_precision
 from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
-from skopdist.augmentation import Augmentation
 from skopdist.evaluators._base import Outcome
 from skopdist.evaluators._supervised import Predictor, SupervisedEvaluator
+from skopdist.networks import Supernet
+from skopdist.problem import WeightedData, input_statistics
 from skopdist.spaces import SearchSpace
-from skopdist.supernet import Supernet
-from skopdist.training import one_cycle
+from skopdist.training._augmentation import Augmentation
+from skopdist.training._batches import Batches, TensorData
+from skopdist.training._nets import one_cycle
 
 # Of the norm of a step's gradient, as in DARTS.
 _CLIP = 5.0

@@ -15,13 +15,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer
 
-from skopdist._data import WeightedData, canonical, hold_out
 from skopdist._device import check_precision, resolve_devices
 from skopdist._validation import check_positive_integer
-from skopdist.augmentation import Augmentation, make_augmentation
 from skopdist.evaluators._base import Evaluator
+from skopdist.problem import WeightedData, canonical, hold_out
 from skopdist.spaces import SearchSpace, make_space
-from skopdist.training import Recipe
+from skopdist.training._augmentation import Augmentation, make_augmentation
+from skopdist.training._nets import Recipe
 
 _MOST_SAMPLES_PER_BATCH = 128
 _FEWEST_SAMPLES_PER_BATCH = 16

@@ -13,11 +13,11 @@ from skorch import NeuralNetClassifier
 
 from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
-from skopdist.augmentation import Augmentation
 from skopdist.evaluators._base import Outcome
 from skopdist.evaluators._supervised import Predictor, SupervisedEvaluator
 from skopdist.spaces import SearchSpace
-from skopdist.training import make_net, predict_proba, train
+from skopdist.training._augmentation import Augmentation
+from skopdist.training._nets import make_net, predict_proba, train
 
 
 class TrainingEvaluator(SupervisedEvaluator):

@@ -40,7 +40,7 @@ class SearchSpace(BaseEstimator, ABC):
         Number of dimensions behind the channels of a sample: 2 for images, 1 for series, 0 for flat input.
     cell_types : tuple of str
     layout : str
-        The layout by which a network is made of the cells; see :mod:`skopdist.layouts`.
+        The layout by which a network is made of the cells; see :mod:`skopdist.networks`.
     n_inputs : int
         Number of inputs of a cell.
     """

@@ -29,7 +29,7 @@ class DARTSSpace(EdgeSpace):
     Notes
     -----
     Published results are those of 20 cells and 36 channels, with the options ``drop_path=0.2`` and
-    ``auxiliary_weight=0.4`` of :class:`~skopdist.network.Network`; an estimator passes them on as
+    ``auxiliary_weight=0.4`` of :class:`~skopdist.networks.Network`; an estimator passes them on as
     ``net_params={"module__drop_path": 0.2, "module__auxiliary_weight": 0.4}``. A network of a single cell has no
     reduction cell.
 

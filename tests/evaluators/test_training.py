@@ -12,7 +12,7 @@ from skopdist.search import SearchFailedError, run_search
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
 from skopdist.strategies import RandomSearch
 from skopdist.testing import check_evaluator
-from skopdist.training import train
+from skopdist.training._nets import train
 
 SMALL = {"channels": 4, "n_cells": 1, "max_epochs": 3}
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from skopdist.benchmarks import load_digits_cells
 from skopdist.encodings import HybridEncoding
+from skopdist.tables import load_digits_cells
 from skopdist.testing import check_encoding
 
 

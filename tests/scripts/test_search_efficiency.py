@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skopdist.benchmarks import load_digits_cells
+from skopdist.tables import load_digits_cells
 
 RANDOM = ("random", "adjacency")
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from skopdist import OperationDistribution
-from skopdist.cells import CellModule
 from skopdist.encodings import HybridEncoding
+from skopdist.networks._cells import CellModule
 from skopdist.spaces import DARTSSpace
 from skopdist.testing import check_space
 

@@ -1,0 +1,147 @@
+"""A search as text: a progress line, a leaderboard, the table of a grid search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from skopdist.distribution import OperationDistribution
+from skopdist.trial import Trial
+
+
+def progress_line(trial: Trial, n_trials: int, best: float) -> str:
+    """Say in one line what a trial gave.
+
+    Parameters
+    ----------
+    trial : Trial
+    n_trials : int
+        How many the search makes.
+    best : float
+        The highest score before it.
+
+    Examples
+    --------
+    >>> from skopdist import Architecture, Cell, OperationDistribution
+    >>> from skopdist.trial import Trial
+    >>> p = OperationDistribution(["linear_relu", "skip_connect"], [1, 0])
+    >>> trial = Trial(Architecture([Cell(["linear_relu"], [(0, 1)])]), p, score=0.9, duration=1.25, index=0)
+    >>> progress_line(trial, n_trials=20, best=0.5)
+    '[ 1/20] score 0.9000 *  best 0.9000    1.2 s  linear_relu 1.00'
+    """
+    width = len(str(n_trials))
+    head = f"[{trial.index + 1:{width}d}/{n_trials}]"
+    if not trial.succeeded:
+        return f"{head} failed: {trial.message}"
+    mark = "*" if trial.score > best else " "
+    return (
+        f"{head} score {trial.score:.4f} {mark}  best {max(trial.score, best):.4f}  {trial.duration:5.1f} s  "
+        f"{describe(trial.distribution)}"
+    )
+
+
+def describe(distribution: OperationDistribution) -> str:
+    """Name the operations that a distribution uses, the most frequent first."""
+    rows = []
+    for row in distribution.probabilities:
+        pairs = sorted(zip(row, distribution.operations, strict=True), key=lambda pair: -pair[0])
+        rows.append(", ".join(f"{name} {p:.2f}" for p, name in pairs if p >= 0.005))
+    return "; ".join(rows)
+
+
+def leaderboard(trials: Sequence[Trial], n: int = 5, references: Mapping[str, float] | None = None) -> str:
+    """Give a table of the best trials and of what they have to beat.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+    n : int, default=5
+        Number of trials shown.
+    references : mapping of str to float or None, default=None
+        Names and scores of other models, on the same held-out data.
+
+    Returns
+    -------
+    table : str
+        One row a trial or a reference, the highest score first.
+    """
+    ranked = sorted((trial for trial in trials if trial.succeeded), key=lambda trial: -trial.score)[:n]
+    rows = [(trial.score, f"trial {trial.index + 1}", describe(trial.distribution)) for trial in ranked]
+    rows += [(score, name, "(reference)") for name, score in (references or {}).items()]
+    rows.sort(key=lambda row: -row[0])
+    width = max(len(name) for _, name, _ in rows)
+    lines = [f"{'score':>7}  {'model':{width}}  distribution"]
+    lines += [f"{score:7.4f}  {name:{width}}  {text}" for score, name, text in rows]
+    return "\n".join(lines)
+
+
+def grid_table(cv_results: Mapping[str, Any], n: int | None = None, scoring: str = "score") -> str:
+    """Give the ``cv_results_`` of a ``GridSearchCV`` as a table that fits a terminal.
+
+    Parameters
+    ----------
+    cv_results : mapping
+    n : int or None, default=None
+        How many candidates are shown; None shows all.
+    scoring : str, default="score"
+        The name of the score, where the search computed several.
+
+    Returns
+    -------
+    table : str
+        One row a candidate, the best first: rank, mean and standard deviation of the score over the splits, mean
+        seconds of a fit, and a column for each parameter, without the names of the parts that lead to all of them.
+
+    Raises
+    ------
+    ValueError
+        If there is no such score.
+
+    Examples
+    --------
+    >>> from skopdist.strategies import LocalSearch, RandomSearch
+    >>> results = {
+    ...     "mean_fit_time": [1.5, 1.25],
+    ...     "param_clf__strategy": [RandomSearch(), LocalSearch(n_initial=2)],
+    ...     "mean_test_score": [0.91, 0.93],
+    ...     "std_test_score": [0.01, 0.02],
+    ...     "rank_test_score": [2, 1],
+    ... }
+    >>> print(grid_table(results))
+    rank   score     std  fit s  strategy
+       1  0.9300  0.0200    1.2  LocalSearch(n_initial=2)
+       2  0.9100  0.0100    1.5  RandomSearch()
+    """
+    if f"rank_test_{scoring}" not in cv_results:
+        known = [name.removeprefix("rank_test_") for name in cv_results if name.startswith("rank_test_")]
+        raise ValueError(f"cv_results has no score named {scoring!r}; it has {known}.")
+    names = [name.removeprefix("param_") for name in cv_results if name.startswith("param_")]
+    order = np.argsort(cv_results[f"rank_test_{scoring}"], kind="stable")[:n]
+    table = [["rank", scoring, "std", "fit s", *_without_common_parts(names)]]
+    for i in order:
+        mean, std = (cv_results[f"{what}_test_{scoring}"][i] for what in ("mean", "std"))
+        figures = [str(cv_results[f"rank_test_{scoring}"][i]), f"{mean:.4f}", f"{std:.4f}"]
+        # A parameter that only other candidates have is masked, and prints as two dashes; a long one takes lines.
+        values = [" ".join(str(cv_results[f"param_{name}"][i]).split()) for name in names]
+        table.append([*figures, f"{cv_results['mean_fit_time'][i]:.1f}", *values])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    # Figures stand to the right, parameters to the left.
+    cells = [
+        [
+            text.rjust(width) if j < 4 else text.ljust(width)
+            for j, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in table
+    ]
+    return "\n".join("  ".join(row).rstrip() for row in cells)
+
+
+def _without_common_parts(names: Sequence[str]) -> list[str]:
+    """Leave out what all names have before their last part, such as a pipeline's "clf__"."""
+    parts = [name.split("__") for name in names]
+    common = 0
+    while len({path[common] for path in parts}) == 1 and all(len(path) > common + 1 for path in parts):
+        common += 1
+    return ["__".join(path[common:]) for path in parts]

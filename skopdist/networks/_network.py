@@ -1,0 +1,215 @@
+"""The network: standardisation, stem, cells, head and classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from skopdist.architecture import Architecture
+from skopdist.networks._cells import MakeOperation, make_operation
+from skopdist.networks._layouts import get_layout, plan_network
+from skopdist.networks._plans import CellPlan
+from skopdist.operations import get_operation
+
+
+class Standardize(nn.Module):
+    """Bring raw input to zero mean and unit variance, with statistics that are no parameters.
+
+    Parameters
+    ----------
+    mean, std : array-like of shape (channels,)
+        Statistics of the training data; a constant channel has the standard deviation 1.
+    n_spatial : int
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: ArrayLike, std: ArrayLike, n_spatial: int) -> None:
+        super().__init__()
+        # Flat features may be as large as a time stamp, which float32 cannot tell apart before the mean is taken off.
+        dtype = torch.float64 if n_spatial == 0 else torch.float32
+        shape = (-1, *[1] * n_spatial)
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=dtype).reshape(shape))
+        self.register_buffer("std", torch.as_tensor(std, dtype=dtype).reshape(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardise a batch of any real dtype."""
+        return (x.to(self.mean.dtype) - self.mean) / self.std  # (n, channels, ...)
+
+
+class AuxiliaryHead(nn.Module):
+    """A classifier of what is half way through a network, which helps to train the first half (DARTS, section A.2).
+
+    Parameters
+    ----------
+    channels, n_classes : int
+    """
+
+    def __init__(self, channels: int, n_classes: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.ReLU(),
+            # DARTS pools windows of 5 by 5 from images of 8 by 8; this gives as many positions for any size.
+            nn.AdaptiveAvgPool2d(2),
+            nn.Conv2d(channels, 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.Conv2d(128, 768, 2, bias=False),
+            nn.BatchNorm2d(768),
+            nn.ReLU(),
+        )
+        self.classify = nn.Linear(768, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels, height, width) to logits of shape (n, n_classes)."""
+        return self.classify(self.features(x).flatten(1))
+
+
+class Network(nn.Module):
+    """Cells between a stem and a linear classifier; gives logits.
+
+    The architecture's layout says how cells are arranged. Most of them halve images and series, and double the width,
+    at one and two thirds of the depth. With 15 cells, 16 channels and 32x32 colour images the layout "stack" is the
+    network of NAS-Bench-201 [1]_.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    input_shape : (features,), (channels, length) or (channels, height, width)
+    n_classes : int
+    channels : int, default=16
+        Width of the network at its beginning.
+    n_cells : int, default=3
+        Number of cells in a row; in a chain of layers, how often each layer is repeated.
+    mean, std : array-like of shape (input_shape[0],) or None, default=None
+        Statistics with which input is standardised; None leaves it as it is.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the matrix products while training; evaluation is always in the precision of the weights.
+    make_operation : callable ``(cell type, slot, name, OperationSize) -> nn.Module``, default=make_operation
+        Makes what stands at each slot; a supernet puts all candidates there.
+    drop_path : float, default=0.0
+        The probability with which an operation's result is dropped while training, sample by sample.
+    auxiliary_weight : float, default=0.0
+        The weight in the loss of a second classifier, at two thirds of the depth, for images. It is there only if the
+        weight is positive, and then training gives two logits; see :meth:`forward`.
+
+    Raises
+    ------
+    ValueError
+        If an operation or the layout is unknown or one for inputs of other dimensions, a size is not positive, or an
+        option is out of its range.
+
+    References
+    ----------
+    .. [1] Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search",
+       ICLR 2020, arXiv 2001.00326.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        input_shape: Sequence[int],
+        n_classes: int,
+        channels: int = 16,
+        n_cells: int = 3,
+        mean: ArrayLike | None = None,
+        std: ArrayLike | None = None,
+        precision: str = "float32",
+        make_operation: MakeOperation = make_operation,
+        drop_path: float = 0.0,
+        auxiliary_weight: float = 0.0,
+    ) -> None:
+        super().__init__()
+        n_spatial = len(input_shape) - 1
+        _check_sizes(input_shape, n_classes, channels, n_cells)
+        for name in architecture.operations:
+            operation = get_operation(name)
+            if not operation.fits(n_spatial):
+                raise ValueError(
+                    f"The operation {name!r} takes samples with {operation.n_spatial} spatial dimensions, but the "
+                    f"input shape {tuple(input_shape)} has {n_spatial}; sample the architecture from another space."
+                )
+        layout = get_layout(architecture.layout)
+        if layout.n_spatial not in (None, n_spatial):
+            raise ValueError(
+                f"The layout {architecture.layout!r} takes samples with {layout.n_spatial} spatial dimensions, but the "
+                f"input shape {tuple(input_shape)} has {n_spatial}; sample the architecture from another space."
+            )
+        _check_options(drop_path, auxiliary_weight, n_spatial)
+        features = input_shape[0]
+        self.n_spatial = n_spatial
+        self.precision = precision
+        self.standardize = Standardize(
+            torch.zeros(features) if mean is None else mean, torch.ones(features) if std is None else std, n_spatial
+        )
+        plan = plan_network(architecture, input_shape, n_classes, channels, n_cells)
+        self.stem = plan.stem.make()
+        self.cells = nn.Sequential(
+            *(
+                layer.make(make_operation, drop_path) if isinstance(layer, CellPlan) else layer.make()
+                for layer in plan.layers
+            )
+        )
+        self.head = plan.head.make()
+        self.classify = plan.classify.make()
+        self.auxiliary_weight = auxiliary_weight
+        if auxiliary_weight:
+            cells = [(i, layer) for i, layer in enumerate(plan.layers) if isinstance(layer, CellPlan)]
+            self.auxiliary_row, cell = cells[min(2 * n_cells // 3, len(cells) - 1)]
+            self.auxiliary = AuxiliaryHead(cell.width, n_classes)
+        if n_spatial == 2:
+            # Convolutions on a CPU, and tensor cores, like the channels innermost.
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, x: Tensor, sample_weight: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        """Map a batch of raw samples, shape (n, *input_shape), to logits of shape (n, n_classes).
+
+        In training with an auxiliary classifier, its logits are given as the second of two. skorch hands the weights
+        over with the samples; they are for the loss, and nothing here depends on them.
+        """
+        dtype = self.classify.weight.dtype
+        x = self.standardize(x).to(dtype)  # (n, features, ...)
+        if self.n_spatial == 2:
+            x = x.contiguous(memory_format=torch.channels_last)
+        autocast = self.training and self.precision == "bfloat16"
+        # On meta tensors, by which one counts operations, there is no such thing.
+        is_meta = x.device.type == "meta"
+        with nullcontext() if is_meta else torch.autocast(x.device.type, torch.bfloat16, enabled=autocast):
+            before = latest = self.stem(x)
+            for row, layer in enumerate(self.cells):
+                result = layer(before, latest) if getattr(layer, "n_inputs", 1) == 2 else layer(latest)
+                before, latest = latest, result  # (n, width, ...)
+                if self.training and self.auxiliary_weight and row == self.auxiliary_row:
+                    auxiliary = self.auxiliary(latest).to(dtype)  # (n, n_classes)
+            x = self.head(latest)  # (n, width, ...)
+            if self.n_spatial:
+                x = x.flatten(2).mean(2)  # (n, width)
+            logits = self.classify(x).to(dtype)  # (n, n_classes)
+        return (logits, auxiliary) if self.training and self.auxiliary_weight else logits
+
+
+def _check_options(drop_path: float, auxiliary_weight: float, n_spatial: int) -> None:
+    if not 0 <= drop_path < 1:
+        raise ValueError(f"drop_path must be at least 0 and less than 1, got {drop_path!r}.")
+    if auxiliary_weight < 0:
+        raise ValueError(f"auxiliary_weight must not be negative, got {auxiliary_weight!r}.")
+    if auxiliary_weight and n_spatial != 2:
+        raise ValueError(
+            f"auxiliary_weight is for images, but samples have {n_spatial} spatial dimensions; leave it 0."
+        )
+
+
+def _check_sizes(input_shape: Sequence[int], n_classes: int, channels: int, n_cells: int) -> None:
+    if len(input_shape) not in (1, 2, 3) or min(input_shape) < 1:
+        raise ValueError(
+            "input_shape must be (features,), (channels, length) or (channels, height, width) with positive sizes, "
+            f"got {tuple(input_shape)}."
+        )
+    for name, value in (("n_classes", n_classes), ("channels", channels), ("n_cells", n_cells)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}.")

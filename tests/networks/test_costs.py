@@ -1,0 +1,172 @@
+import csv
+import gzip
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from skopdist import Architecture, Cell, OperationDistribution
+from skopdist.networks import NetworkCosts, pareto_front
+from skopdist.operations import is_zero
+from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
+from skopdist.trial import Trial
+
+SHAPES = {
+    NASBench201Space: (3, 9, 8),
+    DARTSSpace: (1, 8, 8),
+    NASBench101Space: (2, 9, 5),
+    MacroSpace: (3, 8, 9),
+    SequenceSpace: (2, 20),
+    DenseSpace: (7,),
+}
+
+
+@pytest.mark.parametrize("space", [space() for space in SHAPES], ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize(("length", "n_cells"), [(1, 2), (5, 3), (8, 1)])
+def test_parts_add_up_to_the_network(space, length, n_cells, untouched_generators):
+    shape = SHAPES[type(space)]
+    costs = NetworkCosts(shape, 3, channels=4, n_cells=n_cells)
+    rng = np.random.default_rng(0)
+    # All slots on paths, for torch counts what is computed.
+    passing = np.array([not is_zero(name) for name in space.operation_names], dtype=float)
+    rows = [passing / passing.sum()] * len(space.cell_types)
+    architecture = space.sample(OperationDistribution(space.operation_names, rows, space.cell_types), length, rng)
+    with torch.random.fork_rng():
+        network = architecture.build(shape, 3, channels=4, n_cells=n_cells).eval()
+    assert costs.n_parameters(architecture) == sum(weight.numel() for weight in network.parameters())
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, *shape))
+    live = all(len(cell.live_slots(is_zero)) == length for cell in architecture.cells)
+    counted = 2 * costs.flops(architecture)
+    assert counted == counter.get_total_flops() if live else counted >= counter.get_total_flops()
+
+
+@pytest.mark.parametrize(
+    ("space", "shape"),
+    [
+        (NASBench201Space(["nor_conv_3x3"]), (1, 130, 67)),
+        (DARTSSpace(["sep_conv_3x3"]), (3, 65, 66)),
+        (NASBench101Space(["conv3x3-bn-relu"]), (1, 131, 9)),
+        (MacroSpace(["mb_conv_3x3_e3"]), (1, 67, 129)),
+        (SequenceSpace(["conv_9"]), (2, 1203)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_sizes_are_followed_through_stems_that_stride(space, shape):
+    architecture = space.sample(space.uniform(), 3, 0)
+    network = architecture.build(shape, 3, channels=4, n_cells=3).eval()
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, *shape))
+    assert 2 * NetworkCosts(shape, 3, channels=4, n_cells=3).flops(architecture) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        Cell(["nor_conv_3x3"] * 3, [(0, 1), (0, 2), (1, 3)]),
+        Cell(["nor_conv_3x3"], [(1, 2)]),
+        Cell(["nor_conv_3x3"], [(0, 1)], [(1, 2), (0, 2)]),
+    ],
+    ids=["a dead end", "no path", "an input that is added to what is concatenated"],
+)
+def test_cells_that_no_space_has(cell):
+    architecture = Architecture([cell])
+    network = architecture.build((3, 8, 8), 3, channels=4, n_cells=1).eval()
+    costs = NetworkCosts((3, 8, 8), 3, channels=4, n_cells=1)
+    assert costs.n_parameters(architecture) == sum(weight.numel() for weight in network.parameters())
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 3, 8, 8))
+    if cell.live_slots(is_zero):
+        assert 2 * costs.flops(architecture) == counter.get_total_flops()
+    assert costs.latency(architecture) > 0
+
+
+def columns(name):
+    folder = os.environ.get("SKOPDIST_DATA")
+    if not folder or not (Path(folder) / "nas" / name).exists():
+        pytest.skip(f"SKOPDIST_DATA holds no nas/{name}")
+    with gzip.open(Path(folder) / "nas" / name, "rt") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    ("task", "side", "n_classes"), [("c10", 32, 10), ("c100", 32, 100), ("in16", 16, 120)], ids=lambda v: str(v)
+)
+def test_published_columns_of_nasbench201(task, side, n_classes):
+    space = NASBench201Space()
+    costs = NetworkCosts((3, side, side), n_classes, channels=16, n_cells=15)
+    for row in columns("nb201_master.csv.gz")[::50]:
+        names = [space.operation_names[int(row[slot])] for slot in ("e01", "e02", "e12", "e03", "e13", "e23")]
+        architecture = space.make_architecture([space.make_cell(names, space.potential_edges(6))])
+        assert costs.flops(architecture) == pytest.approx(1e6 * float(row[f"flops_M_{task}"]), rel=1e-4)
+        assert costs.n_parameters(architecture) == int(row[f"params_{task}"])
+
+
+def test_published_columns_of_nasbench_macro():
+    space = MacroSpace()
+    costs = NetworkCosts((3, 32, 32), 10, channels=32, n_cells=1)
+    for row in columns("nas_bench_macro_c10.csv.gz")[::50]:
+        names = [space.operation_names[int(digit)] for digit in row["arch"]]
+        architecture = space.make_architecture([space.make_cell(names, space.potential_edges(8))])
+        assert costs.flops(architecture) == int(row["flops"])
+        assert costs.n_parameters(architecture) == int(row["params"])
+
+
+def test_latency_is_measured_once_and_added_up(untouched_generators):
+    space = NASBench201Space()
+    costs = NetworkCosts((1, 8, 8), 3, channels=4, n_cells=1, device="cpu")
+
+    def latency(*names):
+        return costs.latency(space.make_architecture([space.make_cell(names, space.potential_edges(3))]))
+
+    conv, skip = latency(*["nor_conv_3x3"] * 3), latency(*["skip_connect"] * 3)
+    assert 0 < skip < conv
+    assert latency(*["nor_conv_3x3"] * 3) == conv
+    # Edges (0, 1), (0, 2), (1, 2): each convolution takes as long as another one.
+    assert latency("skip_connect", "nor_conv_3x3", "skip_connect") == pytest.approx((conv + 2 * skip) / 3)
+    # On no path: not computed.
+    assert latency("none", "skip_connect", "nor_conv_3x3") == latency("none", "skip_connect", "skip_connect") < skip
+    assert pickle.loads(pickle.dumps(costs)).latency(
+        space.make_architecture([space.make_cell(["skip_connect"] * 3, space.potential_edges(3))])
+    ) == skip  # fmt: skip
+
+
+def test_limits_are_those_that_are_given():
+    costs = NetworkCosts((7,), 3)
+    assert costs.limits() == []
+    assert [(limit.name, limit.maximum) for limit in costs.limits(1000, max_latency=0.1)] == [
+        ("max_params", 1000),
+        ("max_latency", 0.1),
+    ]
+    for name in ("max_params", "max_flops", "max_latency"):
+        with pytest.raises(ValueError, match=rf"{name} must be a positive number or None, got 0"):
+            costs.limits(**{name: 0})
+
+
+def trial(index, n_layers, score, status="ok"):
+    cell = Cell(["linear_relu"] * n_layers, [(i, i + 1) for i in range(n_layers)])
+    return Trial(Architecture([cell]), OperationDistribution(["linear_relu"], [1.0]), score, index=index, status=status)
+
+
+def test_pareto_front():
+    trials = [
+        trial(0, 3, 0.8),
+        trial(1, 1, 0.5),
+        trial(2, 3, 0.7),
+        trial(3, 2, 0.5),
+        trial(4, 2, 0.6),
+        trial(5, 9, float("nan"), "failed"),
+        trial(6, 1, 0.99, "invalid"),
+        trial(7, 1, 0.5),
+    ]
+    front = pareto_front(trials, {"layers": lambda architecture: architecture.length})
+    assert {name: column.tolist() for name, column in front.items()} == {
+        "trial": [0, 4, 1, 7],
+        "score": [0.8, 0.6, 0.5, 0.5],
+        "layers": [3, 2, 1, 1],
+    }
+    assert len(pareto_front(trials[5:7], {"layers": lambda architecture: 1})["trial"]) == 0

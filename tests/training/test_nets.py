@@ -1,0 +1,278 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
+
+from skopdist import Architecture, Cell
+from skopdist.problem import WeightedData, canonical
+from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.training._nets import Recipe, make_net, predict_proba, train
+
+SPACES = {0: DenseSpace(), 1: SequenceSpace(), 2: NASBench201Space()}
+SHAPES = {0: (5,), 1: (2, 9), 2: (1, 6, 6)}
+RECIPE = Recipe(channels=4, n_cells=2, max_epochs=2, batch_size=8, lr=0.05)
+
+
+def make_data(n_spatial=0, n=30, weight=None):
+    """Three classes, each a pattern and noise."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 3
+    X = rng.normal(size=(n, *SHAPES[n_spatial])) + 2 * rng.normal(size=(3, *SHAPES[n_spatial]))[y]
+    return canonical(X if n_spatial == 0 else X.astype(np.float32), y, weight)
+
+
+def make_architecture(n_spatial=0, length=3):
+    space = SPACES[n_spatial]
+    return space.sample(space.uniform(), length, 0)
+
+
+def fit(n_spatial=0, length=3, data=None, seed=0, held_out=None, **changes):
+    data = make_data(n_spatial) if data is None else data
+    recipe = Recipe(**(vars(RECIPE) | changes))
+    return train(make_net(make_architecture(n_spatial, length), data, 3, recipe, seed, held_out), data, seed)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 13, 24, 40])
+@pytest.mark.parametrize("n_spatial", SPACES)
+def test_every_length_trains(n_spatial, length):
+    net = fit(n_spatial, length)
+    losses = net.history[:, "train_loss"]
+    assert len(losses) == 2
+    assert all(math.isfinite(loss) for loss in losses)
+    probabilities = predict_proba(net, make_data(n_spatial).X)
+    assert probabilities.dtype == np.float64
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("n_spatial", SPACES)
+def test_learns_what_can_be_learnt(n_spatial):
+    data = make_data(n_spatial, n=60)
+    net = fit(n_spatial, data=data, max_epochs=20, channels=16)
+    assert (predict_proba(net, data.X).argmax(axis=1) == data.y).mean() > 0.9
+    assert net.history[-1, "train_loss"] < net.history[0, "train_loss"]
+
+
+@pytest.mark.parametrize("n_spatial", SPACES)
+def test_the_seed_decides_all(n_spatial, untouched_generators):
+    X = make_data(n_spatial).X
+    first = predict_proba(fit(n_spatial, seed=1), X)
+    np.testing.assert_array_equal(predict_proba(fit(n_spatial, seed=1), X), first)
+    assert not np.array_equal(predict_proba(fit(n_spatial, seed=2), X), first)
+
+
+def test_flat_predictions_do_not_depend_on_their_neighbours():
+    net, X = fit(), make_data().X
+    together = predict_proba(net, X)
+    one_by_one = np.concatenate([predict_proba(net, X[i : i + 1]) for i in range(len(X))])
+    np.testing.assert_allclose(one_by_one, together, rtol=1e-13)
+    np.testing.assert_allclose(predict_proba(net, X[::-1])[::-1], together, rtol=1e-13)
+
+
+def test_prediction_leaves_the_net_as_it_was():
+    net, X = fit(2), make_data(2).X
+    before = {name: value.clone() for name, value in net.module_.state_dict().items()}
+    predict_proba(net, X)
+    for name, value in net.module_.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(1, 4), min_size=4, max_size=4), st.integers(0, 2**16))
+def test_weighted_loss_is_that_of_repeated_samples(repetitions, seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(4, 3, generator=generator, dtype=torch.float64)
+    y = torch.randint(0, 3, (4,), generator=generator)
+    weight = torch.tensor(repetitions, dtype=torch.float64)
+    index = torch.repeat_interleave(torch.arange(4), torch.tensor(repetitions))
+    weighted, plain = fit(data=make_data(weight=np.arange(1.0, 31))), fit()
+    torch.testing.assert_close(
+        weighted.get_loss(logits, y, X={"x": None, "sample_weight": weight / weight.mean()}),
+        plain.get_loss(logits[index], y[index], X=None),
+    )
+
+
+def test_a_criterion_that_cannot_weight_is_refused():
+    net = fit(data=make_data(weight=np.arange(1.0, 31)))
+    net.criterion_ = torch.nn.CrossEntropyLoss()
+    with pytest.raises(ValueError, match=r"CrossEntropyLoss gives one loss for all; .*reduction='none'"):
+        net.get_loss(torch.zeros(2, 3), torch.tensor([0, 1]), X={"x": None, "sample_weight": torch.ones(2)})
+
+
+def test_scoring_callbacks_see_plain_labels_beside_weights():
+    data = make_data(weight=np.arange(1.0, 31))
+    scoring = EpochScoring("accuracy", lower_is_better=False, on_train=True, name="train_acc")
+    net = fit(data=data, net_params={"callbacks": [scoring]})
+    assert 0 < net.history[-1, "train_acc"] <= 1
+
+
+def test_weights_pull_the_prediction():
+    X = np.zeros((2, 5))
+    even = canonical(X, np.array([0, 1]), None)
+    heavy = canonical(X, np.array([0, 1]), np.array([9.0, 1.0]))
+    p_even, p_heavy = (predict_proba(fit(data=d, max_epochs=60, label_smoothing=0.0), X[:1])[0] for d in (even, heavy))
+    assert p_even[0] == pytest.approx(0.5, abs=0.05)
+    assert p_heavy[0] == pytest.approx(0.9, abs=0.05)
+
+
+class Recorder(Callback):
+    def __init__(self):
+        self.rates, self.sizes = [], []
+
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        self.rates.append(net.optimizer_.param_groups[0]["lr"])
+        self.sizes.append(len(batch[0]))
+
+
+def test_learning_rate_rises_and_falls():
+    recorder = Recorder()
+    fit(max_epochs=10, net_params={"callbacks": [recorder]})
+    rates = recorder.rates
+    n_warm = len(rates) // 5
+    assert len(rates) == 10 * 4
+    assert max(rates) == pytest.approx(RECIPE.lr)
+    assert rates.index(max(rates)) in (n_warm - 1, n_warm)
+    assert np.all(np.diff(rates[:n_warm]) > 0)
+    assert np.all(np.diff(rates[n_warm:]) <= 0)
+    assert 0 <= rates[-1] < 0.05 * RECIPE.lr
+    assert set(recorder.sizes) == {7, 8}
+
+
+def test_divergence_stops_at_once_and_says_so(untouched_generators):
+    with pytest.raises(
+        FloatingPointError, match=r"training diverged: the loss is (nan|inf) after epoch \d+; try a smaller lr"
+    ):
+        fit(max_epochs=50, lr=1e12)
+
+
+def test_early_stopping_stops_and_keeps_the_best():
+    data, held_out = make_data(n=60), make_data(n=30)
+    shuffled = WeightedData(held_out.X, np.roll(held_out.y, 1), held_out.weight)
+    net = fit(data=data, held_out=shuffled, patience=2, max_epochs=50)
+    losses = net.history[:, "valid_loss"]
+    assert len(losses) < 50
+    assert len(losses) - 1 - int(np.argmin(losses)) <= 2
+    # Without held-out data there is nothing to look at.
+    assert len(fit(data=data, patience=2, max_epochs=5).history) == 5
+
+
+def test_ctrl_c_is_not_taken_for_the_end_of_the_training(untouched_generators):
+    def interrupted(X, generator):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(augmentation=interrupted)
+
+
+def test_a_callback_may_end_the_training():
+    # As skorch's own do.
+    class Stop(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 3:
+                raise KeyboardInterrupt
+
+    net = fit(max_epochs=10, net_params={"callbacks": [Stop(), EarlyStopping("train_loss", patience=9)]})
+    assert len(net.history) == 3
+    assert not hasattr(net.callbacks[1][1], "schedule_"), "on_train_end was called"
+
+
+def test_net_params_win():
+    net = fit(
+        net_params={
+            "optimizer": torch.optim.AdamW,
+            "optimizer__weight_decay": 0.25,
+            "lr": 0.0125,
+            "max_epochs": 1,
+            "iterator_train": torch.utils.data.DataLoader,
+            "batch_size": 5,
+        }
+    )
+    assert isinstance(net.optimizer_, torch.optim.AdamW)
+    assert net.optimizer_.param_groups[0]["weight_decay"] == 0.25
+    assert net.lr == 0.0125
+    assert len(net.history) == 1
+    assert len(net.history[0, "batches"]) == 6
+
+
+def test_weighted_data_through_torch_s_own_loader():
+    data = make_data(weight=np.arange(1.0, 31))
+    net = fit(data=data, net_params={"iterator_train": torch.utils.data.DataLoader})
+    assert math.isfinite(net.history[-1, "train_loss"])
+
+
+def test_a_criterion_of_the_user():
+    net = fit(net_params={"criterion": torch.nn.CrossEntropyLoss})
+    assert type(net.criterion_) is torch.nn.CrossEntropyLoss
+
+
+def test_the_module_is_not_the_user_s_to_set():
+    with pytest.raises(ValueError, match=r"net_params cannot set 'module'"):
+        fit(net_params={"module": torch.nn.Linear})
+
+
+@pytest.mark.parametrize("n_spatial", SPACES)
+def test_bfloat16_trains(n_spatial):
+    net = fit(n_spatial, precision="bfloat16")
+    assert math.isfinite(net.history[-1, "train_loss"])
+    assert all(p.dtype == torch.float32 for p in net.module_.parameters())
+
+
+def test_augmentation_is_for_training_only():
+    seen = []
+
+    def augment(X, generator):
+        seen.append((X.dtype, tuple(X.shape[1:]), generator.initial_seed()))
+        return X + torch.rand(X.shape, generator=generator)
+
+    net = fit(2, augmentation=augment, seed=7)
+    n_seen = len(seen)
+    assert set(seen) == {(torch.float32, (1, 6, 6), 7)}
+    predict_proba(net, make_data(2).X)
+    assert len(seen) == n_seen == 2 * 4
+
+
+def test_one_sample_for_each_class_is_enough():
+    for n_spatial in SPACES:
+        assert math.isfinite(fit(n_spatial, data=make_data(n_spatial, n=3)).history[-1, "train_loss"])
+
+
+def test_integer_pixels():
+    data = WeightedData(np.arange(3 * 36, dtype=np.uint8).reshape(3, 1, 6, 6), np.arange(3), np.ones(3))
+    assert np.isfinite(predict_proba(fit(2, data=data), data.X)).all()
+
+
+def test_a_cell_through_which_nothing_passes_still_trains():
+    data = make_data()
+    net = make_net(Architecture([Cell(["none"], [(0, 1)])]), data, 3, RECIPE, 0)
+    probabilities = predict_proba(train(net, data, 0), data.X)
+    assert np.ptp(probabilities, axis=0).max() < 1e-9
+
+
+@pytest.mark.parametrize("n_spatial", SPACES)
+def test_the_scale_of_the_input_does_not_matter(n_spatial):
+    data = make_data(n_spatial)
+    far = WeightedData(data.X * 1024 + 4096, data.y, data.weight)
+    probabilities = predict_proba(fit(n_spatial, data=data), data.X)
+    np.testing.assert_allclose(predict_proba(fit(n_spatial, data=far), far.X), probabilities, atol=1e-2)
+
+
+@pytest.mark.parametrize("weight", [None, 1.0 + np.arange(30) % 2])
+def test_the_loss_counts_a_second_classifier(weight):
+    data = make_data(2, weight=weight)
+    net = make_net(make_architecture(2), data, 3, Recipe(**(vars(RECIPE) | {"max_epochs": 1})), 0)
+    net.set_params(module__auxiliary_weight=0.5)
+    net = train(net, data, 0)
+    assert math.isfinite(net.history[-1, "train_loss"])
+    net.module_.train()
+    given = {"x": torch.from_numpy(data.X)}
+    if data.relative_weight is not None:
+        given["sample_weight"] = torch.from_numpy(data.relative_weight).float()
+    logits = net.module_(given["x"])
+    y = torch.from_numpy(data.y)
+    both = net.get_loss(logits, y, given)
+    first, second = (net.get_loss(each, y, given) for each in logits)
+    torch.testing.assert_close(both, first + 0.5 * second)
+    assert predict_proba(net, data.X).shape == (30, 3)
