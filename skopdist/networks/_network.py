@@ -1,4 +1,4 @@
-"""The network: standardisation, stem, cells, head and classifier."""
+"""The network: stem, cells, head and classifier."""
 
 from __future__ import annotations
 
@@ -11,35 +11,10 @@ from torch import Tensor, nn
 
 from skopdist.architecture import Architecture
 from skopdist.networks._cells import MakeOperation, make_operation
+from skopdist.networks._inputs import Standardize
 from skopdist.networks._layouts import get_layout, plan_network
 from skopdist.networks._plans import CellPlan
 from skopdist.operations import get_operation
-
-
-class Standardize(nn.Module):
-    """Bring raw input to zero mean and unit variance, with statistics that are no parameters.
-
-    Parameters
-    ----------
-    mean, std : array-like of shape (channels,)
-        Statistics of the training data; a constant channel has the standard deviation 1.
-    n_spatial : int
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, mean: ArrayLike, std: ArrayLike, n_spatial: int) -> None:
-        super().__init__()
-        # Flat features may be as large as a time stamp, which float32 cannot tell apart before the mean is taken off.
-        dtype = torch.float64 if n_spatial == 0 else torch.float32
-        shape = (-1, *[1] * n_spatial)
-        self.register_buffer("mean", torch.as_tensor(mean, dtype=dtype).reshape(shape))
-        self.register_buffer("std", torch.as_tensor(std, dtype=dtype).reshape(shape))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Standardise a batch of any real dtype."""
-        return (x.to(self.mean.dtype) - self.mean) / self.std  # (n, channels, ...)
 
 
 class AuxiliaryHead(nn.Module):
