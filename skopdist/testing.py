@@ -361,9 +361,6 @@ class _Synthetic(Evaluator):
     def search_space(self) -> SearchSpace:
         return self.space
 
-    def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
-        """Take nothing."""
-
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         if self.failing and seed % self.failing == 0:
             raise ArithmeticError("a failure made on purpose")

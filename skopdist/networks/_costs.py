@@ -160,31 +160,15 @@ class NetworkCosts:
             )
         )
 
-    def limits(
-        self, max_params: int | None = None, max_flops: float | None = None, max_latency: float | None = None
-    ) -> list[Limit]:
-        """Give the limits that are not None, for :class:`~skopdist.encodings.LimitedEncoding`.
-
-        Parameters
-        ----------
-        max_params : int or None, default=None
-            Parameters.
-        max_flops : float or None, default=None
-            Multiply-adds for one sample.
-        max_latency : float or None, default=None
-            Seconds for one sample.
-
-        Raises
-        ------
-        ValueError
-            If a limit is not a positive number.
-        """
-        given = {"max_params": max_params, "max_flops": max_flops, "max_latency": max_latency}
-        costs = dict(zip(given, (self.n_parameters, self.flops, self.latency), strict=True))
-        for name, value in given.items():
+    def limits(self, most: Mapping[str, float | None]) -> list[Limit]:
+        """Make the limits of a mapping, for :class:`~skopdist.encodings.LimitedEncoding`."""
+        costs: dict[str, Any] = {"params": self.n_parameters, "flops": self.flops, "latency": self.latency}
+        for name, value in most.items():
+            if name not in costs:
+                raise ValueError(f"Unknown limit {name!r}; expected {sorted(costs)}.")
             if value is not None and not value > 0:
-                raise ValueError(f"{name} must be a positive number or None, got {value!r}.")
-        return [Limit(name, costs[name], value) for name, value in given.items() if value is not None]
+                raise ValueError(f'limits["{name}"] must be a positive number, got {value!r}.')
+        return [Limit(f'limits["{name}"]', costs[name], v) for name, v in most.items() if v is not None]
 
     def _time_fixed(self, frame: Frame, device: str) -> float:
         return sum(_known(self._fixed_seconds, work, partial(_time_part, device=device)) for work in frame.fixed)

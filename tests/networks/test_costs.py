@@ -137,14 +137,16 @@ def test_latency_is_measured_once_and_added_up(untouched_generators):
 
 def test_limits_are_those_that_are_given():
     costs = NetworkCosts((7,), 3)
-    assert costs.limits() == []
-    assert [(limit.name, limit.maximum) for limit in costs.limits(1000, max_latency=0.1)] == [
-        ("max_params", 1000),
-        ("max_latency", 0.1),
+    assert costs.limits({}) == costs.limits({"params": None}) == []
+    assert [(limit.name, limit.maximum) for limit in costs.limits({"params": 1000, "latency": 0.1})] == [
+        ('limits["params"]', 1000),
+        ('limits["latency"]', 0.1),
     ]
-    for name in ("max_params", "max_flops", "max_latency"):
-        with pytest.raises(ValueError, match=rf"{name} must be a positive number or None, got 0"):
-            costs.limits(**{name: 0})
+    for name in ("params", "flops", "latency"):
+        with pytest.raises(ValueError, match=rf'limits\["{name}"\] must be a positive number, got 0'):
+            costs.limits({name: 0})
+    with pytest.raises(ValueError, match=r"Unknown limit 'size'; expected \['flops', 'latency', 'params'\]"):
+        costs.limits({"size": 1})
 
 
 def trial(index, n_layers, score, status="ok"):
