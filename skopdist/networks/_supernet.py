@@ -83,8 +83,7 @@ class MixedOperation(nn.Module):
                 value = weight * operation(part)
                 mixed = value if mixed is None else mixed + value
         if mixed is None:
-            sides = [-(-side // self.size.stride) for side in part.shape[2:]]
-            mixed = part.new_zeros(len(part), self.size.channels_out, *sides)
+            mixed = part.new_zeros(len(part), *self.size.output_shape(part.shape[2:]))
         return mixed if self.seen == x.shape[1] else torch.cat([x[:, self.seen :], mixed], dim=1)  # (n, channels, ...)
 
 
@@ -119,7 +118,7 @@ class Supernet(nn.Module):
     --------
     >>> import torch
     >>> from skopdist.spaces import NASBench201Space
-    >>> from skopdist.networks._supernet import Supernet
+    >>> from skopdist.networks import Supernet
     >>> supernet = Supernet(NASBench201Space(), 6, input_shape=(1, 8, 8), n_classes=10)
     >>> weights = torch.full((1, 5), 0.2, requires_grad=True)
     >>> supernet(torch.randn(4, 1, 8, 8), weights).sum().backward()
@@ -183,7 +182,7 @@ class Supernet(nn.Module):
         return cast(Tensor, self.network(x))
 
     def one_hot(self, architecture: Architecture) -> Tensor:
-        """Give the mixture that is an architecture, shape (n_cell_types, n_slots, k)."""
+        """Return the mixture that holds one architecture alone, shape (n_cell_types, n_slots, k)."""
         weights = torch.zeros(len(self.cell_types), len(self.edges), len(self.operations))
         for row, cell in zip(weights, architecture.cells, strict=True):
             for name, edge in zip(cell.operations, cell.edges, strict=True):
