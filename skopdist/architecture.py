@@ -1,4 +1,4 @@
-"""A concrete cell, or one for each cell type: which operation sits on which edge, and in which order cells are computed.
+"""Concrete cells and architectures: which operation sits on which edge, and in which order cells are computed.
 
 Whoever computes a cell, counts what it costs or follows its paths takes its :class:`Step` tuples in the order of
 :func:`ordered_steps`, and asks :func:`on_paths` which of them matter.
@@ -24,14 +24,14 @@ class Step(NamedTuple):
         The nodes that the step leads to and comes from.
     is_edge : bool
         Whether an operation sits on it, or it is a link.
-    index : int
+    row : int
         Its place among the edges, or among the links.
     """
 
     target: int
     source: int
     is_edge: bool
-    index: int
+    row: int
 
 
 @lru_cache(maxsize=1024)
@@ -142,7 +142,7 @@ class Cell:
         steps : tuple of Step
         """
         steps = ordered_steps(self.edges, self.links)
-        passes = [not step.is_edge or is_zero is None or not is_zero(self.operations[step.index]) for step in steps]
+        passes = [not step.is_edge or is_zero is None or not is_zero(self.operations[step.row]) for step in steps]
         alive = on_paths(steps, passes, self.n_inputs)
         return tuple(step for step, is_alive in zip(steps, alive, strict=True) if is_alive)
 
@@ -159,7 +159,7 @@ class Cell:
         slots : tuple of int
             Indices into ``operations``, ascending; empty if no path holds an operation, so that the cell is invalid.
         """
-        return tuple(sorted(step.index for step in self.steps(is_zero) if step.is_edge))
+        return tuple(sorted(step.row for step in self.steps(is_zero) if step.is_edge))
 
 
 @dataclass(frozen=True)

@@ -447,7 +447,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         return cast(AnEvaluator, evaluator.set_params(**settings))
 
     def _limited_encoding(self, costs: NetworkCosts) -> Encoding | None:
-        limits = costs.limits(self.max_params, self.max_flops, self.max_latency)
+        limits = costs.limits({"params": self.max_params, "flops": self.max_flops, "latency": self.max_latency})
         if not limits:
             return self.encoding
         return LimitedEncoding(self._strategy().default_encoding if self.encoding is None else self.encoding, limits)

@@ -50,13 +50,13 @@ class PathTable:
         self._n_inputs, self._n_nodes, self._resizing = whole.n_inputs, whole.n_nodes, resizing
         self._steps = ordered_steps(whole.edges, whole.links)
         self._open, self._linked = operated[:, :, passing] > 0, linked > 0
-        used: NDArray[np.bool_] = self._open.any(axis=2)
-        is_open = [(used if step.is_edge else self._linked)[:, step.index] for step in self._steps]
+        used: NDArray[np.bool_] = np.any(self._open, axis=2)
+        is_open = [(used if step.is_edge else self._linked)[:, step.row] for step in self._steps]
         for step, alive in zip(self._steps, on_paths(self._steps, is_open, whole.n_inputs), strict=True):
             if step.is_edge:
-                self._open[:, step.index] &= alive[:, None]
+                self._open[:, step.row] &= alive[:, None]
             else:
-                self._linked[:, step.index] = alive
+                self._linked[:, step.row] = alive
         self.live = np.concatenate([self._open, ~self._open.any(axis=2, keepdims=True)], axis=2).astype(np.float64)
         self.keys = np.where(self._open.any(axis=(1, 2)), self._hash(), np.uint64(0))
 

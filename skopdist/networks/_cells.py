@@ -136,8 +136,8 @@ class CellPlan:
 
     def _standing_at(self, step: Step) -> list[tuple[Part | tuple[str, int], OperationSize]]:
         if step.is_edge:
-            return [((self.cell_type, step.index), size) for size in self.sizes_at(step.index)]
-        return [] if self.links is None else [(self.links[step.index], self.links[step.index].size)]
+            return [((self.cell_type, step.row), size) for size in self.sizes_at(step.row)]
+        return [] if self.links is None else [(self.links[step.row], self.links[step.row].size)]
 
     def _widths(self) -> dict[int, int]:
         """Return the channels of each node to which an edge leads."""
@@ -188,7 +188,7 @@ class CellModule(nn.Module):
         parts: dict[int, Tensor] = {}
         for step in self.steps:
             # Looked up only now, as the modules in the lists may be replaced.
-            module = (self.operations if step.is_edge else self.links)[step.index]
+            module = (self.operations if step.is_edge else self.links)[step.row]
             value = module(nodes[step.source])  # (n, channels_out, ...)
             if not step.is_edge and step.target == self.output and step.source in self.concatenated:
                 parts[step.source] = value

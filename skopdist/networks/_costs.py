@@ -188,7 +188,7 @@ class NetworkCosts:
     def _placed(
         self, architecture: Architecture, without: Collection[tuple[str, int]] = ()
     ) -> Iterator[tuple[Placed, int]]:
-        """List the modules of an architecture's network but for those at some slots, and how often each stands there."""
+        """Count the modules of an architecture's network, by kind, without those at some slots."""
         names = {
             (cell_type, slot): name
             for cell_type, cell in zip(architecture.cell_types, architecture.cells, strict=True)

@@ -2,15 +2,19 @@ import csv
 import gzip
 import os
 import pickle
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from skopdist import Architecture, Cell, OperationDistribution
-from skopdist.networks import NetworkCosts, pareto_front
+from skopdist.networks import Network, NetworkCosts, pareto_front
 from skopdist.operations import is_zero
 from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
 from skopdist.trial import Trial
@@ -36,7 +40,7 @@ def test_parts_add_up_to_the_network(space, length, n_cells, untouched_generator
     rows = [passing / passing.sum()] * len(space.cell_types)
     architecture = space.sample(OperationDistribution(space.operation_names, rows, space.cell_types), length, rng)
     with torch.random.fork_rng():
-        network = architecture.build(shape, 3, channels=4, n_cells=n_cells).eval()
+        network = Network(architecture, shape, 3, channels=4, n_cells=n_cells).eval()
     assert costs.n_parameters(architecture) == sum(weight.numel() for weight in network.parameters())
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, *shape))
@@ -58,7 +62,7 @@ def test_parts_add_up_to_the_network(space, length, n_cells, untouched_generator
 )
 def test_sizes_are_followed_through_stems_that_stride(space, shape):
     architecture = space.sample(space.uniform(), 3, 0)
-    network = architecture.build(shape, 3, channels=4, n_cells=3).eval()
+    network = Network(architecture, shape, 3, channels=4, n_cells=3).eval()
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, *shape))
     assert 2 * NetworkCosts(shape, 3, channels=4, n_cells=3).flops(architecture) == counter.get_total_flops()
@@ -75,7 +79,7 @@ def test_sizes_are_followed_through_stems_that_stride(space, shape):
 )
 def test_cells_that_no_space_has(cell):
     architecture = Architecture([cell])
-    network = architecture.build((3, 8, 8), 3, channels=4, n_cells=1).eval()
+    network = Network(architecture, (3, 8, 8), 3, channels=4, n_cells=1).eval()
     costs = NetworkCosts((3, 8, 8), 3, channels=4, n_cells=1)
     assert costs.n_parameters(architecture) == sum(weight.numel() for weight in network.parameters())
     with FlopCounterMode(display=False) as counter:
@@ -137,14 +141,21 @@ def test_latency_is_measured_once_and_added_up(untouched_generators):
 
 def test_limits_are_those_that_are_given():
     costs = NetworkCosts((7,), 3)
-    assert costs.limits() == []
-    assert [(limit.name, limit.maximum) for limit in costs.limits(1000, max_latency=0.1)] == [
-        ("max_params", 1000),
-        ("max_latency", 0.1),
-    ]
-    for name in ("max_params", "max_flops", "max_latency"):
-        with pytest.raises(ValueError, match=rf"{name} must be a positive number or None, got 0"):
-            costs.limits(**{name: 0})
+    assert costs.limits({}) == costs.limits({"params": None, "flops": None}) == []
+    limits = costs.limits({"latency": 0.1, "flops": None, "params": np.int64(1000)})
+    assert [(limit.name, limit.maximum) for limit in limits] == [('limits["latency"]', 0.1), ('limits["params"]', 1000)]
+    assert limits[1].cost == costs.n_parameters
+    with pytest.raises(
+        ValueError, match=r"Unknown limits \['size'\]; the known ones are \['params', 'flops', 'latency'\]"
+    ):
+        costs.limits({"size": 3, "params": 100})
+
+
+@pytest.mark.parametrize("value", [-1, 0, float("nan"), "10k", True])
+@pytest.mark.parametrize("name", ["params", "flops", "latency"])
+def test_limits_that_are_no_positive_numbers(name, value):
+    with pytest.raises(ValueError, match=rf'limits\["{name}"\] must be a positive number, got {value!r}'):
+        NetworkCosts((7,), 3).limits({name: value})
 
 
 def trial(index, n_layers, score, status="ok"):
@@ -170,3 +181,43 @@ def test_pareto_front():
         "layers": [3, 2, 1, 1],
     }
     assert len(pareto_front(trials[5:7], {"layers": lambda architecture: 1})["trial"]) == 0
+
+
+@given(
+    st.lists(st.tuples(*[st.sampled_from([0.0, -0.0, 0.5, 1.0, 2.0, float("inf"), float("nan")])] * 3), max_size=12),
+    st.integers(0, 2),
+    st.sampled_from([1, 2, 128]),
+)
+def test_the_front_is_that_of_the_definition(rows, n_costs, block):
+    trials = [trial(i, i + 1, score) for i, (score, *_) in enumerate(rows)]
+    costs = {f"cost{j}": lambda architecture, j=j: rows[architecture.length - 1][1 + j] for j in range(n_costs)}
+    values = [(-score, *others[:n_costs]) for score, *others in rows]
+
+    def beats(a, b):
+        pairs = list(zip(a, b, strict=True))
+        return all(x <= y for x, y in pairs) and any(x < y for x, y in pairs)
+
+    expected = {i for i, b in enumerate(values) if not any(beats(a, b) for a in values)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skopdist.networks._costs._BLOCK", block)
+        front = pareto_front(trials, costs)
+    assert set(front["trial"].tolist()) == expected
+    assert len(front["trial"]) == len(expected)
+
+
+@pytest.mark.parametrize("is_front", [True, False])
+def test_the_front_of_many_trials_needs_little_memory(is_front):
+    n, rng = 20_000, np.random.default_rng(0)
+    scores, noise = rng.random(n), rng.random(n)
+    trials = [trial(i, 1, float(score)) for i, score in enumerate(scores)]
+    # Either nothing beats anything, which is the worst case, or most trials are beaten.
+    ids = [id(one.architecture) for one in trials]
+    values = dict(zip(ids, scores if is_front else noise, strict=True))
+    tracemalloc.start()
+    start = time.perf_counter()
+    front = pareto_front(trials, {"cost": lambda architecture: values[id(architecture)]})
+    seconds, (_, peak) = time.perf_counter() - start, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(front["trial"]) == n) == is_front
+    assert peak < 30e6, f"{peak / 1e6:.0f} MB"
+    assert seconds < 10, "a second and a half on one core, with the tracing"
