@@ -4,6 +4,7 @@ import ast
 import configparser
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,12 @@ def test_imports_point_downward(module):
         if not imported.startswith("skopdist.") or part(imported) == part(module):
             continue
         assert layer(imported) > layer(module), f"{module} must not import {imported}"
+
+
+def test_no_files_import_each_other_in_a_circle():
+    graph = {module: {name for name in imports_of(path) if name in MODULES} for module, path in MODULES.items()}
+    # It raises a CycleError that lists the circle.
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
 
 
 def test_strategies_and_evaluators_know_nothing_of_each_other():

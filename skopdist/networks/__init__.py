@@ -5,8 +5,9 @@ latency, without building whole networks, and makes the limits of a search of th
 trials that are best in score and costs. :class:`Supernet` holds all operations of a space with shared weights.
 """
 
-from skopdist.networks._costs import NetworkCosts, pareto_front
+from skopdist.networks._costs import NetworkCosts
 from skopdist.networks._network import Network
+from skopdist.networks._pareto import pareto_front
 from skopdist.networks._supernet import Supernet
 
 __all__ = ["Network", "NetworkCosts", "Supernet", "pareto_front"]

@@ -170,7 +170,7 @@ class CellModule(nn.Module):
         cell = plan.cell
         self.n_inputs, self.output = cell.n_inputs, cell.n_nodes - 1
         self.inputs = _made(plan.inputs, cell.n_inputs)
-        # Before the operations are, so that a seed gives the weights that it always gave.
+        # Made before the operations: the order decides which weights a seed gives.
         links = _made(plan.links, len(cell.links))
         self.operations = nn.ModuleList()
         for slot, name in enumerate(cell.operations):

@@ -1,4 +1,4 @@
-"""What networks cost: parameters, FLOPs and latency, by architecture."""
+"""The costs of networks: parameters, FLOPs and latency, by architecture."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -23,15 +21,10 @@ from skopdist.networks._cells import CellPlan, Part, Work
 from skopdist.networks._layouts import plan_network
 from skopdist.networks._network import Network
 from skopdist.operations import OperationSize, get_operation, is_zero
-from skopdist.trial import Trial
-
-__all__ = ["NetworkCosts", "pareto_front"]
 
 _WARM_UP, _REPEATS = 5, 25
 # Where wirings differ, each has a sum of its own, and a long search should not keep them all.
 _MOST_KNOWN = 10_000
-# So many trials are compared at once with all of the front.
-_BLOCK = 128
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -138,13 +131,13 @@ class NetworkCosts:
         on no path from input to output take no time.
         """
         device = resolve_devices(self.device)[0]
-        dead = {
+        live = {
             (cell_type, slot)
             for cell_type, cell in zip(architecture.cell_types, architecture.cells, strict=True)
-            for slot in set(range(len(cell.operations))) - set(cell.live_slots(is_zero))
+            for slot in cell.live_slots(is_zero)
         }
         overhead = _known(self._overhead, device, lambda device: self._find_overhead(architecture, device))
-        return overhead + self._time(self._placed(architecture, dead), device)
+        return overhead + self._time(self._placed(architecture, live), device)
 
     def limits(self, limits: Mapping[str, float | None]) -> list[Limit]:
         """Make the limits of a :class:`~skopdist.encodings.LimitedEncoding`.
@@ -186,9 +179,9 @@ class NetworkCosts:
         return [Limit(f'limits["{name}"]', costs[name], value) for name, value in limits.items() if value is not None]
 
     def _placed(
-        self, architecture: Architecture, without: Collection[tuple[str, int]] = ()
+        self, architecture: Architecture, slots: Collection[tuple[str, int]] | None = None
     ) -> Iterator[tuple[Placed, int]]:
-        """Count the modules of an architecture's network, by kind, without those at some slots."""
+        """Count the modules of an architecture's network, by kind, with the operations at some slots or at all."""
         names = {
             (cell_type, slot): name
             for cell_type, cell in zip(architecture.cell_types, architecture.cells, strict=True)
@@ -197,7 +190,7 @@ class NetworkCosts:
         for (what, size, sides), n in _known(self._work, _wiring(architecture), self._find_work).items():
             if isinstance(what, Part):
                 yield (what, sides), n
-            elif what not in without:
+            elif slots is None or what in slots:
                 yield (Part(_registered, size, (names[what],)), sides), n
 
     def _find_work(self, wiring: Architecture) -> Counter[Work]:
@@ -224,11 +217,6 @@ class NetworkCosts:
 
     def _find_overhead(self, architecture: Architecture, device: str) -> float:
         """Time a network without operations, and take off what its other modules take by themselves."""
-        slots = {
-            (cell_type, slot)
-            for cell_type, cell in zip(architecture.cell_types, architecture.cells, strict=True)
-            for slot in range(len(cell.operations))
-        }
         with isolated_generators(device), torch.device(device):
             network = Network(
                 _wiring(architecture),
@@ -239,76 +227,7 @@ class NetworkCosts:
                 make_operation=lambda cell_type, slot, name, size: _Absent(size),
             ).eval()
             seconds = _time(network, torch.zeros(1, *self.input_shape))
-        return max(0.0, seconds - self._time(self._placed(architecture, slots), device))
-
-
-def pareto_front(
-    trials: Sequence[Trial], costs: Mapping[str, Callable[[Architecture], float]]
-) -> dict[str, NDArray[Any]]:
-    """Return the trials that no other trial beats in score and costs.
-
-    One trial beats another if it is as good in all of them and better in one; equal trials all stay. Trials that failed
-    are left out, and so are those of architectures through which nothing passes.
-
-    Parameters
-    ----------
-    trials : sequence of Trial
-    costs : mapping of str to callable ``Architecture -> float``
-        Lower is better.
-
-    Returns
-    -------
-    front : dict of str to ndarray of shape (n,)
-        ``trial``, the index, ``score``, and each cost by its name; the highest score first.
-
-    Examples
-    --------
-    >>> from skopdist.networks import pareto_front
-    >>> from skopdist.evaluators import TabularEvaluator
-    >>> from skopdist.search import run_search
-    >>> from skopdist.spaces import DenseSpace
-    >>> from skopdist.strategies import RandomSearch
-    >>> table = TabularEvaluator(DenseSpace(), lambda operations: len(set(operations)))
-    >>> result = run_search(RandomSearch(), table, n_trials=30, random_state=0)
-    >>> front = pareto_front(result.trials, {"layers": lambda a: sum("linear" in name for name in a.operations)})
-    >>> sorted(set(zip(front["score"].tolist(), front["layers"].tolist())), reverse=True)
-    [(6.0, 4), (5.0, 3), (4.0, 2)]
-    """
-    kept = sorted((trial for trial in trials if trial.status == "ok"), key=lambda trial: -trial.score)
-    columns = {"trial": np.array([trial.index for trial in kept], dtype=np.int64)}
-    columns["score"] = np.array([trial.score for trial in kept])
-    for name, cost in costs.items():
-        columns[name] = np.array([cost(trial.architecture) for trial in kept])
-    values = np.stack([-columns["score"], *(columns[name] for name in costs)], axis=1)  # (n, 1 + n_costs)
-    front = _minimal(values)
-    return {name: column[front] for name, column in columns.items()}
-
-
-def _minimal(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Mark the rows of (n, k) than which no other row is smaller in one column and not larger in any.
-
-    A row can only be beaten by one that comes earlier in the order of all columns, and then also by one of those that
-    nothing beats. So each block of rows is compared with the latter, and memory is linear in the number of rows.
-    """
-    # Equal rows are beaten by the same rows, and never by each other. Adding zero makes -0.0 and 0.0 equal.
-    rows, inverse = np.unique(values + 0.0, axis=0, return_inverse=True)
-    minimal = np.zeros(len(rows), dtype=bool)
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        stands = ~_no_larger(rows[:start][minimal[:start]], block).any(axis=0)
-        block = block[stands]
-        among = _no_larger(block, block)
-        np.fill_diagonal(among, False)
-        minimal[start + np.flatnonzero(stands)] = ~among.any(axis=0)
-    return minimal[inverse.reshape(-1)]
-
-
-def _no_larger(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Compare each row of (n, k) with each of (m, k), shape (n, m): whether no column of the former is larger."""
-    no_larger = np.ones((len(a), len(b)), dtype=bool)
-    for column in range(a.shape[1]):
-        no_larger &= a[:, column, None] <= b[None, :, column]
-    return no_larger
+        return max(0.0, seconds - self._time(self._placed(architecture, slots=()), device))
 
 
 def _wiring(architecture: Architecture) -> Architecture:

@@ -47,9 +47,12 @@ class AuxiliaryHead(nn.Module):
 class Network(nn.Module):
     """The torch module of an architecture: cells between a stem and a linear classifier, which returns logits.
 
-    The architecture's layout says how cells are arranged. Most of them halve images and series, and double the width,
+    The architecture's layout says how cells are arranged. Most layouts halve images and series, and double the width,
     at one and two thirds of the depth. With 15 cells, 16 channels and 32x32 colour images the layout "stack" is the
     network of NAS-Bench-201 [1]_.
+
+    Cells work on at most 64 pixels along a side of an image, and on at most 512 positions of a series. The stem strides
+    over larger inputs, and its kernels grow with the stride, so that every position counts.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class Mixture:
 
     def set(self, weights: Tensor, cell_types: Sequence[str]) -> None:
         """Take weights of shape (n_cell_types, n_slots, k)."""
-        # Looked at once for a batch, as that waits for a GPU. What has no weight is not computed.
+        # Copied once for a batch, as that waits for a GPU. Operations without weight are not computed.
         used = (weights.detach() != 0).cpu().tolist()
         self.weights = dict(zip(cell_types, weights, strict=True))
         self.used = dict(zip(cell_types, used, strict=True))
@@ -42,8 +42,9 @@ class MixedOperation(nn.Module):
         The k operations.
     size : OperationSize
     partial_channels : int
-        The operations see one in so many channels; the others pass by [1]_. The output is turned by as many channels as
-        were seen, so that the next operation sees others. Where the shape changes, operations see all channels.
+        Operations see the first channels only, one in `partial_channels` of them; the others pass by unchanged [1]_.
+        The output begins with the channels that passed by, so that the next operation sees others. Where the shape
+        changes, operations see all channels.
 
     References
     ----------
@@ -67,7 +68,7 @@ class MixedOperation(nn.Module):
         self.seen = max(1, size.channels_in // partial_channels) if size.keeps_shape else size.channels_in
         self.size = OperationSize(self.seen, self.seen) if size.keeps_shape else size
         self.passes = [not is_zero(name) for name in names]
-        # What passes nothing on adds nothing to the sum, and no gradient to its weight.
+        # An operation that passes nothing on adds nothing to the sum, and no gradient to its weight.
         self.operations = nn.ModuleList(
             [get_operation(name).make(self.size) if not is_zero(name) else nn.Identity() for name in names]
         )
@@ -91,7 +92,7 @@ class Supernet(nn.Module):
     """A network whose every slot holds the mixture of all operations of a space [1]_.
 
     The slots are all edges that some wiring of the length has. Batch normalisation always takes the statistics of the
-    batch, for those of the past belong to other mixtures.
+    batch, as running statistics would belong to other mixtures.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ class Supernet(nn.Module):
     precision : {"float32", "bfloat16"}, default="float32"
         Of the matrix products while training.
     partial_channels : int, default=1
-        The operations see one in so many channels.
+        Operations see one in `partial_channels` of the channels; see :class:`MixedOperation`.
 
     References
     ----------
