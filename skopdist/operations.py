@@ -13,7 +13,7 @@ any other one stands behind a 1x1 convolution that does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, cast
@@ -43,6 +43,10 @@ class OperationSize(NamedTuple):
     def keeps_shape(self) -> bool:
         """Whether the shape stays as it is."""
         return self.stride == 1 and self.channels_in == self.channels_out
+
+    def output_shape(self, sides: Sequence[int]) -> tuple[int, ...]:
+        """Return the channels and the sides of the output, for an input of these sides."""
+        return (self.channels_out, *(-(-side // self.stride) for side in sides))
 
 
 ResizedFactory = Callable[[OperationSize], nn.Module]

@@ -23,7 +23,7 @@ from skorch.callbacks import EarlyStopping, EpochScoring
 
 from skopdist import Architecture, OpDistNASClassifier, OperationDistribution, Refit
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
-from skopdist.networks import NetworkCosts
+from skopdist.networks import Network, NetworkCosts
 from skopdist.search import SearchFailedError
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
 from skopdist.strategies import BayesianOptimization, DifferentiableSearch, LocalSearch, RandomSearch
@@ -89,7 +89,7 @@ def test_samples_architectures_of_every_length(data, request):
     for length in range(1, 41):
         architecture = clf.sample_architecture(length, random_state=length)
         assert architecture.length == length
-        network = architecture.build(X.shape[1:], len(clf.classes_), channels=4, n_cells=1)
+        network = Network(architecture, X.shape[1:], len(clf.classes_), channels=4, n_cells=1)
         loss = network(torch.as_tensor(X[:4])).square().sum()
         loss.backward()
         assert loss.isfinite()

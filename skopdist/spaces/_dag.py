@@ -36,9 +36,6 @@ class DAGSpace(EdgeSpace):
     def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
         return ()
 
-    def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
-        return frozenset()
-
 
 @lru_cache(maxsize=128)
 def _edges(length: int) -> tuple[Edge, ...]:

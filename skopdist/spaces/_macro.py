@@ -53,6 +53,3 @@ class MacroSpace(EdgeSpace):
 
     def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
         return ()
-
-    def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
-        return frozenset((i, i + 1) for i in (0, length // 3, 2 * length // 3))

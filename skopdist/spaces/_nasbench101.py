@@ -110,9 +110,6 @@ class NASBench101Space(SearchSpace):
     def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
         return ()
 
-    def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
-        return frozenset()
-
     def _n_spare_edges(self, length: int) -> int:
         """Give how many edges there may be beyond one into each vertex."""
         limit = max(9, length + 4) if self.max_edges is None else self.max_edges

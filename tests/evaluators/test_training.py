@@ -8,6 +8,7 @@ from sklearn.metrics import accuracy_score, get_scorer, get_scorer_names, make_s
 
 from skopdist import OperationDistribution
 from skopdist.evaluators import TrainingEvaluator
+from skopdist.networks import Network
 from skopdist.search import SearchFailedError, run_search
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
 from skopdist.strategies import RandomSearch
@@ -39,7 +40,7 @@ def test_scores_cells_of_every_length(data, space, n_spatial, length, request):
     assert 0 <= trial.score <= 1
     assert trial.cost == 1
     assert trial.info["n_epochs"] == 1
-    built = architecture.build(X.shape[1:], len(np.unique(y)), channels=4, n_cells=1)
+    built = Network(architecture, X.shape[1:], len(np.unique(y)), channels=4, n_cells=1)
     assert trial.info["n_parameters"] == sum(p.numel() for p in built.parameters())
 
 
