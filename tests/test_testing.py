@@ -132,7 +132,7 @@ def test_strategies_that_break_the_contract(strategy, message):
 
 
 def test_a_strategy_that_hangs_is_found(monkeypatch):
-    from skopdist import testing
+    from skopdist.testing import _strategies
 
     class Hangs(RandomSearch):
         def _suggest(self, n):
@@ -143,7 +143,7 @@ def test_a_strategy_that_hangs_is_found(monkeypatch):
     import sys
 
     stop = []
-    monkeypatch.setattr(testing, "_PATIENCE", 0.2)
+    monkeypatch.setattr(_strategies, "_PATIENCE", 0.2)
     monkeypatch.setattr(sys.modules[__name__], "Hangs", Hangs, raising=False)
     Hangs.__qualname__ = "Hangs"
     with pytest.raises(AssertionError, match=r"did not come back within"):

@@ -20,7 +20,7 @@ def _register_2d(name: str, make: ResizedFactory) -> None:
     register_standard(name, n_spatial=2, resized=make)(factory)
 
 
-# Images: the operations of NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326, section 2.1).
+# The operations of NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326, section 2.1).
 
 
 def _pool(size: OperationSize, pool: nn.Module) -> nn.Module:
@@ -39,7 +39,7 @@ _register_2d("nor_conv_3x3", lambda size: relu_conv_bn(size, 3))
 _register_2d("avg_pool_3x3", _avg_pool_3x3)
 
 
-# Images: further operations of the DARTS space (Liu et al. 2019, arXiv 1806.09055, section 3.1.1).
+# Further operations of the DARTS space (Liu et al. 2019, arXiv 1806.09055, section 3.1.1).
 
 
 def _max_pool_3x3(size: OperationSize) -> nn.Module:
@@ -73,7 +73,7 @@ for _kernel in (3, 5):
     _register_2d(f"dil_conv_{_kernel}x{_kernel}", partial(_dil_conv, kernel=_kernel))
 
 
-# Images: the layers of NAS-Bench-Macro (Su et al. 2021, arXiv 2103.11922, section 4.1).
+# The layers of NAS-Bench-Macro (Su et al. 2021, arXiv 2103.11922, section 4.1).
 
 
 class InvertedResidual(nn.Module):
@@ -126,7 +126,7 @@ _register_2d("mb_conv_3x3_e3", partial(InvertedResidual, kernel=3, expansion=3))
 _register_2d("mb_conv_5x5_e6", partial(InvertedResidual, kernel=5, expansion=6))
 
 
-# Images: the operations of NAS-Bench-101 (Ying et al. 2019, arXiv 1902.09635, section 2.1), under their names there.
+# The operations of NAS-Bench-101 (Ying et al. 2019, arXiv 1902.09635, section 2.1), under their names there.
 
 _register_2d("conv1x1-bn-relu", partial(conv_bn_relu, kernel=1))
 _register_2d("conv3x3-bn-relu", partial(conv_bn_relu, kernel=3))

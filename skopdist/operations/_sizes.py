@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class OperationSize(NamedTuple):
-    """What an operation does to the shape of its input.
+    """The size of an operation: its channels, and how it strides.
 
     Attributes
     ----------
@@ -23,3 +24,7 @@ class OperationSize(NamedTuple):
     def keeps_shape(self) -> bool:
         """Whether the shape stays as it is."""
         return self.stride == 1 and self.channels_in == self.channels_out
+
+    def output_shape(self, sides: Sequence[int]) -> tuple[int, ...]:
+        """Return the channels and the sides of the output, for an input of these sides."""
+        return (self.channels_out, *(-(-side // self.stride) for side in sides))
