@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -130,15 +131,7 @@ class SearchSpace(BaseEstimator, ABC):
             If a name is unknown, repeats or belongs to an operation for other inputs.
         """
         names = self.default_operations if self.operations is None else tuple(self.operations)
-        if len(names) < 1 or len(set(names)) < len(names):
-            raise ValueError(f"operations must be distinct names, at least one; got {names}.")
-        for name in names:
-            operation = get_operation(name)
-            if not operation.fits(self.n_spatial):
-                raise ValueError(
-                    f"{type(self).__name__} needs operations for {self.n_spatial} spatial dimensions; "
-                    f"{name!r} is one for {operation.n_spatial}."
-                )
+        _check_names(names, self.n_spatial, type(self).__name__)
         return names
 
     def potential_edges(self, length: int) -> tuple[Edge, ...]:
@@ -321,3 +314,18 @@ class SearchSpace(BaseEstimator, ABC):
             f"{type(self).__name__}: none of {_REJECTED_DRAWS} random draws was allowed. Implement {name}, so that it "
             "draws only what the space allows."
         )
+
+
+# Everything asks for the names, in each trial.
+@lru_cache(maxsize=1024)
+def _check_names(names: tuple[str, ...], n_spatial: int, space: str) -> None:
+    """Raise an error unless the names are those of operations for a space."""
+    if len(names) < 1 or len(set(names)) < len(names):
+        raise ValueError(f"operations must be distinct names, at least one; got {names}.")
+    for name in names:
+        operation = get_operation(name)
+        if not operation.fits(n_spatial):
+            raise ValueError(
+                f"{space} needs operations for {n_spatial} spatial dimensions; {name!r} is one for "
+                f"{operation.n_spatial}."
+            )
