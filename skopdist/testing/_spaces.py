@@ -8,6 +8,7 @@ import numpy as np
 
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
+from skopdist.networks import Network
 from skopdist.operations import is_zero
 from skopdist.spaces import SearchSpace
 from skopdist.testing._parts import check_parameters, check_refuses
@@ -97,7 +98,7 @@ def _check_samples(space: SearchSpace, distribution: OperationDistribution, leng
 
 def _check_builds(space: SearchSpace, architecture: Architecture, rng: np.random.Generator) -> None:
     shape = _INPUT_SHAPES[space.n_spatial]
-    network = architecture.build(shape, _N_CLASSES, channels=4, n_cells=2)
+    network = Network(architecture, shape, _N_CLASSES, channels=4, n_cells=2)
     weights = list(network.parameters())
     # Tensors are made from those of the module, for this file does without torch.
     batch = weights[-1].new_tensor(rng.normal(size=(4, *shape)))

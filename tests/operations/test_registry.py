@@ -43,7 +43,7 @@ def test_register_another_and_the_same_again():
     register()
     register()
     space = DenseSpace(["test_linear_elu", "skip_connect"])
-    network = space.sample(space.uniform(), 3, 0).build((4,), 2)
+    network = Network(space.sample(space.uniform(), 3, 0), (4,), 2)
     assert network(torch.randn(2, 4)).shape == (2, 2)
 
 
