@@ -18,8 +18,8 @@ SAMPLING_METHODS = ("systematic", "multinomial")
 class OperationDistribution:
     """Probabilities of the candidate operations of a cell, one row for each type of cell.
 
-    Immutable and hashable. ``np.asarray(distribution)`` gives the probabilities, of shape ``(k,)`` where there
-    is one type of cell and ``(n_cell_types, k)`` otherwise.
+    A distribution is immutable and hashable. ``np.asarray(distribution)`` returns the probabilities, of shape ``(k,)``
+    where there is one type of cell and ``(n_cell_types, k)`` otherwise.
 
     Parameters
     ----------
@@ -41,6 +41,11 @@ class OperationDistribution:
     ------
     ValueError
         If names repeat, shapes do not fit, or a row is not a probability vector.
+
+    See Also
+    --------
+    skopdist.spaces.SearchSpace.sample : Draw an architecture from a distribution.
+    skopdist.spaces.SearchSpace.encode : Return the distribution of an architecture.
 
     References
     ----------
@@ -92,7 +97,7 @@ class OperationDistribution:
 
     @classmethod
     def uniform(cls, operations: Sequence[str], cell_types: Sequence[str] = ("cell",)) -> Self:
-        """Give every operation the same probability."""
+        """Make the distribution in which every operation has the same probability."""
         k = len(operations)
         return cls(operations, np.full((len(cell_types), k), 1 / k), cell_types)
 
@@ -116,7 +121,7 @@ class OperationDistribution:
         return np.array(values, dtype=dtype)
 
     def __getitem__(self, name: str) -> float | NDArray[np.float64]:
-        """Give the probability of an operation: a float, or one for each type of cell, shape (n_cell_types,)."""
+        """Return the probability of an operation: a float, or one for each type of cell, shape (n_cell_types,)."""
         if name not in self.operations:
             raise KeyError(f"{name!r} is not one of the operations {self.operations}.")
         column = self.probabilities[:, self.operations.index(name)]
@@ -181,7 +186,7 @@ class OperationDistribution:
         return counts[0] if len(self.cell_types) == 1 else counts
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain Python data that :meth:`from_dict` turns back into an equal distribution."""
+        """Return plain Python data that :meth:`from_dict` turns back into an equal distribution."""
         return {
             "operations": list(self.operations),
             "cell_types": list(self.cell_types),
@@ -194,7 +199,7 @@ class OperationDistribution:
         return cls(data["operations"], data["probabilities"], data["cell_types"])
 
     def to_json(self) -> str:
-        """Give JSON text that :meth:`from_json` turns back into an equal distribution."""
+        """Return JSON text that :meth:`from_json` turns back into an equal distribution."""
         return json.dumps(self.to_dict())
 
     @classmethod
@@ -262,7 +267,8 @@ def lattice(n_operations: int, length: int) -> NDArray[np.int64]:
     Returns
     -------
     counts : ndarray of shape (C(length + n_operations - 1, length), n_operations)
-        In lexicographic order; each row sums to `length`.
+        In lexicographic order; each row sums to `length`. There are millions of rows for long cells of many operations,
+        so compute their number before you call this.
 
     Examples
     --------
@@ -270,15 +276,14 @@ def lattice(n_operations: int, length: int) -> NDArray[np.int64]:
     (210, 5)
     """
     check_length(length)
-    if n_operations == 1:
-        return np.array([[length]])
-    rest = [
-        np.column_stack([np.full(len(tail), first), tail])
-        for first in range(length)
-        for tail in [lattice(n_operations - 1, length - first)]
-    ]
-    last = np.eye(1, n_operations, dtype=np.int64) * length
-    return np.concatenate([*rest, last])
+    # Column by column, for a recursion would make the shorter lists again and again.
+    rows, left = np.zeros((1, 0), dtype=np.int64), np.array([length])
+    for _ in range(n_operations - 1):
+        repeats = left + 1
+        counts = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        rows = np.column_stack([np.repeat(rows, repeats, axis=0), counts])
+        left = np.repeat(left, repeats) - counts
+    return np.column_stack([rows, left])
 
 
 def _unique(names: Iterable[str], what: str) -> tuple[str, ...]:
@@ -289,7 +294,7 @@ def _unique(names: Iterable[str], what: str) -> tuple[str, ...]:
 
 
 def _systematic(p: NDArray[np.float64], length: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Systematic sampling: one uniform offset decides all roundings, so each count is off by less than one."""
+    """Draw counts by systematic sampling: one uniform offset decides all roundings, so each is off by less than 1."""
     target = length * p
     # An integer target that rounding pushed to 2.9999999 must stay an integer.
     near = np.rint(target)

@@ -2,13 +2,63 @@
 
 import numpy as np
 import pytest
+import torch
 from plugins import Misbehaving
+from torch import nn
 
 from skopdist.encodings import DistributionEncoding
 from skopdist.evaluators._base import Outcome
+from skopdist.operations import _registry, register_operation
 from skopdist.spaces import DenseSpace
 from skopdist.strategies import RandomSearch
-from skopdist.testing import check_encoding, check_evaluator, check_space, check_strategy
+from skopdist.testing import check_encoding, check_evaluator, check_operation, check_space, check_strategy
+
+
+def halves(channels):
+    return nn.Linear(channels, -(-channels // 2))
+
+
+def closed(channels):
+    return nn.Threshold(1e9, 0.0)
+
+
+class Detached(nn.Module):
+    def forward(self, x):
+        return x.detach() + torch.ones(1, requires_grad=True)
+
+
+class Grows(nn.Module):
+    def forward(self, x):
+        return x / 0
+
+
+@pytest.mark.parametrize(
+    ("factory", "settings", "message"),
+    [
+        (halves, {}, r"must map \(3, 6\) to \(3, 6\), got \(3, 3\)"),
+        (closed, {}, r"is_zero is False, but it gave nothing but zeros"),
+        (lambda channels: nn.ReLU(), {"is_zero": True}, r"is_zero is True, but it gave"),
+        (lambda channels: nn.Tanh(), {"is_identity": True}, r"is_identity is True, but it changes its input"),
+        (lambda channels: Detached(), {}, r"passes no gradient on to its input"),
+        (lambda channels: Grows(), {}, r"gave values that are not finite"),
+        (lambda channels: nn.BatchNorm1d(channels), {}, None),
+    ],
+)
+def test_operations_that_break_the_contract(factory, settings, message, monkeypatch):
+    monkeypatch.setattr(_registry, "_REGISTRY", dict(_registry._REGISTRY))
+    register_operation("test_contract", n_spatial=0, **settings)(factory)
+    if message is None:
+        check_operation("test_contract")
+    else:
+        with pytest.raises(AssertionError, match=message):
+            check_operation("test_contract")
+
+
+def test_an_operation_on_any_data_is_checked_on_all(monkeypatch):
+    monkeypatch.setattr(_registry, "_REGISTRY", dict(_registry._REGISTRY))
+    register_operation("test_contract")(lambda channels: nn.BatchNorm1d(channels))
+    with pytest.raises(ValueError, match=r"expected 2D or 3D input"):
+        check_operation("test_contract")
 
 
 class Unordered(DenseSpace):
@@ -132,7 +182,7 @@ def test_strategies_that_break_the_contract(strategy, message):
 
 
 def test_a_strategy_that_hangs_is_found(monkeypatch):
-    from skopdist import testing
+    from skopdist.testing import _strategies
 
     class Hangs(RandomSearch):
         def _suggest(self, n):
@@ -143,7 +193,7 @@ def test_a_strategy_that_hangs_is_found(monkeypatch):
     import sys
 
     stop = []
-    monkeypatch.setattr(testing, "_PATIENCE", 0.2)
+    monkeypatch.setattr(_strategies, "_PATIENCE", 0.2)
     monkeypatch.setattr(sys.modules[__name__], "Hangs", Hangs, raising=False)
     Hangs.__qualname__ = "Hangs"
     with pytest.raises(AssertionError, match=r"did not come back within"):

@@ -14,6 +14,11 @@ class AdjacencyEncoding(GraphEncoding):
     An edge that the wiring leaves out has zeros only. The smallest move changes one edge's operation, or carries an
     operation to an unused edge where the space allows other wirings.
 
+    See Also
+    --------
+    DistributionEncoding : The ratio of operations alone.
+    HybridEncoding : The same points, compared by ratio, placement and paths.
+
     References
     ----------
     .. [1] White, Neiswanger, Nolen, Savani, "A Study on Encodings for Neural Architecture Search", NeurIPS 2020,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Self
 
@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from skopdist._random import RandomState, as_generator
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution, check_length
+from skopdist.encodings._moves import list_architectures, n_architectures_at_most, neighbouring_architectures
 from skopdist.spaces import SearchSpace
 
 Point = NDArray[np.float64]
@@ -22,77 +23,131 @@ Point = NDArray[np.float64]
 class Encoding(BaseEstimator, ABC):
     """A coordinate system on the architectures of a space, bound to it by :meth:`bind`.
 
-    Strategies are written against this interface alone, so any of them runs on any encoding;
-    ``skopdist.testing.check_encoding`` is the contract that a new one has to meet.
+    Strategies are written against this interface alone, so any of them runs on any encoding.
+
+    A new encoding must implement three methods: ``_n_dims``, ``_encode`` and ``_decode``. Everything else follows from
+    these, and may be implemented where the encoding knows a faster or a finer answer: ``_prepare``, ``_distribution``,
+    ``_from_distribution``, ``_neighbours``, ``_features``, ``_keys``, ``_points``, ``_n_architectures``, and together
+    ``_mixture_shape``, ``_mixture`` and ``_from_mixture``. The docstring of each says what the default does.
+    ``skopdist.testing.check_encoding`` is the contract that a new encoding has to meet.
+
+    Attributes
+    ----------
+    space_ : SearchSpace
+        The space that the encoding is bound to.
+    length_ : int
+        Number of operations in a cell.
+
+    See Also
+    --------
+    DistributionEncoding : The ratio of operations.
+    AdjacencyEncoding : The operation on every edge.
+    HybridEncoding : The operation on every edge, compared by ratio, placement and paths.
     """
 
     space_: SearchSpace
     length_: int
 
     @abstractmethod
-    def _prepare(self) -> None:
-        """Set up whatever a bound encoding needs; ``space_`` and ``length_`` are there."""
-
-    @abstractmethod
     def _n_dims(self) -> int:
-        """Give the length of a point."""
+        """Return the length of a point."""
 
     @abstractmethod
     def _encode(self, architecture: Architecture) -> Point:
-        """Give the point of an architecture of the bound length."""
+        """Return the point of an architecture of the bound length."""
 
     @abstractmethod
     def _decode(self, point: Point, rng: np.random.Generator) -> Architecture:
-        """Give an architecture at the point, drawn where there are several."""
+        """Return an architecture at the point, drawn where there are several."""
 
-    @abstractmethod
+    def _prepare(self) -> None:
+        """Compute what a bound encoding uses again and again, from ``space_`` and ``length_``; by default nothing."""
+
     def _distribution(self, point: Point) -> OperationDistribution:
-        """Give the operation distribution of the point."""
+        """Return the operation distribution of the point; by default the ratio of operations of an architecture there.
 
-    @abstractmethod
+        The default is right where all architectures of a point have the same ratio.
+        """
+        return self.space_.encode(self._decode(point, _fixed_generator()))
+
     def _from_distribution(self, distribution: OperationDistribution, rng: np.random.Generator) -> Point:
-        """Give a point with the distribution, drawn where there are several."""
+        """Return a point with the distribution; by default that of an architecture drawn from the distribution."""
+        return self._encode(self.space_.sample(distribution, self.length_, rng))
 
-    @abstractmethod
-    def _mixture(self, point: Point) -> NDArray[np.float64]:
-        """Give the probabilities of the operations, one row for all slots or one for each."""
-
-    @abstractmethod
-    def _from_mixture(self, mixture: NDArray[np.float64]) -> Point:
-        """Give the point that stands for all draws from the mixture."""
-
-    @abstractmethod
     def _mixture_shape(self) -> tuple[int, ...]:
-        """Give the shape of the mixture of a point; the last axis is that of the operations."""
+        """Return the shape of the mixture of a point; by default there is one row of probabilities for a cell type.
 
-    @abstractmethod
+        The last axis is that of the operations.
+        """
+        return len(self.space_.cell_types), len(self.space_.operation_names)
+
+    def _mixture(self, point: Point) -> NDArray[np.float64]:
+        """Return the probabilities of the operations at the point; by default those of its distribution."""
+        return self._distribution(point).probabilities.copy()
+
+    def _from_mixture(self, mixture: NDArray[np.float64]) -> Point:
+        """Return the point of a mixture; by default that of one architecture drawn from it, the same every time.
+
+        An encoding that has points between architectures can do better: there is one that stands for all draws.
+        """
+        space = self.space_
+        distribution = OperationDistribution(space.operation_names, mixture, space.cell_types)
+        return self._from_distribution(distribution, _fixed_generator())
+
     def _neighbours(self, point: Point, rng: np.random.Generator | None) -> Iterator[Point]:
-        """Make all points one smallest move away, one by one: in a fixed order, or in a random one by a generator."""
+        """Make all points one smallest move away, one by one: in a fixed order, or in a random one by a generator.
 
-    @abstractmethod
+        By default these are the points of the architectures that differ by one operation, edge or link.
+        """
+        architecture = self._decode(point, _fixed_generator())
+        seen = {_key(point), _key(self._encode(architecture))}
+        for neighbouring in neighbouring_architectures(self.space_, architecture, rng):
+            neighbour = self._encode(neighbouring)
+            if _key(neighbour) not in seen:
+                seen.add(_key(neighbour))
+                yield neighbour
+
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Give the coordinates by which a model compares points, as named parts."""
+        """Return the coordinates by which a model compares points, as named parts; by default the points themselves."""
+        return {"point": points}
 
-    @abstractmethod
     def _keys(self, points: NDArray[np.float64]) -> list[bytes]:
-        """Give the same key to points that are as good as one; an empty one to those that cannot be trained."""
+        """Return a key for each point; an empty one where nothing passes from input to output.
 
-    @abstractmethod
+        By default only equal points have equal keys. Points whose architectures compute the same function may have
+        equal keys too: a search then asks about one of them.
+        """
+        decoded = (self._decode(point, _fixed_generator()) for point in points)
+        passes = [self.space_.is_valid(architecture) for architecture in decoded]
+        return [_key(point) if valid else b"" for point, valid in zip(points, passes, strict=True)]
+
     def _points(self, limit: int) -> NDArray[np.float64] | None:
-        """List all points, or give None if there are more than `limit`."""
+        """List all points, or return None if there may be more than `limit`.
 
-    @abstractmethod
+        By default the points of all architectures, if these are at most `limit`. What is too long must be found so by
+        arithmetic, for a list of a large space does not end.
+        """
+        if n_architectures_at_most(self.space_, self.length_) > limit:
+            return None
+        encoded = (self._encode(architecture) for architecture in list_architectures(self.space_, self.length_))
+        return np.array(list({_key(point): point for point in encoded}.values())).reshape(-1, self.n_dims)
+
     def _n_architectures(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Count the architectures that :meth:`_decode` may draw at each point, or bound them from below."""
+        """Count the architectures that may be drawn at each point, or bound them from below; by default 1."""
+        return np.ones(len(points))
 
     def bind(self, space: SearchSpace, length: int | None = None) -> Self:
-        """Give a copy of this encoding for the cells of `length` operations of a space.
+        """Return a copy of this encoding for the cells of `length` operations of a space.
 
         Parameters
         ----------
         space : SearchSpace
         length : int or None, default=None
             None takes the space's default.
+
+        Returns
+        -------
+        bound : Encoding
         """
         length = space.default_length if length is None else length
         check_length(length)
@@ -107,7 +162,7 @@ class Encoding(BaseEstimator, ABC):
         return self._n_dims()
 
     def encode(self, architecture: Architecture) -> Point:
-        """Give the point of an architecture, shape (n_dims,).
+        """Return the point of an architecture, shape (n_dims,).
 
         Raises
         ------
@@ -120,15 +175,15 @@ class Encoding(BaseEstimator, ABC):
         return self._encode(architecture)
 
     def decode(self, point: ArrayLike, random_state: RandomState = None) -> Architecture:
-        """Give an architecture at the point, drawn at random where there are several."""
+        """Return an architecture at the point, drawn at random where there are several."""
         return self._decode(self._check(point), as_generator(random_state))
 
     def distribution(self, point: ArrayLike) -> OperationDistribution:
-        """Give the operation distribution of the point."""
+        """Return the operation distribution of the point."""
         return self._distribution(self._check(point))
 
     def mixture(self, point: ArrayLike) -> NDArray[np.float64]:
-        """Give the probabilities of the operations at the point, of which an architecture is one draw.
+        """Return the probabilities of the operations at the point, of which an architecture is one draw.
 
         Returns
         -------
@@ -143,9 +198,10 @@ class Encoding(BaseEstimator, ABC):
         return self._mixture_shape()
 
     def from_mixture(self, mixture: ArrayLike) -> Point:
-        """Give the point between architectures that stands for all draws from a mixture, shape (n_dims,).
+        """Return the point that stands for the draws from a mixture, shape (n_dims,).
 
-        :meth:`decode` draws from it. Where the encoding is limited, a mixture beyond the limit is moved within it.
+        :meth:`decode` draws from it. A limited encoding moves a mixture beyond the limit within it, and an encoding
+        without points between architectures takes the nearest ratio that a cell can have.
 
         Raises
         ------
@@ -160,23 +216,22 @@ class Encoding(BaseEstimator, ABC):
         return self._from_mixture(values)
 
     def from_distribution(self, distribution: OperationDistribution, random_state: RandomState = None) -> Point:
-        """Give a point with the distribution, shape (n_dims,), drawn at random where there are several."""
+        """Return a point with the distribution, shape (n_dims,), drawn at random where there are several."""
         self.space_.check_distribution(distribution)
         return self._from_distribution(distribution, as_generator(random_state))
 
     def neighbours(
         self, point: ArrayLike, n: int | None = None, random_state: RandomState = None
     ) -> NDArray[np.float64]:
-        """Give the points one smallest move away.
+        """Return the points one smallest move away.
 
         Parameters
         ----------
         point : array-like of shape (n_dims,)
         n : int or None, default=None
-            At most so many, drawn at random; of a long cell there are thousands. None gives all of them, in a fixed
-            order.
+            The most points, drawn at random; a long cell has thousands. None returns all of them, in a fixed order.
         random_state : int, Generator, RandomState or None, default=None
-            For the draw.
+            Decides which ones are drawn.
 
         Returns
         -------
@@ -186,31 +241,32 @@ class Encoding(BaseEstimator, ABC):
         return np.array(list(islice(made, n))).reshape(-1, self.n_dims)
 
     def features(self, points: ArrayLike) -> dict[str, NDArray[np.float64]]:
-        """Give the coordinates by which a model compares points.
+        """Return the coordinates by which a model compares points.
 
         Returns
         -------
         parts : dict of str to ndarray of shape (n_points, n_features)
-            Each part is a view of its own on the points, with its own scale: a model weighs them.
+            Each part describes the points in its own way and on its own scale; a model weighs the parts.
         """
         return self._features(self._check_all(points))
 
     def keys(self, points: ArrayLike) -> list[bytes]:
-        """Give a key for each point, equal for those whose architectures are the same expression, weights aside.
+        """Return a key for each point; it is empty where there is no path from input to output.
 
-        The key is empty where there is no path from input to output.
+        The architectures of points with equal keys compute the same function of their input, weights aside.
         """
         return self._keys(self._check_all(points))
 
     def points(self, limit: int) -> NDArray[np.float64] | None:
         """List all points on the lattice of the bound length, shape (n_points, n_dims).
 
-        None if there are more than `limit`; how many there are is known before any is made.
+        None if there may be more than `limit`. This is found out before any point is made, so it takes no time in a
+        large space.
         """
         return self._points(limit)
 
     def n_architectures(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Count, or bound from below, how many architectures each point stands for, shape (n_points,)."""
+        """Count the architectures of each point, or bound their number from below, shape (n_points,)."""
         return self._n_architectures(self._check_all(points))
 
     def _check_all(self, points: ArrayLike) -> NDArray[np.float64]:
@@ -228,6 +284,11 @@ class Encoding(BaseEstimator, ABC):
         return values
 
 
-def in_order(n: int, rng: np.random.Generator | None) -> Iterable[int]:
-    """Give the first n numbers as they are, or shuffled by a generator."""
-    return range(n) if rng is None else rng.permutation(n).tolist()
+def _key(point: Point) -> bytes:
+    # Rounded, for 0.1 + 0.2 and 0.3 are the same point; + 0.0 turns -0.0 into 0.0.
+    return (np.round(point, 9) + 0.0).tobytes()
+
+
+def _fixed_generator() -> np.random.Generator:
+    # Questions about a point have one answer, whenever they are asked.
+    return np.random.default_rng(0)

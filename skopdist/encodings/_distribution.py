@@ -12,14 +12,21 @@ from scipy.special import gammaln
 
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution, lattice
-from skopdist.encodings._base import Encoding, Point, in_order
+from skopdist.encodings._base import Encoding, Point
+from skopdist.encodings._moves import in_order
 from skopdist.operations import is_zero
 
 
 class DistributionEncoding(Encoding):
     """A point is the operation distribution, one row for each cell type [1]_.
 
-    The smallest move carries the share of one operation, 1 / length, to another.
+    A point need not be a ratio that a cell of the bound length can have: the cells drawn at it have the counts next to
+    it. The smallest move carries the share of one operation, 1 / length, to another.
+
+    See Also
+    --------
+    AdjacencyEncoding : The operation on every edge.
+    HybridEncoding : The operation on every edge, compared by ratio, placement and paths.
 
     References
     ----------
@@ -37,9 +44,6 @@ class DistributionEncoding(Encoding):
     >>> encoding.neighbours(point).shape
     (20, 5)
     """
-
-    def _prepare(self) -> None:
-        """Keep nothing beside the space and the length."""
 
     def _n_dims(self) -> int:
         return len(self.space_.cell_types) * len(self.space_.operation_names)

@@ -1,10 +1,9 @@
-"""What the encodings of single cells share: the point is the graph, operation by edge."""
+"""The encodings whose points are graphs: which operation is on which edge."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, product
-from math import comb
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +11,15 @@ from numpy.typing import NDArray
 from skopdist._strides import slot_strides
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
-from skopdist.encodings._base import Encoding, Point, in_order
+from skopdist.encodings._base import Encoding, Point
+from skopdist.encodings._moves import in_order, list_linkings, list_wirings, n_architectures_at_most
 from skopdist.encodings._paths import PathTable
 
-# Of a mixture, until there is a path from the input to the output.
+# Draws from a mixture, until there is a path from the input to the output.
 _DRAWS = 1000
 
-# The cell, the edge that is cleared, the edge that takes its operation, and the indicators of that; or the cell, the
-# link, the same again, and nothing.
+# A move of an operation: the cell, the edge that is cleared, the edge that is filled, and its indicators. A move of a
+# link: the cell, the link twice, and None.
 Move = tuple[int, int, int, NDArray[np.float64] | None]
 
 
@@ -28,46 +28,45 @@ class GraphEncoding(Encoding):
 
     Where cells of the space may differ by their links, one indicator for each potential link follows. Between the
     graphs lie mixtures, which hold a probability in the place of each indicator. The smallest move changes one edge's
-    operation, carries an operation to an unused edge where the space allows other wirings, or adds or takes away a
-    link. Encodings on this base differ in the features by which a model compares points.
+    operation, carries an operation to an unused edge where the space allows other wirings, or adds or removes a link.
+    Encodings on this base differ in the features by which a model compares points, so a subclass only implements
+    ``_features``.
     """
 
     def _prepare(self) -> None:
-        """Keep nothing beside the space and the length."""
+        # Every point that is encoded, decoded or moved needs these; a long cell has hundreds of edges.
+        space, length = self.space_, self.length_
+        self._names = space.operation_names
+        self._edges, self._links = space.potential_edges(length), space.potential_links(length)
+        self._edge_at = {edge: i for i, edge in enumerate(self._edges)}
+        self._link_at = {link: i for i, link in enumerate(self._links)}
+        self._operation_at = {name: i for i, name in enumerate(self._names)}
 
     def _n_dims(self) -> int:
         n_types, n_edges, k, n_links = self._shape()
         return n_types * (n_edges * k + n_links)
 
     def _shape(self) -> tuple[int, int, int, int]:
-        space, length = self.space_, self.length_
-        n_edges, n_links = len(space.potential_edges(length)), len(space.potential_links(length))
-        return len(space.cell_types), n_edges, len(space.operation_names), n_links
+        return len(self.space_.cell_types), len(self._edges), len(self._names), len(self._links)
 
     def _tables(self, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Give the indicators of operations (n_cells, n_edges, k) and of links (n_cells, n_links) of all cells."""
+        """Return the indicators of operations (n_cells, n_edges, k) and of links (n_cells, n_links) of all cells."""
         _, n_edges, k, n_links = self._shape()
         cells = points.reshape(points.size // (n_edges * k + n_links), n_edges * k + n_links)
         # Both are views, into which one may write.
         return cells[:, : n_edges * k].reshape(len(cells), n_edges, k), cells[:, n_edges * k :]
 
     def _encode(self, architecture: Architecture) -> Point:
-        space = self.space_
-        names = space.operation_names
-        edges = {edge: i for i, edge in enumerate(space.potential_edges(self.length_))}
-        links = {link: i for i, link in enumerate(space.potential_links(self.length_))}
         point = np.zeros(self.n_dims)
         operations, linked = self._tables(point)
         for cell, on_edge, on_link in zip(architecture.cells, operations, linked, strict=True):
             for name, edge in zip(cell.operations, cell.edges, strict=True):
-                on_edge[edges[edge], names.index(name)] = 1.0
-            on_link[[links[link] for link in cell.links if link in links]] = 1.0
+                on_edge[self._edge_at[edge], self._operation_at[name]] = 1.0
+            on_link[[self._link_at[link] for link in cell.links if link in self._link_at]] = 1.0
         return point
 
     def _decode(self, point: Point, rng: np.random.Generator) -> Architecture:
-        space = self.space_
-        names, edges = space.operation_names, space.potential_edges(self.length_)
-        links = space.potential_links(self.length_)
+        space, edges = self.space_, self._edges
         # A graph decides everything; between graphs each edge draws for itself, until something passes.
         for _ in range(1 if np.isin(point, (0, 1)).all() else _DRAWS):
             cells = []
@@ -75,12 +74,12 @@ class GraphEncoding(Encoding):
                 wiring = tuple(edges[i] for i in np.flatnonzero(on_edge.any(axis=1)))
                 if len(wiring) != self.length_:
                     wiring = space.sample_wiring(self.length_, rng)
-                chances = np.cumsum(on_edge[[edges.index(edge) for edge in wiring]], axis=1)
+                chances = np.cumsum(on_edge[[self._edge_at[edge] for edge in wiring]], axis=1)
                 chosen = np.argmax(rng.random((len(wiring), 1)) * chances[:, -1:] < chances, axis=1)
-                linked = tuple(links[i] for i in np.flatnonzero(on_link))
+                linked = tuple(self._links[i] for i in np.flatnonzero(on_link))
                 if not np.isin(on_link, (0, 1)).all():
                     linked = space.sample_links(self.length_, rng)
-                cells.append(space.make_cell([names[i] for i in chosen], wiring, linked))
+                cells.append(space.make_cell([self._names[i] for i in chosen], wiring, linked))
             architecture = space.make_architecture(cells)
             if space.is_valid(architecture):
                 break
@@ -88,7 +87,10 @@ class GraphEncoding(Encoding):
 
     def _distribution(self, point: Point) -> OperationDistribution:
         counts = self._tables(point)[0].sum(axis=1)
-        return OperationDistribution.from_counts(self.space_.operation_names, counts, self.space_.cell_types)
+        return OperationDistribution.from_counts(self._names, counts, self.space_.cell_types)
+
+    def _mixture_shape(self) -> tuple[int, ...]:
+        return self._shape()[:3]
 
     def _mixture(self, point: Point) -> NDArray[np.float64]:
         return self._tables(point)[0].copy()
@@ -99,15 +101,8 @@ class GraphEncoding(Encoding):
         self._tables(point)[0][:] = mixture
         return point
 
-    def _mixture_shape(self) -> tuple[int, ...]:
-        return self._shape()[:3]
-
-    def _from_distribution(self, distribution: OperationDistribution, rng: np.random.Generator) -> Point:
-        return self._encode(self.space_.sample(distribution, self.length_, rng))
-
     def _neighbours(self, point: Point, rng: np.random.Generator | None) -> Iterator[Point]:
-        space, length = self.space_, self.length_
-        edges, links = space.potential_edges(length), space.potential_links(length)
+        space, length, edges, links = self.space_, self.length_, self._edges, self._links
         operations, linked = self._tables(point)
         used = [{edges[i] for i in np.flatnonzero(on_edge.any(axis=1))} for on_edge in operations]
         joined = [{links[i] for i in np.flatnonzero(on_link)} for on_link in linked]
@@ -131,28 +126,16 @@ class GraphEncoding(Encoding):
 
     def _points(self, limit: int) -> NDArray[np.float64] | None:
         n_types, n_edges, k, n_links = self._shape()
-        # Bounded by arithmetic first: neither the wirings nor the placements of a large space may be listed.
-        n_wirings = comb(n_edges, self.length_) * 2**n_links
-        if n_wirings > limit or (n_wirings * k**self.length_) ** n_types > limit:
+        if n_architectures_at_most(self.space_, self.length_) > limit:
             return None
-        edges, links = self.space_.potential_edges(self.length_), self.space_.potential_links(self.length_)
-        wirings = [
-            used
-            for used in combinations(range(n_edges), self.length_)
-            if self.space_.is_wiring([edges[i] for i in used], self.length_)
-        ]
-        linkings = [
-            used
-            for used in product([0.0, 1.0], repeat=n_links)
-            if self.space_.are_links([link for link, here in zip(links, used, strict=True) if here], self.length_)
-        ]
+        wirings, linkings = list_wirings(self.space_, self.length_), list_linkings(self.space_, self.length_)
         placements = np.array(list(product(range(k), repeat=self.length_)))
         cells = np.zeros((len(wirings), len(placements), n_edges, k))
         for cell, used in zip(cells, wirings, strict=True):
             for slot, edge in enumerate(used):
                 cell[np.arange(len(placements)), edge, placements[:, slot]] = 1.0
         flat = cells.reshape(-1, n_edges * k)
-        linked = np.array(linkings).reshape(len(linkings), n_links)
+        linked = np.array(linkings, dtype=np.float64).reshape(len(linkings), n_links)
         flat = np.hstack([np.repeat(flat, len(linked), axis=0), np.tile(linked, (len(flat), 1))])
         choices = np.array(list(product(range(len(flat)), repeat=n_types)))
         return flat[choices].reshape(len(choices), -1)
@@ -162,9 +145,6 @@ class GraphEncoding(Encoding):
         # An architecture with a dead cell computes nothing, whatever the other cells are.
         keys[(keys == 0).any(axis=1)] = 0
         return [key.tobytes() if key.any() else b"" for key in keys]
-
-    def _n_architectures(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.ones(len(points))
 
     def _path_table(self, points: NDArray[np.float64]) -> PathTable:
         """Follow the paths of all cells, shape (n_points * n_cell_types, ...)."""
@@ -184,7 +164,7 @@ class GraphEncoding(Encoding):
 
 
 def _placements(operations: NDArray[np.float64]) -> Iterator[Move]:
-    """List the moves of an edge's operation: to another operation, or to an unused edge."""
+    """List the moves of an edge's operation: it becomes another one, or goes to an unused edge."""
     eye = np.eye(operations.shape[2])
     for t, on_edge in enumerate(operations):
         used = on_edge.any(axis=1)

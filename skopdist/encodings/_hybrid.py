@@ -1,4 +1,4 @@
-"""Distribution first, placement second: one point, compared by what it holds and by where it sits."""
+"""The graph of a cell, compared by its ratio of operations, their placement and their paths."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from skopdist.encodings._graph import GraphEncoding
 class HybridEncoding(GraphEncoding):
     """A point is the cell's graph, and a model sees its operation distribution, its placement and its paths.
 
-    The distribution predicts well from few observations, the placement from many: a model with one kernel for each
-    part, whose weights it learns, leans on the former first and on the latter later. The features forget what makes no
-    difference: an operation that no path from input to output reaches counts as absent, and paths are counted
-    whatever edges they run over. Points, moves and so all strategies that need no features are those of
-    :class:`AdjacencyEncoding`.
+    The distribution predicts well from few observations, the placement from many. A model with one kernel for each part
+    learns how much each part matters: the distribution at first, the placement later. The features leave out what makes
+    no difference: an operation on no path from input to output counts as absent, and paths are counted whatever edges
+    they run over. Points and moves are those of :class:`AdjacencyEncoding`, and so are the searches of all strategies
+    that use no features.
+
+    See Also
+    --------
+    DistributionEncoding : The ratio of operations alone.
+    AdjacencyEncoding : The same points, without these features.
 
     Notes
     -----
@@ -30,9 +35,9 @@ class HybridEncoding(GraphEncoding):
     ``paths``
         The logarithm of the number of paths from input to output; for each operation how often a path holds it, on
         average and at most; and how many operations other than identities the deepest and the shallowest path hold. The
-        last tells a residual connection from a skip elsewhere.
+        last two tell a residual connection from a skip elsewhere.
 
-    Their number grows with the number of edges and never with that of the paths.
+    The number of features grows with the number of edges, not with the number of paths.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The literature's ways of writing an architecture down, and its best known architectures."""
+"""Readers and writers of the literature's notations of architectures, and its best known architectures."""
 
 from skopdist.formats._genotype import read_genotype, write_genotype
 from skopdist.formats._known import KnownArchitecture, known_architectures

@@ -1,4 +1,4 @@
-"""What the readers and writers of all formats check."""
+"""Checks that the readers and writers of all formats share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from skopdist.spaces import SearchSpace
 
 
 def check_operation(name: object, where: str) -> str:
-    """Refuse what is no operation on images, and say where it stands."""
+    """Return the name of an operation on images, or raise an error that says where another name stands."""
     if not isinstance(name, str):
         raise ValueError(f"{where}: expected the name of an operation, got {name!r}.")
     try:
@@ -21,7 +21,7 @@ def check_operation(name: object, where: str) -> str:
 
 
 def check_writable(architecture: Architecture, space: SearchSpace, what: str) -> None:
-    """Refuse an architecture of another space, which the format cannot express."""
+    """Raise an error for an architecture of another space, which the format cannot express."""
     expected = space.layout, space.cell_types
     if (architecture.layout, architecture.cell_types) != expected:
         raise ValueError(

@@ -19,9 +19,9 @@ def read_genotype(text: str) -> Architecture:
     Parameters
     ----------
     text : str
-        ``Genotype(normal=[...], normal_concat=..., reduce=[...], reduce_concat=...)``, where an assignment may stand
-        before it. A cell is a list of (operation, source) pairs: two for each node, but for the last one where their
-        number is odd. They may be grouped by node in lists of their own. It is not run as code.
+        ``Genotype(normal=[...], normal_concat=..., reduce=[...], reduce_concat=...)``, and ``name =`` may stand before
+        it. A cell is a list of (operation, source) pairs, two for each node; the last node has one pair where their
+        number is odd. The pairs may be grouped by node in lists of their own. The text is parsed, never run as code.
 
     Returns
     -------
@@ -33,6 +33,10 @@ def read_genotype(text: str) -> Architecture:
     ValueError
         If the text is no genotype. The message names the cell, the node and the pair that is wrong: an unknown
         operation, a source that is no earlier node, a node that is missing from the concatenation.
+
+    See Also
+    --------
+    write_genotype : Write an architecture in this notation.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Architectures of the literature by name, as rows of reference."""
+"""The best known architectures of the literature, and what was published of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NASBENCH201 = "NAS-Bench-201, Dong and Yang, arXiv 2001.00326: the table of acc
 
 @dataclass(frozen=True)
 class KnownArchitecture:
-    """An architecture of the literature and what has been published of it.
+    """An architecture of the literature, with its published accuracies.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class KnownArchitecture:
 
 
 def known_architectures() -> dict[str, KnownArchitecture]:
-    """Give architectures of the literature by their names.
+    """Return the best known architectures of the literature, by their names.
 
     Returns
     -------
@@ -46,6 +46,10 @@ def known_architectures() -> dict[str, KnownArchitecture]:
         In the DARTS space ``darts_v2`` and ``drnas_cifar10``. In NAS-Bench-201 ``nasbench201_resnet``, two
         convolutions beside a shortcut, and the cells of the best test accuracy, ``nasbench201_best_cifar10``,
         ``nasbench201_best_cifar100`` and ``nasbench201_best_imagenet16``.
+
+    See Also
+    --------
+    read_genotype, read_nasbench201, read_nasbench101, read_macro : Read other architectures of the literature.
 
     Examples
     --------

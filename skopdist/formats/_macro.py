@@ -28,6 +28,10 @@ def read_macro(text: str) -> Architecture:
     TypeError
         If it is a number, which would have lost the zeros in front.
 
+    See Also
+    --------
+    write_macro : Write an architecture in this notation.
+
     References
     ----------
     .. [1] Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", CVPR 2021, arXiv 2103.11922.

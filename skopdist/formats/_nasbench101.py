@@ -13,7 +13,7 @@ from skopdist.spaces import NASBench101Space
 
 
 def read_nasbench101(matrix: ArrayLike, operations: Sequence[str]) -> Architecture:
-    """Read an adjacency matrix and the operations of its vertices, as NAS-Bench-101 [1]_ gives them.
+    """Read an adjacency matrix and the operations of its vertices, as in NAS-Bench-101 [1]_.
 
     Parameters
     ----------
@@ -31,8 +31,12 @@ def read_nasbench101(matrix: ArrayLike, operations: Sequence[str]) -> Architectu
     Raises
     ------
     ValueError
-        If it is no such graph. The message names the entry or the vertex that is wrong: an unknown operation, an edge
-        from a later vertex, a missing vertex.
+        If the arguments are no such graph. The message names the entry or the vertex that is wrong: an unknown
+        operation, an edge from a later vertex, a missing vertex.
+
+    See Also
+    --------
+    write_nasbench101 : Write an architecture in this notation.
 
     References
     ----------
@@ -100,7 +104,7 @@ def write_nasbench101(architecture: Architecture) -> tuple[NDArray[np.int64], li
 
 
 def _on_paths(edges: NDArray[np.bool_]) -> list[int]:
-    """Give the vertices on a path from the first to the last one, if there is a path."""
+    """Return the vertices on a path from the first to the last one, if there is a path."""
     n = len(edges)
     forward, backward = np.zeros((2, n), dtype=bool)
     forward[0] = backward[-1] = True

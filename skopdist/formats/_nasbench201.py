@@ -29,6 +29,10 @@ def read_nasbench201(text: str) -> Architecture:
         If the text is no such cell. The message names the node and the edge that is wrong: an unknown operation, an
         edge from a later node, a node that is missing.
 
+    See Also
+    --------
+    write_nasbench201 : Write an architecture in this notation.
+
     References
     ----------
     .. [1] Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search",

@@ -33,7 +33,7 @@ SPACES: dict[str, type[SearchSpace]] = {
 
 
 def make_space(search_space: SearchSpace | str | None, n_spatial: int) -> SearchSpace:
-    """Give the search space that a user named, or the one for the shape of the data.
+    """Return the search space that a user named, or the one for the shape of the data.
 
     Parameters
     ----------

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -18,13 +19,18 @@ from skopdist.operations import get_operation, is_zero
 # A thousand draws find a count of probability .01 but for one time in 20,000, in milliseconds.
 _COUNT_DRAWS = 1000
 _PLACEMENT_DRAWS = 500
+# Of the defaults, before they give up; a second or so.
+_REJECTED_DRAWS = 100_000
 
 
 class SearchSpace(BaseEstimator, ABC):
     """Candidate operations and the wirings that a cell of a given length may have.
 
-    A subclass states its operations, default length and input dimensions as class attributes and says how cells are
-    wired; ``skopdist.testing.check_space`` is the contract that it has to meet.
+    A new space states its operations, default length and input dimensions as class attributes, and must implement one
+    method, ``_potential_edges``. Where not every choice of these edges is a wiring, or cells have links, it implements
+    ``_is_wiring``, ``_potential_links``, ``_are_links`` and ``_fixed_links`` too. Where hardly any choice is a wiring,
+    ``_sample_wiring`` and ``_sample_links`` draw them faster than the defaults do. ``skopdist.testing.check_space`` is
+    the contract that a new space has to meet.
 
     Parameters
     ----------
@@ -43,6 +49,11 @@ class SearchSpace(BaseEstimator, ABC):
         The layout by which a network is made of the cells; see :mod:`skopdist.networks`.
     n_inputs : int
         Number of inputs of a cell.
+
+    See Also
+    --------
+    skopdist.operations.register_operation : Make another operation.
+    skopdist.encodings.Encoding : Coordinates on the architectures of a space.
     """
 
     default_operations: ClassVar[tuple[str, ...]]
@@ -59,29 +70,52 @@ class SearchSpace(BaseEstimator, ABC):
     def _potential_edges(self, length: int) -> tuple[Edge, ...]:
         """List every edge that some wiring of `length` edges has, sorted by target, then source."""
 
-    @abstractmethod
-    def _sample_wiring(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
-        """Draw one of the wirings with equal probability, in the order of the potential edges."""
-
-    @abstractmethod
     def _is_wiring(self, edges: frozenset[Edge], length: int) -> bool:
-        """Whether a set of potential edges is one of the wirings."""
+        """Whether a set of `length` potential edges is one of the wirings; by default every such set is."""
+        return True
 
-    @abstractmethod
+    def _sample_wiring(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
+        """Draw one of the wirings with equal probability, in the order of the potential edges.
+
+        By default edges are drawn at random until they are a wiring, which takes long where hardly any are.
+        """
+        edges = self._potential_edges(length)
+        if len(edges) == length:
+            return edges
+        return self._reject(
+            lambda: [edges[i] for i in np.sort(rng.choice(len(edges), length, replace=False))],
+            lambda drawn: self._is_wiring(drawn, length),
+            "_sample_wiring",
+        )
+
     def _potential_links(self, length: int) -> tuple[Edge, ...]:
-        """List every link that some cells of `length` operations have and others have not, sorted likewise."""
+        """List every link that some cells of `length` operations have and others have not, sorted likewise.
 
-    @abstractmethod
-    def _sample_links(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
-        """Draw one of the sets of potential links with equal probability, in their order."""
+        By default there are none.
+        """
+        return ()
 
-    @abstractmethod
     def _are_links(self, links: frozenset[Edge], length: int) -> bool:
-        """Whether a cell may have this set of potential links."""
+        """Whether a cell may have this set of potential links; by default it may have any."""
+        return True
 
-    @abstractmethod
+    def _sample_links(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
+        """Draw one of the sets of potential links with equal probability, in their order.
+
+        By default each link is drawn at random until a cell may have them, which takes long where hardly any will do.
+        """
+        links = self._potential_links(length)
+        if not links:
+            return ()
+        return self._reject(
+            lambda: [links[i] for i in np.flatnonzero(rng.integers(2, size=len(links)))],
+            lambda drawn: self._are_links(drawn, length),
+            "_sample_links",
+        )
+
     def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
-        """List the links that every cell with these edges has."""
+        """List the links that every cell with these edges has; by default there are none."""
+        return ()
 
     @property
     def operation_names(self) -> tuple[str, ...]:
@@ -93,15 +127,7 @@ class SearchSpace(BaseEstimator, ABC):
             If a name is unknown, repeats or belongs to an operation for other inputs.
         """
         names = self.default_operations if self.operations is None else tuple(self.operations)
-        if len(names) < 1 or len(set(names)) < len(names):
-            raise ValueError(f"operations must be distinct names, at least one; got {names}.")
-        for name in names:
-            operation = get_operation(name)
-            if not operation.fits(self.n_spatial):
-                raise ValueError(
-                    f"{type(self).__name__} needs operations for {self.n_spatial} spatial dimensions; "
-                    f"{name!r} is one for {operation.n_spatial}."
-                )
+        _check_names(names, self.n_spatial, type(self).__name__)
         return names
 
     def potential_edges(self, length: int) -> tuple[Edge, ...]:
@@ -135,7 +161,7 @@ class SearchSpace(BaseEstimator, ABC):
     def make_whole(self, length: int) -> Architecture:
         """Make the cells that hold all potential edges and links at once, for a supernet.
 
-        What stands at their slots has no meaning.
+        The operations at their slots have no meaning.
         """
         check_length(length)
         edges, links = self._potential_edges(length), self._potential_links(length)
@@ -181,7 +207,7 @@ class SearchSpace(BaseEstimator, ABC):
         """Draw an architecture: counts from the distribution, a random wiring, a random placement.
 
         A draw without a path from input to output is repeated, first with other placements of the same counts, then
-        with other counts. Where the distribution allows nothing else the invalid architecture is given; see
+        with other counts. Where the distribution allows nothing else, the invalid architecture is returned; see
         :meth:`is_valid`.
 
         Parameters
@@ -211,7 +237,7 @@ class SearchSpace(BaseEstimator, ABC):
         return self.make_architecture(cells)
 
     def encode(self, architecture: Architecture) -> OperationDistribution:
-        """Give the ratio of operations, n_i / N by cell type.
+        """Return the ratio of operations, n_i / N by cell type.
 
         Raises
         ------
@@ -223,7 +249,7 @@ class SearchSpace(BaseEstimator, ABC):
         return OperationDistribution.from_counts(names, architecture.counts(names), self.cell_types)
 
     def uniform(self) -> OperationDistribution:
-        """Give the distribution in which all operations are equally likely."""
+        """Return the distribution in which all operations are equally likely."""
         return OperationDistribution.uniform(self.operation_names, self.cell_types)
 
     def check_distribution(self, distribution: OperationDistribution) -> None:
@@ -267,15 +293,30 @@ class SearchSpace(BaseEstimator, ABC):
                 break
         return cell
 
+    def _reject(
+        self, draw: Callable[[], list[Edge]], accept: Callable[[frozenset[Edge]], bool], name: str
+    ) -> tuple[Edge, ...]:
+        """Draw edges until they are accepted."""
+        for _ in range(_REJECTED_DRAWS):
+            drawn = draw()
+            if accept(frozenset(drawn)):
+                return tuple(drawn)
+        raise RuntimeError(
+            f"{type(self).__name__}: none of {_REJECTED_DRAWS} random draws was allowed. Implement {name}, so that it "
+            "draws only what the space allows."
+        )
 
-class EdgeSpace(SearchSpace):
-    """A space in which cells differ by their edges and operations, and not by their links."""
 
-    def _potential_links(self, length: int) -> tuple[Edge, ...]:
-        return ()
-
-    def _sample_links(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
-        return ()
-
-    def _are_links(self, links: frozenset[Edge], length: int) -> bool:
-        return True
+# Everything asks for the names, in each trial.
+@lru_cache(maxsize=1024)
+def _check_names(names: tuple[str, ...], n_spatial: int, space: str) -> None:
+    """Raise an error unless the names are those of operations for a space."""
+    if len(names) < 1 or len(set(names)) < len(names):
+        raise ValueError(f"operations must be distinct names, at least one; got {names}.")
+    for name in names:
+        operation = get_operation(name)
+        if not operation.fits(n_spatial):
+            raise ValueError(
+                f"{space} needs operations for {n_spatial} spatial dimensions; {name!r} is one for "
+                f"{operation.n_spatial}."
+            )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from skopdist.architecture import Edge
-from skopdist.spaces._base import EdgeSpace
+from skopdist.spaces._base import SearchSpace
 
 
-class DAGSpace(EdgeSpace):
+class DAGSpace(SearchSpace):
     """Cells on the fewest nodes that hold `length` edges.
 
     Lengths 1, 3, 6, 10, 15, ... fill the complete graph (6 is the cell of NAS-Bench-201). In between, every node is
@@ -32,9 +31,6 @@ class DAGSpace(EdgeSpace):
 
     def _is_wiring(self, edges: frozenset[Edge], length: int) -> bool:
         return edges >= {edge for edge in self._potential_edges(length) if _joins_next(edge)}
-
-    def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
-        return ()
 
 
 @lru_cache(maxsize=128)

@@ -9,10 +9,10 @@ from functools import lru_cache
 import numpy as np
 
 from skopdist.architecture import Edge
-from skopdist.spaces._base import EdgeSpace
+from skopdist.spaces._base import SearchSpace
 
 
-class DARTSSpace(EdgeSpace):
+class DARTSSpace(SearchSpace):
     """Normal and reduction cells for images, each with a distribution of its own: the space of DARTS [1]_.
 
     The inputs of a cell, its nodes 0 and 1, are the results of the two cells before it. Each node after them is the sum
@@ -89,7 +89,7 @@ def _edges(length: int) -> tuple[Edge, ...]:
 
 
 def _nodes(length: int) -> range:
-    """Give the nodes between the inputs and the output."""
+    """Return the nodes between the inputs and the output."""
     return range(2, 2 + (length + 1) // 2)
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
 from skopdist.architecture import Edge
-from skopdist.spaces._base import EdgeSpace
+from skopdist.spaces._base import SearchSpace
 
 
-class MacroSpace(EdgeSpace):
+class MacroSpace(SearchSpace):
     """Chains of layers for images, each layer one choice: the space of NAS-Bench-Macro [1]_ at its length 8.
 
     The cell is the whole body of the network, and the distribution one over layers. The layers form three stages of a
@@ -44,12 +40,3 @@ class MacroSpace(EdgeSpace):
 
     def _potential_edges(self, length: int) -> tuple[Edge, ...]:
         return tuple((i, i + 1) for i in range(length))
-
-    def _sample_wiring(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
-        return self._potential_edges(length)
-
-    def _is_wiring(self, edges: frozenset[Edge], length: int) -> bool:
-        return True
-
-    def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
-        return ()

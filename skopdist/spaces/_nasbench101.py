@@ -61,22 +61,16 @@ class NASBench101Space(SearchSpace):
 
     @staticmethod
     def graph_edges(links: Sequence[Edge]) -> tuple[Edge, ...]:
-        """Give the edges between vertices that are the links between the nodes of a cell."""
+        """Return the edges between vertices that are the links between the nodes of a cell."""
         return tuple((source // 2, (target + 1) // 2) for source, target in links)
 
     @staticmethod
     def graph_links(edges: Sequence[Edge]) -> tuple[Edge, ...]:
-        """Give the links between the nodes of a cell that are the edges between vertices."""
+        """Return the links between the nodes of a cell that are the edges between vertices."""
         return tuple((2 * source, 2 * target - 1) for source, target in edges)
 
     def _potential_edges(self, length: int) -> tuple[Edge, ...]:
         return _edges(length)
-
-    def _sample_wiring(self, length: int, rng: np.random.Generator) -> tuple[Edge, ...]:
-        return self._potential_edges(length)
-
-    def _is_wiring(self, edges: frozenset[Edge], length: int) -> bool:
-        return True
 
     def _potential_links(self, length: int) -> tuple[Edge, ...]:
         return _links(length)
@@ -107,11 +101,8 @@ class NASBench101Space(SearchSpace):
             and len(edges) - (length + 1) <= self._n_spare_edges(length)
         )
 
-    def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
-        return ()
-
     def _n_spare_edges(self, length: int) -> int:
-        """Give how many edges there may be beyond one into each vertex."""
+        """Count the edges there may be beyond one into each vertex."""
         limit = max(9, length + 4) if self.max_edges is None else self.max_edges
         if limit < length + 1:
             raise ValueError(

@@ -14,14 +14,16 @@ from skopdist._prior import PRIOR_STRENGTH, prior_counts
 from skopdist._random import RandomState, as_generator
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import DistributionEncoding, Encoding
+from skopdist.strategies._smoothing import smoothed_best
 from skopdist.trial import Trial
 
 
 class Strategy(BaseEstimator, ABC):
     """A search technique, written against an encoding and free of data and networks.
 
-    ``start`` is called once, then ``suggest`` and ``observe`` in turn. ``skopdist.testing.check_strategy`` is the
-    contract that a new one has to meet.
+    ``start`` is called once, then ``suggest`` and ``observe`` in turn. A new strategy must implement one method,
+    ``_suggest``; it may implement ``_start``, ``_observe`` and ``_recommend``, whose docstrings say what the defaults
+    do. ``skopdist.testing.check_strategy`` is the contract that it has to meet.
 
     Attributes
     ----------
@@ -42,24 +44,28 @@ class Strategy(BaseEstimator, ABC):
     trials_: list[Trial]
 
     @abstractmethod
-    def _start(self) -> None:
-        """Set up the state of a new search; ``encoding_``, ``rng_`` and ``prior_counts_`` are there."""
-
-    @abstractmethod
     def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
-        """Give `n` points; fewer, or none, if there are no more to ask about.
+        """Return `n` points; fewer, or none, if there are no more to ask about.
 
         The first points must be the same for every `n`. Random ones should be drawn around ``prior_counts_``, shape
         (n_cell_types, k): the operations that are taken as seen.
         """
 
-    @abstractmethod
-    def _observe(self, trials: Sequence[Trial]) -> None:
-        """Learn from trials, in the order of the suggestions; ``trials_`` holds them already."""
+    def _start(self) -> None:
+        """Set up the state of a new search; by default there is none.
 
-    @abstractmethod
+        ``encoding_``, ``rng_``, ``prior_counts_`` and the empty list ``trials_`` are there.
+        """
+
+    def _observe(self, trials: Sequence[Trial]) -> None:
+        """Learn from trials, in the order of the suggestions; by default nothing, for ``trials_`` holds them anyway."""
+
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
-        """Give the distribution believed best; there is at least one trial that succeeded."""
+        """Return the distribution believed best; there is at least one trial that succeeded.
+
+        By default it is the observed distribution whose neighbourhood has the highest mean score.
+        """
+        return smoothed_best(self.encoding_, succeeded)
 
     @property
     def batch_size(self) -> int | None:

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from skopdist.distribution import OperationDistribution
 from skopdist.strategies._base import Strategy
 from skopdist.strategies._drawing import draw_unseen, point_key
-from skopdist.strategies._smoothing import smoothed_best
 from skopdist.trial import Trial
 
 
@@ -94,6 +92,3 @@ class RegularizedEvolution(Strategy):
         for trial in trials:
             if trial.succeeded:
                 self.population_.append((trial.score, self.encoding_.encode(trial.architecture)))
-
-    def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
-        return smoothed_best(self.encoding_, succeeded)

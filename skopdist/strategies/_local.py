@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from skopdist.distribution import OperationDistribution
 from skopdist.strategies._base import Strategy
 from skopdist.strategies._drawing import draw_unseen, point_key
-from skopdist.strategies._smoothing import smoothed_best
 from skopdist.trial import Trial
 
 
@@ -89,6 +87,3 @@ class LocalSearch(Strategy):
             neighbours = self.encoding_.neighbours(self.current_[1])
             fresh = [point for point in neighbours if point_key(point) not in self.asked_]
             self.queue_ = [fresh[i] for i in self.rng_.permutation(len(fresh))]
-
-    def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
-        return smoothed_best(self.encoding_, succeeded)

@@ -8,11 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from skopdist.distribution import OperationDistribution
 from skopdist.strategies._base import Strategy
 from skopdist.strategies._drawing import draw_point, draw_unseen, point_key
-from skopdist.strategies._smoothing import smoothed_best
-from skopdist.trial import Trial
 
 _SEQUENTIAL_BATCH = 4
 # Every so many draws one comes from the prior.
@@ -94,9 +91,3 @@ class RandomSearch(Strategy):
         centre = self.encoding_.space_.encode(best[self.rng_.integers(len(best))].architecture)
         counts = self.prior_counts_ + len(seen) * centre.probabilities
         return draw_point(self.encoding_, self.rng_, counts, self.concentration)
-
-    def _observe(self, trials: Sequence[Trial]) -> None:
-        """Keep nothing: ``trials_`` holds all that the sequential form looks at."""
-
-    def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
-        return smoothed_best(self.encoding_, succeeded)

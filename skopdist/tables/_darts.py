@@ -1,4 +1,4 @@
-"""Samples of the DARTS space."""
+"""Tables of samples from the DARTS space."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def load_darts_random(path: str | Path | None = None, *, on_missing: OnMissing =
     Returns
     -------
     evaluator : TabularEvaluator
-        Over :class:`~skopdist.spaces.DARTSSpace`; best test accuracy of each training in percent, which is score and
-        test score, and the cost of 600 epochs.
+        Over :class:`~skopdist.spaces.DARTSSpace`. Scores and test scores are the same: the best test accuracy of each
+        training in percent. Every trial costs 600 epochs.
 
     Raises
     ------
@@ -51,10 +51,14 @@ def load_darts_random(path: str | Path | None = None, *, on_missing: OnMissing =
     ValueError
         If an entry is no genotype of the space, repeats another or has no accuracy; the message names the entry.
 
+    See Also
+    --------
+    load_oncenas : A larger sample of the same space, trained for fewer epochs.
+
     Notes
     -----
-    The sample is a tiny part of the space, and every other architecture makes a failed trial. It is meant for studying
-    predictors; a search that proposes architectures freely finds none of it.
+    The sample is a tiny part of the space; every other architecture makes a failed trial. The table is for the study
+    of predictors; a search that proposes architectures freely finds none of the sample.
 
     References
     ----------
@@ -82,15 +86,15 @@ def load_oncenas(
         A (gzipped) CSV file, or a folder that holds ``nas/darts_oncenas545_c10.csv.gz``; None takes the folder of the
         environment variable ``SKOPDIST_DATA``.
     epochs : {10, 50}, default=50
-        How long the architectures were trained whose accuracy is the score; it is the cost of a trial too.
+        The number of epochs after which the accuracy was measured that is the score; it is the cost of a trial too.
     on_missing : {"raise", "nan"}, default="raise"
         "nan" leaves out architectures whose accuracy is missing.
 
     Returns
     -------
     evaluator : TabularEvaluator
-        Over ``DARTSSpace`` with the operation ``none`` beside the usual seven; accuracies in percent. The benchmark
-        tests on the data that it validates on, so test scores are the accuracies after 50 epochs. Trials have the
+        Over ``DARTSSpace`` with the operation ``none`` beside the usual seven; accuracies in percent. The sample has no
+        test data apart from the validation data, so test scores are the accuracies after 50 epochs. Trials have the
         number of parameters in their ``info``.
 
     Raises
@@ -100,6 +104,10 @@ def load_oncenas(
     ValueError
         If `epochs` is unknown, or a row is no genotype of the space, repeats another or lacks a number; the message
         names the row.
+
+    See Also
+    --------
+    load_darts_random : A sample of the same space, trained for 600 epochs.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""The table that comes with the package."""
+"""The table that comes with the package: cells trained on scikit-learn's digits."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ _SPLITS = ("val", "test")
 def load_digits_cells(*, split: str = "val", seed: int | None = None) -> TabularEvaluator:
     """Load the accuracies of all 729 cells of three operations on six edges, trained on scikit-learn's digits.
 
-    The table comes with the package, so examples and tests that search it take milliseconds and need no data.
+    The table comes with the package, so examples and tests that search it need no data and no training.
 
     Parameters
     ----------
     split : {"val", "test"}, default="val"
-        What the scores are accuracies on. Those on the test images are ``test_scores`` in any case.
+        The images on which the accuracies are measured that are the scores. Accuracies on the test images are
+        ``test_scores`` in any case.
     seed : int or None, default=None
-        The training whose accuracy is the score, from 0 on; None takes the mean over all. Test scores are always means.
+        The training whose accuracy is the score, from 0 on; None takes the mean over all trainings. Test scores are
+        always means.
 
     Returns
     -------
@@ -41,12 +43,17 @@ def load_digits_cells(*, split: str = "val", seed: int | None = None) -> Tabular
     ValueError
         If `split` or `seed` is unknown.
 
+    See Also
+    --------
+    load_nasbench201 : A table of 15,625 cells on larger images, from a file.
+
     Notes
     -----
-    Made by ``benchmarks/make_digits_cells.py`` with :class:`~skopdist.evaluators.TrainingEvaluator`: one cell of eight
-    channels, 15 epochs, 598 images for training, 599 for validation and 600 for testing, so short that the best cells
-    are still far from what digits allow. The 435 different functions among the 729 cells were trained with two seeds
-    each; cells that compute the same function, up to the order of a sum and the length of a skip, share these.
+    The table was made by ``benchmarks/make_digits_cells.py`` with :class:`~skopdist.evaluators.TrainingEvaluator`. Each
+    network has one cell of eight channels and was trained for 15 epochs, on 598 images for training, 599 for validation
+    and 600 for testing. The training is so short that the best cells are still far from the accuracy that is possible.
+    The 729 cells compute 435 different functions, each trained with two seeds; cells that compute the same function
+    have the same accuracies.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""NAS-Bench-Macro."""
+"""The table of NAS-Bench-Macro."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ def load_nasbench_macro(
         A (gzipped) CSV file, or a folder that holds ``nas/nas_bench_macro_c10.csv.gz``; None takes the folder of the
         environment variable ``SKOPDIST_DATA``.
     seed : {0, 1, 2} or None, default=None
-        The training whose accuracy is the score; None takes the mean over all three. Test scores are always means.
+        The training whose accuracy is the score; None takes the mean over all three trainings. Test scores are always
+        means.
     on_missing : {"raise", "nan"}, default="raise"
         "nan" loads a partial table; a search over it treats architectures without a row as failed trials.
 
     Returns
     -------
     evaluator : TabularEvaluator
-        Over :class:`~skopdist.spaces.MacroSpace`; accuracies in percent, the cost of 50 epochs, and the number of
-        parameters in the ``info`` of its trials.
+        Over :class:`~skopdist.spaces.MacroSpace`; accuracies in percent. Every trial costs 50 epochs and has the number
+        of parameters in its ``info``.
 
     Raises
     ------
@@ -50,11 +51,15 @@ def load_nasbench_macro(
         If `seed` is unknown, or a row is no chain, repeats one, lacks a number or is missing altogether; the message
         names the row.
 
+    See Also
+    --------
+    skopdist.formats.read_macro : Read a chain in the notation of this table.
+
     Notes
     -----
-    The benchmark has no validation data: every accuracy is the best one on the test images over the 50 epochs. Scores
-    and test scores are therefore accuracies on the same images. Chains that differ only in where in a stage an identity
-    stands are the same network, and share their trainings.
+    NAS-Bench-Macro has no validation data: every accuracy is the best one on the test images over the 50 epochs, so
+    scores and test scores are accuracies on the same images. Chains are the same network, and have the same accuracies,
+    if they differ only in the place of an identity within a stage.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""NAS-Bench-201, from a file or from the literature's own interface."""
+"""The table of NAS-Bench-201, from a file or from the interface of its authors."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ Operations = tuple[str, ...]
 
 
 class NASBench201Like(Protocol):
-    """What an API object of NAS-Bench-201 or of NATS-Bench (topology) has to have."""
+    """The methods that an API object of NAS-Bench-201 or of NATS-Bench (topology) has to have."""
 
     def __len__(self) -> int:
-        """Number of architectures."""
+        """Return the number of architectures."""
 
     def __getitem__(self, index: int) -> str:
-        """Architecture as text, such as ``|nor_conv_3x3~0|+|none~0|none~1|+|...|``."""
+        """Return an architecture as text, such as ``|nor_conv_3x3~0|+|none~0|none~1|+|...|``."""
 
     def get_more_info(
         self, index: int, dataset: str, iepoch: int | None = None, hp: str = "12", is_random: bool = True
     ) -> Mapping[str, Any]:
-        """Results of an architecture, with the keys ``valid-accuracy`` and ``test-accuracy``."""
+        """Return the results of an architecture, with the keys ``valid-accuracy`` and ``test-accuracy``."""
 
 
 def load_nasbench201(
@@ -59,9 +59,10 @@ def load_nasbench201(
         environment variable ``SKOPDIST_DATA``.
     dataset : {"cifar10", "cifar100", "ImageNet16-120"}, default="cifar10"
     epochs : {12, 200}, default=200
-        How long the cells were trained; it is the cost of a trial too.
+        The number of epochs that the cells were trained for; it is the cost of a trial too.
     split : {"val", "test"}, default="val"
-        What the scores are accuracies on. Those on the test data are ``test_scores`` in any case.
+        The data on which the accuracies are measured that are the scores. Accuracies on the test data are
+        ``test_scores`` in any case.
     on_missing : {"raise", "nan"}, default="raise"
         "nan" loads a partial table; a search over it treats architectures without a row as failed trials.
 
@@ -77,6 +78,10 @@ def load_nasbench201(
     ValueError
         If an argument is unknown, or a row has an unknown operation, repeats an architecture, lacks a number or is
         missing altogether; the message names the row.
+
+    See Also
+    --------
+    wrap_nasbench201 : Take the accuracies from an API object instead of a file.
 
     Notes
     -----
@@ -124,10 +129,10 @@ def wrap_nasbench201(
     split: str = "val",
     on_missing: OnMissing = "raise",
 ) -> TabularEvaluator:
-    """Take the accuracies out of an API object of NAS-Bench-201 [1]_ or of NATS-Bench [2]_.
+    """Copy the accuracies from an API object of NAS-Bench-201 [1]_ or of NATS-Bench [2]_.
 
-    Each architecture is asked for once, and what its trainings gave is averaged. So the evaluator is deterministic,
-    independent of the object afterwards, and as quick as one that :func:`load_nasbench201` gives.
+    Each architecture is looked up once, and the accuracies of its trainings are averaged. So the evaluator is
+    deterministic, independent of the object afterwards, and as quick as one from :func:`load_nasbench201`.
 
     Parameters
     ----------
@@ -145,6 +150,10 @@ def wrap_nasbench201(
     ------
     ValueError
         As in :func:`load_nasbench201`, with the index of the architecture.
+
+    See Also
+    --------
+    load_nasbench201 : Read the accuracies from a file.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Tables of architectures: where their files are, and what makes one unusable."""
+"""Reading of tables: their files, their rows, and the errors in them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OnMissing = Literal["raise", "nan"]
 
 
 def find_file(path: str | Path | None, name: str, origin: str) -> Path:
-    """Give the path of a table.
+    """Return the path of a table.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def find_file(path: str | Path | None, name: str, origin: str) -> Path:
 
 
 def check_belongs(architecture: Architecture, space: SearchSpace) -> Architecture:
-    """Give an architecture, or refuse it where it is not one of a space at its default length."""
+    """Return an architecture, or raise an error if it is not one of a space at its default length."""
     space.check_architecture(architecture)
     if architecture.length != space.default_length:
         raise ValueError(f"{architecture} has {architecture.length} operations, not {space.default_length}.")
@@ -58,7 +58,7 @@ def check_belongs(architecture: Architecture, space: SearchSpace) -> Architectur
 
 
 def csv_records(path: Path, columns: Sequence[str]) -> Iterator[Record]:
-    """Give the lines of a (gzipped) CSV file that must have some columns."""
+    """Read the lines of a (gzipped) CSV file that must have some columns."""
     opened = gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="")
     with opened as file:
         reader = csv.DictReader(file)
@@ -83,7 +83,7 @@ def collect(
     ----------
     records : iterable of (str, mapping)
     parse : callable
-        Gives the architecture of a record, or raises a ValueError that says why it cannot.
+        Returns the architecture of a record, or raises a ValueError with the reason why the record is none.
     columns : sequence of str
         The numbers to take.
     expected : iterable, default=()

@@ -1,3 +1,6 @@
+import itertools
+from collections import Counter
+
 import numpy as np
 import pytest
 from everything import ENCODINGS, STRATEGIES
@@ -5,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skopdist import Architecture, Cell, OpDistNASClassifier, OperationDistribution
+from skopdist.operations import register_operation
 from skopdist.spaces import (
     DARTSSpace,
     DenseSpace,
@@ -13,6 +17,7 @@ from skopdist.spaces import (
     NASBench201Space,
     SearchSpace,
     SequenceSpace,
+    _base,
     make_space,
 )
 from skopdist.strategies import RandomSearch
@@ -156,3 +161,71 @@ def test_an_estimator_searches_the_spaces_of_the_literature(name, images):
     clf = OpDistNASClassifier(RandomSearch(), search_space=name, length=3, **settings).fit(X, y)
     assert clf.predict(X).shape == y.shape
     assert clf.sample_architecture(7, random_state=0).length == 7
+
+
+class Sparse(SearchSpace):
+    """Any edges between four nodes that reach all of them, and links among the inner nodes, of which one has to be."""
+
+    default_operations = ("linear_relu", "linear_tanh")
+    default_length = 4
+    n_spatial = 0
+
+    def _potential_edges(self, length):
+        return tuple((source, target) for target in range(1, length) for source in range(target))
+
+    def _is_wiring(self, edges, length):
+        return {target for _, target in edges} == set(range(1, length))
+
+    def _potential_links(self, length):
+        return tuple((source, length - 1) for source in range(length - 1))
+
+    def _are_links(self, links, length):
+        return len(links) > 0
+
+
+def test_a_space_needs_at_most_five_methods():
+    assert SearchSpace.__abstractmethods__ == {"_potential_edges"}
+
+
+def test_defaults_draw_wirings_and_links_with_equal_probability():
+    space, length = Sparse(), 4
+    edges, links = space.potential_edges(length), space.potential_links(length)
+    wirings = {e for e in itertools.combinations(edges, length) if space.is_wiring(e, length)}
+    linkings = {e for n in range(4) for e in itertools.combinations(links, n) if space.are_links(e, length)}
+    assert (len(wirings), len(linkings)) == (9, 7)
+    rng = np.random.default_rng(0)
+    for draw, possible in ((space.sample_wiring, wirings), (space.sample_links, linkings)):
+        drawn = Counter(draw(length, rng) for _ in range(200 * len(possible)))
+        assert set(drawn) == possible
+        assert 130 < min(drawn.values()) <= max(drawn.values()) < 270
+
+
+def test_a_chain_needs_one_method():
+    class Chain(SearchSpace):
+        default_operations = ("linear_relu", "skip_connect")
+        default_length = 3
+        n_spatial = 0
+
+        def _potential_edges(self, length):
+            return tuple((i, i + 1) for i in range(length))
+
+    space = Chain()
+    assert space.is_wiring([(0, 1), (1, 2)], 2)
+    assert space.sample_wiring(2) == ((0, 1), (1, 2))
+    assert space.sample_links(2) == space.fixed_links(2) == ()
+
+
+def test_a_space_without_any_wiring_says_so(monkeypatch):
+    monkeypatch.setattr(_base, "_REJECTED_DRAWS", 100)
+    space = Sparse()
+    monkeypatch.setattr(Sparse, "_is_wiring", lambda self, edges, length: False)
+    with pytest.raises(RuntimeError, match=r"Sparse: none of 100 random draws was allowed. Implement _sample_wiring"):
+        space.sample_wiring(4)
+
+
+def test_names_are_checked_again_once_an_operation_is_there():
+    space = DenseSpace(["test_later", "linear_relu"])
+    with pytest.raises(ValueError, match=r"Unknown operation 'test_later'"):
+        space.operation_names  # noqa: B018
+    register_operation("test_later", n_spatial=0)(lambda channels: None)
+    assert space.operation_names == ("test_later", "linear_relu")

@@ -1,0 +1,53 @@
+"""Operations: the registry, and the standard operations by kind of data.
+
+An operation is a name and a factory ``channels -> nn.Module`` that keeps the shape of its input. Registering another
+one takes a decorator::
+
+    @register_operation("wide_conv", n_spatial=2)
+    def wide_conv(channels):
+        return nn.Sequential(...)
+
+Where a cell strides or changes the width of images, an operation that can do so itself is asked to, with its
+``resized`` factory; any other one stands behind a 1x1 convolution that does. ``skopdist.testing.check_operation`` is
+the contract that a new one has to meet.
+"""
+
+# Imported for the operations that they register.
+from skopdist.operations import _flat, _images, _passing, _series  # noqa: F401
+from skopdist.operations._convolutions import (
+    DepthwiseConv,
+    FactorizedReduce,
+    PointwiseConv,
+    conv_bn_relu,
+    make_conv,
+)
+from skopdist.operations._images import InvertedResidual
+from skopdist.operations._passing import resized_identity
+from skopdist.operations._registry import (
+    Operation,
+    adopt_operations,
+    get_operation,
+    is_identity,
+    is_zero,
+    own_operations,
+    register_operation,
+)
+from skopdist.operations._sizes import OperationSize
+
+__all__ = [
+    "DepthwiseConv",
+    "FactorizedReduce",
+    "InvertedResidual",
+    "Operation",
+    "OperationSize",
+    "PointwiseConv",
+    "adopt_operations",
+    "conv_bn_relu",
+    "get_operation",
+    "is_identity",
+    "is_zero",
+    "make_conv",
+    "own_operations",
+    "register_operation",
+    "resized_identity",
+]

@@ -1,0 +1,221 @@
+"""The registry: operations by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from torch import nn
+
+from skopdist.operations._convolutions import relu_conv_bn
+from skopdist.operations._sizes import OperationSize
+
+Factory = Callable[[int], nn.Module]
+ResizedFactory = Callable[[OperationSize], nn.Module]
+
+_N_SPATIAL = (None, 0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A candidate operation.
+
+    Attributes
+    ----------
+    name : str
+    factory : callable ``channels -> nn.Module``
+        Makes a module that keeps the shape of its input.
+    n_spatial : {0, 1, 2} or None
+        Number of dimensions behind the channels that the module takes: 2 for images, 1 for series, 0 for flat input;
+        None if any number will do.
+    is_zero : bool
+        Whether the operation passes nothing on, so that a network may leave it out.
+    is_identity : bool
+        Whether the operation passes its input on unchanged, so that a path through it is a shorter path.
+    resized : callable ``OperationSize -> nn.Module`` or None
+        Makes a module that strides or changes the width of images.
+    is_standard : bool
+        Whether the operation comes with the library. Those of the user have to be sent to worker processes.
+
+    See Also
+    --------
+    register_operation : Make an operation from a factory.
+    get_operation : Look an operation up by its name.
+    """
+
+    name: str
+    factory: Factory
+    n_spatial: int | None = None
+    is_zero: bool = False
+    is_identity: bool = False
+    resized: ResizedFactory | None = None
+    is_standard: bool = False
+
+    def make(self, size: OperationSize) -> nn.Module:
+        """Make a module of a size; flat input and series always keep their shape.
+
+        An operation without ``resized`` stands behind a 1x1 convolution where the shape changes.
+        """
+        if size.keeps_shape:
+            return self.factory(size.channels_out)
+        if self.resized is not None:
+            return self.resized(size)
+        return nn.Sequential(relu_conv_bn(size, 1), self.factory(size.channels_out))
+
+    def fits(self, n_spatial: int) -> bool:
+        """Whether the operation takes inputs with so many dimensions behind the channels."""
+        return self.n_spatial is None or self.n_spatial == n_spatial
+
+
+_REGISTRY: dict[str, Operation] = {}
+
+
+def register_operation(
+    name: str,
+    *,
+    n_spatial: int | None = None,
+    is_zero: bool = False,
+    is_identity: bool = False,
+    resized: ResizedFactory | None = None,
+) -> Callable[[Factory], Factory]:
+    """Register the decorated factory under a name.
+
+    Parameters
+    ----------
+    name : str
+    n_spatial : {0, 1, 2} or None, default=None
+        Number of dimensions behind the channels that the module takes; None if any number will do.
+    is_zero : bool, default=False
+        Whether the operation passes nothing on.
+    is_identity : bool, default=False
+        Whether the operation passes its input on unchanged.
+    resized : callable ``OperationSize -> nn.Module`` or None, default=None
+        Makes the operation where a cell strides or changes the width of images; None puts a 1x1 convolution that does
+        so before the operation.
+
+    Returns
+    -------
+    decorator : callable
+
+    Raises
+    ------
+    ValueError
+        If the name is taken by another factory, or `n_spatial` is out of range.
+    TypeError
+        If the name is no text, or what is decorated cannot be called.
+
+    See Also
+    --------
+    get_operation : Look an operation up by its name.
+    skopdist.testing.check_operation : Check that an operation does what networks rely on.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from skopdist.operations import register_operation, get_operation
+    >>> @register_operation("linear_elu", n_spatial=0)
+    ... def linear_elu(channels):
+    ...     return nn.Sequential(nn.Linear(channels, channels), nn.ELU())
+    >>> get_operation("linear_elu").factory(4)
+    Sequential(
+      (0): Linear(in_features=4, out_features=4, bias=True)
+      (1): ELU(alpha=1.0)
+    )
+    """
+
+    def decorator(factory: Factory) -> Factory:
+        _register(Operation(name, factory, n_spatial, is_zero, is_identity, resized))
+        return factory
+
+    return decorator
+
+
+def register_standard(
+    name: str,
+    *,
+    n_spatial: int | None = None,
+    is_zero: bool = False,
+    is_identity: bool = False,
+    resized: ResizedFactory | None = None,
+) -> Callable[[Factory], Factory]:
+    """Register a factory of the library, as :func:`register_operation` does those of users."""
+
+    def decorator(factory: Factory) -> Factory:
+        _register(Operation(name, factory, n_spatial, is_zero, is_identity, resized, is_standard=True))
+        return factory
+
+    return decorator
+
+
+def get_operation(name: str) -> Operation:
+    """Look an operation up by its name.
+
+    Raises
+    ------
+    ValueError
+        If no operation has the name.
+
+    See Also
+    --------
+    register_operation : Register another operation.
+    """
+    try:
+        return _REGISTRY[name]
+    except KeyError:
+        raise ValueError(
+            f"Unknown operation {name!r}; the registered ones are {sorted(_REGISTRY)}. "
+            "Register others with skopdist.operations.register_operation."
+        ) from None
+
+
+def own_operations() -> tuple[Operation, ...]:
+    """Return the operations that the user registered, in the order of their registration.
+
+    Worker processes import the library and so have its own operations; these they have to be given.
+
+    See Also
+    --------
+    adopt_operations : Register them in another process.
+    """
+    return tuple(operation for operation in _REGISTRY.values() if not operation.is_standard)
+
+
+def adopt_operations(operations: Iterable[Operation]) -> None:
+    """Register operations that another process has registered; names that are known here already stay as they are.
+
+    Parameters
+    ----------
+    operations : iterable of Operation
+        What :func:`own_operations` returned there.
+    """
+    for operation in operations:
+        _REGISTRY.setdefault(operation.name, operation)
+
+
+def is_zero(name: str) -> bool:
+    """Whether the named operation passes nothing on."""
+    return get_operation(name).is_zero
+
+
+def is_identity(name: str) -> bool:
+    """Whether the named operation passes its input on unchanged."""
+    return get_operation(name).is_identity
+
+
+def _register(operation: Operation) -> None:
+    name: object = operation.name
+    factory: object = operation.factory
+    if not isinstance(name, str) or not callable(factory):
+        raise TypeError(f"An operation is a name and a factory channels -> nn.Module; got {name!r} and {factory!r}.")
+    if operation.n_spatial not in _N_SPATIAL:
+        raise ValueError(f"n_spatial must be one of {_N_SPATIAL}, got {operation.n_spatial!r}.")
+    known = _REGISTRY.get(name)
+    # A module that is imported anew, or a notebook cell that is run twice, registers the same factory again.
+    if known is not None and (known.is_standard, _origin(known)) != (operation.is_standard, _origin(operation)):
+        raise ValueError(f"The operation name {name!r} is taken by {known.factory!r}; choose another name.")
+    _REGISTRY[name] = operation
+
+
+def _origin(operation: Operation) -> str:
+    # Partial functions and callable objects have no qualified name.
+    return str(getattr(operation.factory, "__qualname__", repr(operation.factory)))
