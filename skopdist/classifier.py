@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
+import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -17,14 +18,15 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skopdist._prior import PRIOR_STRENGTH, Prior, read_prior
-from skopdist._random import RandomState, root_entropy, seed
+from skopdist._identity import Identity, describe_parts
+from skopdist._prior import PriorLike, as_prior
+from skopdist._random import RandomState, seed
 from skopdist._validation import check_positive_integer
-from skopdist._warm_start import Beginning
 from skopdist.architecture import Architecture
 from skopdist.display import progress_line
 from skopdist.encodings import Encoding, LimitedEncoding
 from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
+from skopdist.journal import Journal, SearchRecord
 from skopdist.networks import NetworkCosts, pareto_front
 from skopdist.problem import combined_weights
 from skopdist.search import SearchFailedError, run_search
@@ -35,8 +37,11 @@ from skopdist.training._nets import predict_proba
 from skopdist.trial import Trial
 
 AnEvaluator = TypeVar("AnEvaluator", bound=Evaluator)
-# Keeps a few workers busy, at little loss: four at a time find about as much in twenty trials as one by one.
-_DEFAULT_BATCH = 4
+# Parameters that change neither what a trial is nor what it scores.
+_FREE = {
+    *("n_trials", "max_time", "refit", "refit_length", "refit_n_cells", "refit_channels", "refit_max_epochs"),
+    *("device", "n_jobs", "journal", "verbose", "warm_start", "random_state"),
+}
 # Keys of the independent random streams of a fit.
 _SPLIT, _SEARCH, _REFIT, _REFIT_DRAW = range(4)
 
@@ -113,14 +118,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     n_jobs : int or None, default=None
         Trials that joblib runs in parallel, each in one thread, on this machine or, with
         ``joblib.parallel_config(backend="dask")`` or ``"ray"``, on a cluster. It never changes the result.
-    trial_batch : int or None, default=None
-        Points that the strategy suggests at a time, and so the most trials that can run in parallel; None takes the
-        strategy's own, and 4 where the strategy is None as well.
-    prior : OperationDistribution, fitted OpDistNASClassifier, str, Path or None, default=None
+    prior : Prior, OperationDistribution, fitted OpDistNASClassifier, str, Path or None, default=None
         What is known from another search, itself or in a file of :meth:`OperationDistribution.save`: the strategy draws
-        its random points around this distribution.
-    prior_strength : float, default=20.0
-        How many observed operations the prior counts for; see :func:`~skopdist.search.run_search`.
+        its random points around this distribution. A :class:`~skopdist.Prior` says how much it counts.
     warm_start : bool, default=False
         Whether a further `fit` to the same data goes on behind the trials of the last one, if `n_trials` has grown;
         with the same `n_trials` only the final network is trained anew. The result is that of a single, longer fit. Of
@@ -132,7 +132,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Further arguments of ``skorch.NeuralNetClassifier`` (``optimizer``, ``callbacks``, ``iterator_train``, ...);
         they win over the settings above, and callbacks are added.
     journal : str, Path or None, default=None
-        File to which each trial is written; a fit that finds trials of an interrupted one there goes on behind them.
+        File to which each trial is written; a fit that finds trials of an interrupted one there goes on behind them. In
+        a folder each search has a file of its own, as cross-validation and grid search need it.
     random_state : int, Generator, RandomState or None, default=None
     verbose : int, default=0
         1 prints a line for each trial.
@@ -232,9 +233,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         device: str | Sequence[str] = "auto",
         precision: str = "auto",
         n_jobs: int | None = None,
-        trial_batch: int | None = None,
-        prior: Prior | None = None,
-        prior_strength: float = PRIOR_STRENGTH,
+        prior: PriorLike | None = None,
         warm_start: bool = False,
         net_params: Mapping[str, Any] | None = None,
         journal: str | Path | None = None,
@@ -271,9 +270,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
         self.precision = precision
         self.n_jobs = n_jobs
-        self.trial_batch = trial_batch
         self.prior = prior
-        self.prior_strength = prior_strength
         self.warm_start = warm_start
         self.net_params = net_params
         self.journal = journal
@@ -323,25 +320,26 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             weight = _check_sample_weight(sample_weight, samples, dtype=np.float64, ensure_non_negative=True)
         weight = combined_weights(labels, weight, self.class_weight)
         samples = self._shaped(samples)
-        known = self._begin((samples, labels, weight))
-        entropy = self._beginning.entropy
-
-        given = (samples, labels, weight, seed(entropy, _SPLIT))
-        trainer = self._with_settings(TrainingEvaluator()).fit(*given)
-        if self.evaluator is not None:
-            self.evaluator_ = clone(self.evaluator).fit(*given)
-        elif getattr(self.strategy, "needs_gradient", False):
-            self.evaluator_ = self._with_settings(SupernetEvaluator()).fit(*given)
-        else:
-            self.evaluator_ = trainer
-        self.sample_shape_ = samples.shape[1:]
-        self.classes_ = trainer.classes_
-        # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
-        for name in ("net_", "refit_architecture_"):
-            self.__dict__.pop(name, None)
-        recipe = trainer.recipe_
-        costs = NetworkCosts(self.sample_shape_, len(self.classes_), recipe.channels, recipe.n_cells, recipe.device)
-        best = self._search(costs, seed(entropy, _SEARCH), known)
+        data = (samples, labels, weight)
+        with Journal(self.journal, lambda: self._identity(data), self.random_state, self._earlier()) as book:
+            entropy = book.seed
+            given = (samples, labels, weight, seed(entropy, _SPLIT))
+            trainer = self._with_settings(TrainingEvaluator()).fit(*given)
+            if self.evaluator is not None:
+                self.evaluator_ = clone(self.evaluator).fit(*given)
+            elif getattr(self.strategy, "needs_gradient", False):
+                self.evaluator_ = self._with_settings(SupernetEvaluator()).fit(*given)
+            else:
+                self.evaluator_ = trainer
+            self.sample_shape_ = samples.shape[1:]
+            self.classes_ = trainer.classes_
+            # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
+            for name in ("net_", "refit_architecture_"):
+                self.__dict__.pop(name, None)
+            recipe = trainer.recipe_
+            costs = NetworkCosts(self.sample_shape_, len(self.classes_), recipe.channels, recipe.n_cells, recipe.device)
+            best = self._search(costs, seed(entropy, _SEARCH), book)
+            self._record = book.record
         if self.refit:
             self.refit_architecture_ = best.architecture
             if self.refit_length is not None:
@@ -411,28 +409,26 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         length = self.best_architecture_.length if length is None else length
         return self.evaluator_.search_space.sample(self.best_distribution_, length, random_state)
 
-    def _begin(self, data: tuple[Any, ...]) -> tuple[Trial, ...]:
-        """Note what the search begins with, and give the trials that are known from the last fit."""
-        parameters = self.get_params(deep=False)
-        if self.prior is not None:
-            parameters["prior"] = read_prior(self.prior).to_json()
-        earlier: Beginning | None = getattr(self, "_beginning", None) if self.warm_start else None
-        # A generator has moved on, and None has nothing to begin with again: the first fit's randomness goes on.
-        entropy = root_entropy(self.random_state) if earlier is None else earlier.entropy
-        beginning = Beginning.of(entropy, data, parameters)
-        known: tuple[Trial, ...] = ()
-        if earlier is None:
+    def _earlier(self) -> SearchRecord | None:
+        """Return the record of the last fit, where this one is to go on with it."""
+        record: SearchRecord | None = getattr(self, "_record", None) if self.warm_start else None
+        if record is None:
             self.__dict__.pop("trials_", None)
-        else:
-            beginning.check_continues(earlier)
-            known = getattr(self, "trials_", ())
-            if self.n_trials < len(known):
-                raise ValueError(
-                    f"n_trials={self.n_trials} must be at least {len(known)}, the number of trials of the last fit, "
-                    "where warm_start=True goes on with them."
-                )
-        self._beginning = beginning
-        return known
+        elif self.n_trials < len(record.trials):
+            raise ValueError(
+                f"n_trials={self.n_trials} must be at least {len(record.trials)}, the number of trials of the last "
+                "fit, where warm_start=True goes on with them."
+            )
+        return record
+
+    def _identity(self, data: tuple[Any, ...]) -> Identity:
+        """Describe what the trials depend on, the seed aside."""
+        settings = {name: value for name, value in self.get_params(deep=False).items() if name not in _FREE}
+        settings |= {"strategy": self._strategy(), "prior": as_prior(self.prior)}
+        identity = {"data": joblib.hash(data)}
+        for name, value in settings.items():
+            identity |= describe_parts(name, value)
+        return identity
 
     def _strategy(self) -> Strategy:
         return BayesianOptimization() if self.strategy is None else self.strategy
@@ -452,8 +448,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             return self.encoding
         return LimitedEncoding(self._strategy().default_encoding if self.encoding is None else self.encoding, limits)
 
-    def _search(self, costs: NetworkCosts, random_state: int, known: Sequence[Trial]) -> Trial:
-        """Search behind the known trials, set what was found, and give the best trial."""
+    def _search(self, costs: NetworkCosts, random_state: int, book: Journal) -> Trial:
+        """Search behind the trials on record, set what was found, and give the best trial."""
 
         def report(trial: Trial) -> None:
             best = max((t.score for t in seen if t.succeeded), default=-np.inf)
@@ -468,18 +464,16 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 encoding=self._limited_encoding(costs),
                 n_trials=self.n_trials,
                 length=self.length,
-                batch_size=_DEFAULT_BATCH if self.strategy is None and self.trial_batch is None else self.trial_batch,
                 max_time=self.max_time,
                 prior=self.prior,
-                prior_strength=self.prior_strength,
-                known=known,
                 random_state=random_state,
                 n_jobs=self.n_jobs,
-                journal=self.journal,
+                journal=book,
                 callback=report if self.verbose else None,
             )
         except SearchFailedError as error:
             self.trials_ = tuple(error.trials)
+            self._record = book.record
             raise
         self.trials_ = result.trials
         self.strategy_ = result.strategy

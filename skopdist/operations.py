@@ -13,7 +13,7 @@ any other one stands behind a 1x1 convolution that does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, cast
@@ -492,3 +492,20 @@ def _linear_tanh(channels: int) -> nn.Module:
 def _gated_linear(channels: int) -> nn.Module:
     # Gated linear units: Dauphin et al. 2017, arXiv 1612.08083.
     return _norm_linear(channels, nn.GLU(dim=1), width=2)
+
+
+# Those above come with the library, in every process; see `own_operations`.
+_STANDARD = frozenset(_REGISTRY)
+
+
+def own_operations(names: Iterable[str]) -> tuple[Operation, ...]:
+    """List the operations of these names that the library does not bring along, so that a worker must be given them.
+
+    Unknown names are left out.
+    """
+    return tuple(_REGISTRY[name] for name in names if name in _REGISTRY and name not in _STANDARD)
+
+
+def adopt_operations(operations: Iterable[Operation]) -> None:
+    """Register operations that another process has registered, in the place of any of the same names."""
+    _REGISTRY.update({operation.name: operation for operation in operations})

@@ -7,6 +7,7 @@ from sklearn.exceptions import NotFittedError
 
 from skopdist import OpDistNASClassifier
 from skopdist.spaces import DenseSpace, SequenceSpace
+from skopdist.strategies import LocalSearch
 
 
 def make(**changes):
@@ -143,7 +144,7 @@ def test_n_trials(iris, n_trials):
         ({"channels": -4}, ValueError, r"channels must be an integer >= 1, got -4"),
         ({"max_epochs": 0}, ValueError, r"max_epochs must be an integer >= 1, got 0"),
         ({"batch_size": 0}, ValueError, r"batch_size must be an integer >= 1, got 0"),
-        ({"trial_batch": 0}, ValueError, r"must be an integer >= 1, got 0"),
+        ({"strategy": LocalSearch(trial_batch=0)}, ValueError, r"trial_batch must be an integer >= 1, got 0"),
         ({"lr": -0.1}, ValueError, r"lr must be positive, got -0\.1"),
         ({"label_smoothing": 1.5}, ValueError, r"label_smoothing must lie in \[0, 1\), got 1\.5"),
         ({"max_time": -1}, ValueError, r"max_time must be a positive number of seconds or None, got -1"),

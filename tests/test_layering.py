@@ -30,7 +30,7 @@ LAYERS = [
     {"problem", "_device", "trial"},
     {"operations", "architecture", "_prior"},
     {"distribution"},
-    {"_random", "_validation", "_warm_start", "_workers"},
+    {"_random", "_validation", "_workers", "_identity", "_version"},
 ]
 # A network is made of architectures, and an architecture builds networks: imported when it does.
 UPWARD = {("skopdist.architecture", "skopdist.networks"), ("skopdist.architecture", "skopdist.networks._network")}

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -86,6 +87,13 @@ class SupervisedEvaluator(Evaluator):
             replica.recipe_ = dataclasses.replace(self.recipe_, device=device)
             replicas.append(replica)
         return replicas
+
+    def _identity(self) -> dict[str, Any]:
+        values = super()._identity()
+        del values["device"]
+        data = self.data_
+        values["data"] = joblib.hash((data.X, self.classes_[data.y], data.weight, self.held_out_rows_))
+        return values
 
     def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
         self._check_parameters()
