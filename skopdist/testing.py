@@ -473,9 +473,7 @@ def _check_copies(strategy: Strategy, bound: Encoding, random_state: int) -> Non
     for how, copied in copies.items():
         _check_equal(copied.run(21, 3).points, expected, f"The points suggested after a {how} in mid-search")
     finished = pickle.loads(pickle.dumps(search.started.finish()))
-    assert len(finished.trials_) == len(search.trials), (
-        "finish() must keep the trials; recommend needs at least one trial."
-    )
+    assert len(finished.trials_) == len(search.trials), "finish() must keep the trials."
     assert finished.recommend() == search.started.recommend(), "finish() must leave recommend() as it was."
     _check_refuses(lambda: finished.suggest(1), "suggest() after finish()")
     fresh = clone(search.started)

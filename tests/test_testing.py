@@ -135,7 +135,7 @@ class ExpectsScores(RandomSearch):
         (Hasty(), r"After 0 trials, suggest\(2\) beside the first of suggest\(4\) must be"),
         (Forgets(), r"A prior that holds only 'avg_pool_3x3' must move the first suggestions there"),
         (AllAtOnce(), r"The points of suggest\(1\) and suggest\(3\), beside those of suggest\(4\), must be"),
-        (Careless(), r"recommend needs at least one trial"),
+        (Careless(), r"finish\(\) must keep the trials"),
         (ExpectsScores(), r"a NaN came"),
     ],
     ids=lambda value: type(value).__name__,
