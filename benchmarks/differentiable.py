@@ -42,7 +42,7 @@ EPOCHS_PER_TRIAL = 0.25
 DIFFERENTIABLE = DifferentiableSearch(n_warmup=15)
 METHODS: dict[str, tuple[Strategy, Encoding | None]] = {
     "random search": (RandomSearch(), None),
-    "Bayesian optimisation": (BayesianOptimization(), None),
+    "Bayesian optimisation": (BayesianOptimization(trial_batch=1), None),
     "differentiable, one Dirichlet": (DIFFERENTIABLE, DistributionEncoding()),
     "differentiable, one for each edge": (DIFFERENTIABLE, AdjacencyEncoding()),
 }

@@ -43,7 +43,7 @@ STRATEGIES: dict[str, tuple[Strategy, Encoding | None]] = {
     "RandomSearch": (RandomSearch(), None),
     "LocalSearch": (LocalSearch(), None),
     "LocalSearch on cells": (LocalSearch(), AdjacencyEncoding()),
-    "BayesianOptimization": (BayesianOptimization(), None),
+    "BayesianOptimization": (BayesianOptimization(trial_batch=1), None),
 }
 SEEDS = {"tables": 50, "images": 10}
 QUICK_SEEDS = {"tables": 2, "images": 1}
@@ -105,7 +105,7 @@ def found(rows: Rows, source: Evaluator, suite: str, seed: int, n_trials: int) -
     """Give the distribution that is found on the source with a seed, and store it."""
     key = {"suite": suite, "target": SOURCE[suite], "strategy": "BayesianOptimization", "prior": False, "seed": seed}
     if key not in rows:
-        result = run_search(BayesianOptimization(), source, n_trials=n_trials, random_state=seed)
+        result = run_search(BayesianOptimization(trial_batch=1), source, n_trials=n_trials, random_state=seed)
         distribution = result.best_distribution.to_dict()
         rows.add(**key, n_trials=len(result.trials), best=result.best_score, distribution=distribution)
     return OperationDistribution.from_dict(rows.select(**key)[0]["distribution"])
