@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from skopdist.networks import Network
 from skopdist.operations import (
     OperationSize,
     _registry,
