@@ -3,7 +3,7 @@ Write your own evaluator
 ========================
 
 An evaluator scores an architecture. A subclass of :class:`~skopdist.evaluators.Evaluator` has to implement the property
-``search_space`` and two methods: ``_fit`` takes the data, ``_evaluate`` scores one architecture.
+``search_space`` and the method ``_evaluate``, which scores one architecture. Where it needs data, ``_fit`` takes them.
 """
 
 from matplotlib import pyplot as plt
@@ -32,8 +32,8 @@ class Frugal(Evaluator):
     def search_space(self):
         return self.evaluator.search_space
 
-    def _fit(self, X, y, sample_weight, seed):
-        self.evaluator.fit(X, y, sample_weight, seed)
+    def _fit(self, problem, seed):
+        self.evaluator.fit_problem(problem, seed)
 
     def _evaluate(self, architecture, mixture, seed):
         trial = self.evaluator.evaluate(architecture, mixture=mixture, seed=seed)

@@ -6,66 +6,59 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
+Device: TypeAlias = str | torch.device
+_EXPECTED = "'auto', a device of torch such as 'cpu' or 'cuda:0', or a list of at least one"
 
-def resolve_devices(device: str | Sequence[str]) -> tuple[str, ...]:
-    """Give the devices that a parameter stands for: one, or each of a list.
+
+def resolve_devices(device: Device | Sequence[Device]) -> tuple[str, ...]:
+    """Return the devices that a parameter stands for: one, or each of a list.
 
     Nothing here starts CUDA: a process that only hands trials to its workers should not hold memory of a GPU.
 
     Raises
     ------
     ValueError
-        If torch does not know a device or has none of the kind, or the list is empty.
+        If it is no device of torch, one of a kind that is not supported or that the machine lacks, or an empty list.
     """
-    if isinstance(device, str):
+    if isinstance(device, str | torch.device):
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         return (_resolve(device),)
     if not isinstance(device, list | tuple) or not device:
-        raise ValueError(
-            f"device must be 'auto', a device of torch such as 'cpu' or 'cuda:0', or a list of at least one, got "
-            f"{device!r}."
-        )
+        raise ValueError(f"device must be {_EXPECTED}, got {device!r}.")
     return tuple(_resolve(one) for one in device)
 
 
-def _resolve(device: str) -> str:
+def _resolve(device: Device) -> str:
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device must be {_EXPECTED}, got {device!r}.") from error
+    if found.type not in ("cpu", "cuda"):
+        # Input is standardised, and flat input predicted, in double precision, which others lack or do not run.
         raise ValueError(
-            f"device must be 'auto' or a device of torch such as 'cpu' or 'cuda:0', or a list of such devices, got "
-            f"{device!r}."
-        ) from error
+            f"device={str(device)!r} is not supported; networks run on 'cpu' and on CUDA devices such as 'cuda:0'."
+        )
     if found.type == "cuda":
         if not torch.cuda.is_available():
-            raise ValueError(f"device={device!r} was asked for, but torch finds no CUDA device; use 'auto' or 'cpu'.")
+            raise ValueError(
+                f"device={str(device)!r} was asked for, but torch finds no CUDA device; use 'auto' or 'cpu'."
+            )
         if (found.index or 0) >= torch.cuda.device_count():
             raise ValueError(
-                f"device={device!r} was asked for, but torch finds {torch.cuda.device_count()} CUDA device(s), counted "
-                "from cuda:0."
+                f"device={str(device)!r} was asked for, but torch finds {torch.cuda.device_count()} CUDA device(s), "
+                "counted from cuda:0."
             )
     return str(found)
 
 
-def check_precision(precision: str) -> None:
-    """Refuse an unknown precision.
-
-    Raises
-    ------
-    ValueError
-        If `precision` is unknown.
-    """
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}.")
-
-
 def resolve_precision(precision: str, device: str, n_spatial: int) -> str:
-    """Give the precision that "auto" stands for: bfloat16 for images where the hardware multiplies it, else float32.
+    """Return the precision that "auto" stands for: bfloat16 for images where the hardware multiplies it, else float32.
 
     A GPU is asked, which starts CUDA: it is for the process that trains.
     """

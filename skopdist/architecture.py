@@ -1,16 +1,71 @@
-"""A concrete cell, or one for each cell type: which operation sits on which edge."""
+"""Concrete cells and architectures: which operation sits on which edge, and in which order cells are computed.
+
+Whoever computes a cell, counts what it costs or follows its paths takes its :class:`Step` tuples in the order of
+:func:`ordered_steps`, and asks :func:`on_paths` which of them matter.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from skopdist.networks import Network
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
 
 Edge = tuple[int, int]
+
+
+class Step(NamedTuple):
+    """One edge or link of a cell; steps sort in the order in which they are computed.
+
+    Attributes
+    ----------
+    target, source : int
+        The nodes that the step leads to and comes from.
+    is_edge : bool
+        Whether an operation sits on it, or it is a link.
+    row : int
+        Its place among the edges, or among the links.
+    """
+
+    target: int
+    source: int
+    is_edge: bool
+    row: int
+
+
+@lru_cache(maxsize=1024)
+def ordered_steps(edges: tuple[Edge, ...], links: tuple[Edge, ...] = ()) -> tuple[Step, ...]:
+    """Sort edges and links by target, then source: a node is complete before anything leaves it."""
+    steps = [Step(target, source, True, i) for i, (source, target) in enumerate(edges)]
+    steps += [Step(target, source, False, i) for i, (source, target) in enumerate(links)]
+    return tuple(sorted(steps))
+
+
+def on_paths(steps: Sequence[Step], is_open: Sequence[Any], n_inputs: int) -> list[Any]:
+    """Find out which steps lie on a path from an input to the output, the last node.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        All steps of a cell, in order.
+    is_open : sequence of bool, or of ndarray of bool
+        Whether something passes each of the steps. With arrays, many cells are answered at once, element by element.
+    n_inputs : int
+
+    Returns
+    -------
+    alive : list of bool, or of ndarray of bool
+        For each step.
+    """
+    n_nodes = 1 + max(step.target for step in steps)
+    forward: list[Any] = [node < n_inputs for node in range(n_nodes)]
+    backward: list[Any] = [node == n_nodes - 1 for node in range(n_nodes)]
+    for step, passes in zip(steps, is_open, strict=True):
+        forward[step.target] = forward[step.target] | (passes & forward[step.source])
+    for step, passes in zip(reversed(steps), reversed(is_open), strict=True):
+        backward[step.source] = backward[step.source] | (passes & backward[step.target])
+    return [passes & forward[step.source] & backward[step.target] for step, passes in zip(steps, is_open, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -73,29 +128,38 @@ class Cell:
         """Number of nodes, the inputs and the output included."""
         return 1 + max(target for _, target in (*self.edges, *self.links))
 
-    def live_slots(self, is_zero: Callable[[str], bool]) -> tuple[int, ...]:
-        """Give the slots that lie on a path from an input to the output.
+    def steps(self, is_zero: Callable[[str], bool] | None = None) -> tuple[Step, ...]:
+        """List the edges and links that lie on a path from an input to the output, in the order of computation.
 
         Parameters
         ----------
-        is_zero : callable
-            Says of an operation's name whether the operation passes nothing on.
+        is_zero : callable ``name -> bool`` or None, default=None
+            Whether the named operation passes nothing on, so that no path leads through it; None takes all operations
+            for ones that do.
+
+        Returns
+        -------
+        steps : tuple of Step
+        """
+        steps = ordered_steps(self.edges, self.links)
+        passes = [not step.is_edge or is_zero is None or not is_zero(self.operations[step.row]) for step in steps]
+        alive = on_paths(steps, passes, self.n_inputs)
+        return tuple(step for step, is_alive in zip(steps, alive, strict=True) if is_alive)
+
+    def live_slots(self, is_zero: Callable[[str], bool]) -> tuple[int, ...]:
+        """List the slots that lie on a path from an input to the output.
+
+        Parameters
+        ----------
+        is_zero : callable ``name -> bool``
+            Whether the named operation passes nothing on.
 
         Returns
         -------
         slots : tuple of int
-            Indices into ``operations``, ascending; empty if the cell has no path with an operation and so is invalid.
+            Indices into ``operations``, ascending; empty if no path holds an operation, so that the cell is invalid.
         """
-        open_slots = [i for i, name in enumerate(self.operations) if not is_zero(name)]
-        passing = (*(self.edges[i] for i in open_slots), *self.links)
-        forward, backward = set(range(self.n_inputs)), {self.n_nodes - 1}
-        for source, target in sorted(passing):
-            if source in forward:
-                forward.add(target)
-        for source, target in sorted(passing, key=lambda edge: edge[::-1], reverse=True):
-            if target in backward:
-                backward.add(source)
-        return tuple(i for i in open_slots if self.edges[i][0] in forward and self.edges[i][1] in backward)
+        return tuple(sorted(step.row for step in self.steps(is_zero) if step.is_edge))
 
 
 @dataclass(frozen=True)
@@ -108,12 +172,17 @@ class Architecture:
     cell_types : sequence of str, default=("cell",)
         The name of each cell's type.
     layout : str, default="stack"
-        The name of the :class:`~skopdist.networks.Layout` by which a network is made of the cells.
+        The layout by which :class:`~skopdist.networks.Network` makes a network of the cells: "stack", "darts",
+        "nasbench101" or "chain".
 
     Raises
     ------
     ValueError
         If the numbers of cells and of cell types differ, or a cell type repeats.
+
+    See Also
+    --------
+    skopdist.networks.Network : The torch module of an architecture.
 
     Examples
     --------
@@ -124,9 +193,6 @@ class Architecture:
     Architecture(nor_conv_3x3 0>1 | skip_connect 0>2, avg_pool_3x3 1>2)
     >>> Architecture.from_json(architecture.to_json()) == architecture
     True
-    >>> network = architecture.build(input_shape=(1, 8, 8), n_classes=10, channels=8, n_cells=1)
-    >>> sum(parameter.numel() for parameter in network.parameters())
-    786
     """
 
     cells: tuple[Cell, ...]
@@ -154,11 +220,11 @@ class Architecture:
         return len(self.cells[0].operations)
 
     def cell(self, cell_type: str) -> Cell:
-        """Give the cell of a type."""
+        """Return the cell of a type."""
         return self.cells[self.cell_types.index(cell_type)]
 
     def key_in(self, table: Mapping[Any, float]) -> Hashable:
-        """Give the key of this architecture in a table, by the operations in slot order or by architectures."""
+        """Return the key under which a table holds this architecture: its operations in slot order, or itself."""
         operations = self.operations
         # First what is quick to hash; only tables of several wirings have architectures as keys.
         return operations if operations in table else self
@@ -167,36 +233,8 @@ class Architecture:
         """Count how often each of `operations` occurs, one row for each cell type."""
         return [[cell.operations.count(name) for name in operations] for cell in self.cells]
 
-    def build(self, input_shape: Iterable[int], n_classes: int, channels: int = 16, n_cells: int = 3) -> Network:
-        """Build the torch module.
-
-        Parameters
-        ----------
-        input_shape : (features,), (channels, length) or (channels, height, width)
-            Shape of one sample.
-        n_classes : int
-        channels : int, default=16
-            Width of the network at its beginning.
-        n_cells : int, default=3
-            Number of cells in a row; in a chain of layers, how often each layer is repeated.
-
-        Returns
-        -------
-        network : skopdist.networks.Network
-            Maps a batch of shape ``(n, *input_shape)`` to logits of shape ``(n, n_classes)``.
-
-        Raises
-        ------
-        ValueError
-            If an operation is unknown or does not fit the dimensions of `input_shape`.
-        """
-        # A network is made of architectures, so its module stands above this one and can only be imported late.
-        from skopdist.networks._network import Network  # noqa: PLC0415
-
-        return Network(self, tuple(input_shape), n_classes, channels=channels, n_cells=n_cells)
-
     def to_dict(self) -> dict[str, Any]:
-        """Give plain Python data that :meth:`from_dict` turns back into an equal architecture."""
+        """Return plain Python data that :meth:`from_dict` turns back into an equal architecture."""
         cells = {
             cell_type: {
                 "operations": list(cell.operations),
@@ -218,7 +256,7 @@ class Architecture:
         return cls(tuple(cells), tuple(data["cells"]), data["layout"])
 
     def to_json(self) -> str:
-        """Give JSON text that :meth:`from_json` turns back into an equal architecture."""
+        """Return JSON text that :meth:`from_json` turns back into an equal architecture."""
         return json.dumps(self.to_dict())
 
     @classmethod

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import get_scorer_names
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from skopdist._prior import PRIOR_STRENGTH, Prior, read_prior
+from skopdist._device import resolve_devices
+from skopdist._prior import Prior, read_prior
 from skopdist._random import RandomState, root_entropy, seed
-from skopdist._validation import check_positive_integer
+from skopdist._refit import Refit
 from skopdist._warm_start import Beginning
 from skopdist.architecture import Architecture
 from skopdist.display import progress_line
 from skopdist.encodings import Encoding, LimitedEncoding
 from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
 from skopdist.networks import NetworkCosts, pareto_front
-from skopdist.problem import combined_weights
+from skopdist.problem import Problem
 from skopdist.search import SearchFailedError, run_search
-from skopdist.spaces import SearchSpace
+from skopdist.spaces import SPACES, SearchSpace
 from skopdist.strategies import BayesianOptimization, Strategy
-from skopdist.training._augmentation import Augmentation
-from skopdist.training._nets import predict_proba
+from skopdist.training import Predictor, Trainer, Training
 from skopdist.trial import Trial
 
-AnEvaluator = TypeVar("AnEvaluator", bound=Evaluator)
-# Keeps a few workers busy, at little loss: four at a time find about as much in twenty trials as one by one.
-_DEFAULT_BATCH = 4
 # Keys of the independent random streams of a fit.
 _SPLIT, _SEARCH, _REFIT, _REFIT_DRAW = range(4)
+_POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
+# What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
+_DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
+_DECIDED_BY_RECIPE = ("max_epochs", "net_params")
+_DTYPES = [np.float64, np.float32, np.uint8]
 
 
 class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
@@ -54,85 +58,61 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     encoding : Encoding or None, default=None
         The point that the strategy moves; None takes the strategy's own default.
     evaluator : Evaluator or None, default=None
-        Scores the architectures of the search; None trains each with the settings below on part of the data, or trains
-        them all at once, as a supernet, where the strategy needs gradients.
+        Scores the architectures of the search. None trains each by the recipe below on part of the data, or trains
+        them all at once, as a supernet, where the strategy needs gradients. Where an evaluator is given, its own
+        settings are those of the whole fit, the final network and the limits included.
     n_trials : int, default=20
         Number of architectures to evaluate.
     max_time : float or None, default=None
-        Seconds after which the search waits for no further result. The refit comes on top.
+        Seconds after which the search waits for no further result. The final training comes on top.
     length : int or None, default=None
         Number of operations in a cell, any integer >= 1; None takes the space's default.
-    n_cells : int, default=3
-        Depth: number of cells.
+    n_cells : int or None, default=None
+        Depth: number of cells; None takes 3.
     channels : int or None, default=None
         Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input.
-    max_params : int or None, default=None
-        The most parameters that a network of the search may have, with this depth and width. No strategy proposes
-        anything beyond a limit, and no network beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`.
-    max_flops : float or None, default=None
-        The most multiply-adds for one sample; see :meth:`NetworkCosts.flops <skopdist.networks.NetworkCosts.flops>`.
-    max_latency : float or None, default=None
-        The most seconds for one sample on the device; see :meth:`NetworkCosts.latency
-        <skopdist.networks.NetworkCosts.latency>`. Measured times differ from fit to fit, and so may the search.
-    max_epochs : int, default=20
-        Epochs of each training.
-    batch_size : int or None, default=None
-        None takes a sixteenth of the training data, but 16 at least and 128 at most.
-    lr : float or None, default=None
-        The highest learning rate of the one-cycle schedule; None takes 0.1.
-    label_smoothing : float, default=0.1
-    augment : {"auto", "shift", "shift_flip"}, callable or None, default="auto"
-        "auto" shifts images by up to an eighth of their sides, and leaves everything else as it is. A callable takes
-        a batch of raw samples and a torch.Generator.
-    early_stopping : int or None, default=None
-        Epochs without a better loss on the held-out data after which a trial's training stops. The refit, which holds
-        nothing out, then takes as many epochs as the best trial did, unless `refit_max_epochs` says otherwise.
-    refit : bool, default=True
+    max_epochs : int or None, default=None
+        Epochs of each training; None takes those of `training`, 20 unless said otherwise.
+    limits : mapping or None, default=None
+        The most that a network of the search may cost: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds for one
+        sample) and ``"latency"`` (seconds for one sample on the device). No strategy proposes anything beyond a limit,
+        and nothing beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`. Measured latencies differ
+        from fit to fit, and so may the search.
+    training : Training or None, default=None
+        The recipe by which all networks are trained: batch size, learning rate, optimiser, weight decay, augmentation,
+        precision and more; None takes :class:`Training() <skopdist.training.Training>`. A grid may set its
+        parameters, such as ``training__lr``.
+    refit : bool or Refit, default=True
         Train the best architecture on all data when the search is over; without it there is nothing to predict with.
-    refit_length : int or None, default=None
-        Number of operations in a cell of the final network: one of this length is drawn from ``best_distribution_`` and
-        trained. None trains ``best_architecture_`` itself.
-    refit_n_cells, refit_channels : int or None, default=None
-        Depth and width of the final network; None takes those of the search, `n_cells` and `channels`.
-    refit_max_epochs : int or None, default=None
-        Epochs of the final training. None takes `max_epochs`, or with `early_stopping` the epochs of the best trial.
+        A :class:`~skopdist.Refit` says how the final network differs: longer cells, more of them, wider, more epochs.
     input_shape : tuple of int or None, default=None
         Shape of one sample, (channels, length) or (channels, height, width), where X is flat, as in a pipeline.
     validation_fraction : float or None, default=None
-        Part of the distinct samples held out to score the trials; None takes a quarter, but one of each class at least.
+        Part of the rows held out to score the trials; None takes a quarter, but one of each class at least.
     scoring : str, callable or None, default=None
-        A scikit-learn scorer for the held-out samples; None takes the accuracy.
+        A scikit-learn scorer for the held-out rows; None takes the accuracy.
     class_weight : mapping, "balanced" or None, default=None
-        Weights of the classes, as elsewhere in scikit-learn.
-    device : str or list of str, default="auto"
+        Weights of the classes while training, as elsewhere in scikit-learn; scores do not depend on them.
+    device : str, torch.device or list of these, default="auto"
         "auto" takes CUDA where there is any. Several, such as ``["cuda:0", "cuda:1"]``, are shared out: trial i trains
         on the i-th, modulo their number, and the final training on the first. `n_jobs` should be their number or more.
-    precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the matrix products while training; "auto" takes bfloat16 for images where the hardware multiplies it
-        natively, which makes training up to twice as fast.
     n_jobs : int or None, default=None
         Trials that joblib runs in parallel, each in one thread, on this machine or, with
         ``joblib.parallel_config(backend="dask")`` or ``"ray"``, on a cluster. It never changes the result.
-    trial_batch : int or None, default=None
-        Points that the strategy suggests at a time, and so the most trials that can run in parallel; None takes the
-        strategy's own, and 4 where the strategy is None as well.
-    prior : OperationDistribution, fitted OpDistNASClassifier, str, Path or None, default=None
+    prior : Prior, OperationDistribution, fitted OpDistNASClassifier, str, Path or None, default=None
         What is known from another search, itself or in a file of :meth:`OperationDistribution.save`: the strategy draws
-        its random points around this distribution.
-    prior_strength : float, default=20.0
-        How many observed operations the prior counts for; see :func:`~skopdist.search.run_search`.
+        its random points around this distribution. A :class:`~skopdist.Prior` says how strongly.
     warm_start : bool, default=False
-        Whether a further `fit` to the same data goes on behind the trials of the last one, if `n_trials` has grown;
+        Whether a further `fit` to the same data continues with the trials of the last one, if `n_trials` has grown;
         with the same `n_trials` only the final network is trained anew. The result is that of a single, longer fit. Of
-        the other parameters only those that change no trial may differ: ``max_time``, ``refit`` and those that begin
-        with it, ``device``, ``n_jobs``, ``journal`` and ``verbose``. With a `random_state` that is no integer, the
-        randomness of the first fit goes on. A supernet's trials build on each other, so that more of them are all made
-        anew.
+        the other parameters only those that change no trial may differ: ``max_time``, ``refit``, ``device``,
+        ``n_jobs``, ``journal`` and ``verbose``. With a `random_state` that is no integer, the randomness of the first
+        fit goes on. A supernet's trials build on each other, so that more of them are all made anew.
     net_params : mapping or None, default=None
-        Further arguments of ``skorch.NeuralNetClassifier`` (``optimizer``, ``callbacks``, ``iterator_train``, ...);
-        they win over the settings above, and callbacks are added.
+        Further arguments of ``skorch.NeuralNetClassifier`` (``callbacks``, ``iterator_train``, ...), in place of those
+        of `training`.
     journal : str, Path or None, default=None
-        File to which each trial is written; a fit that finds trials of an interrupted one there goes on behind them.
+        File to which each trial is written; a fit that finds trials of an interrupted one there continues with them.
     random_state : int, Generator, RandomState or None, default=None
     verbose : int, default=0
         1 prints a line for each trial.
@@ -144,7 +124,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     best_architecture_ : Architecture
         What was evaluated best.
     refit_architecture_ : Architecture
-        What ``net_`` was made of, where `refit` is true: ``best_architecture_``, or a draw of the `refit_length`.
+        What ``net_`` was made of, unless `refit` is False: ``best_architecture_``, or a draw of another length.
     best_score_ : float
         The score of ``best_architecture_``.
     search_results_ : dict of ndarray
@@ -157,7 +137,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     strategy_ : Strategy
         The strategy in its last state.
     evaluator_ : Evaluator
-        With the data on which the trials were scored; pickles and copies of the estimator leave the data out.
+        The evaluator of the search, with its data; pickles and copies of the estimator leave the data out.
     stop_reason_ : str
         Why the search ended; see :class:`~skopdist.search.SearchResult`.
     net_ : skorch.NeuralNetClassifier
@@ -170,8 +150,15 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    The data count as a weighted set: equal samples are merged and their weights added before anything is drawn at
-    random, so a weight of two equals a repetition exactly, and the order of the rows does not matter.
+    The data count as a weighted set: equal rows are one row with the sum of their weights before anything is drawn at
+    random, so a weight of two equals a repetition exactly, and the order of the rows does not matter. Where fewer than
+    half of the rows are distinct, equal rows count as observations of their own; see
+    :class:`~skopdist.problem.Problem`.
+
+    See Also
+    --------
+    skopdist.search.run_search : The search alone, with any evaluator.
+    skopdist.training.Training : The recipe of all trainings.
 
     References
     ----------
@@ -189,15 +176,39 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     >>> clf.sample_architecture(12, random_state=0).length
     12
 
-    Search a small network and train a larger one, from where that search ended:
+    Search around what that search has found, and then go on with it:
 
     >>> small = {"n_trials": 2, "max_epochs": 2, "n_cells": 1, "channels": 8, "random_state": 0}
-    >>> clf = OpDistNASClassifier(**small, prior=clf, refit_length=12, refit_n_cells=2, warm_start=True).fit(X, y)
-    >>> clf.best_architecture_.length, clf.refit_architecture_.length
-    (6, 12)
+    >>> clf = OpDistNASClassifier(**small, prior=clf, warm_start=True).fit(X, y)
     >>> len(clf.set_params(n_trials=3).fit(X, y).trials_)
     3
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "strategy": [Strategy, None],
+        "search_space": [SearchSpace, StrOptions(set(SPACES)), None],
+        "encoding": [Encoding, None],
+        "evaluator": [Evaluator, None],
+        "n_trials": [_POSITIVE_INTEGER],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "length": [_POSITIVE_INTEGER, None],
+        "n_cells": [_POSITIVE_INTEGER, None],
+        "channels": [_POSITIVE_INTEGER, None],
+        "max_epochs": [_POSITIVE_INTEGER, None],
+        "limits": [Mapping, None],
+        "training": [Training, None],
+        "refit": ["boolean", Refit],
+        "input_shape": [tuple, list, None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "class_weight": [Mapping, StrOptions({"balanced"}), None],
+        "n_jobs": [Integral, None],
+        "warm_start": ["boolean"],
+        "net_params": [Mapping, None],
+        "journal": [str, os.PathLike, None],
+        "random_state": ["random_state", np.random.Generator],
+        "verbose": ["verbose"],
+    }
 
     def __init__(
         self,
@@ -209,35 +220,22 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         n_trials: int = 20,
         max_time: float | None = None,
         length: int | None = None,
-        n_cells: int = 3,
+        n_cells: int | None = None,
         channels: int | None = None,
-        max_params: int | None = None,
-        max_flops: float | None = None,
-        max_latency: float | None = None,
-        max_epochs: int = 20,
-        batch_size: int | None = None,
-        lr: float | None = None,
-        label_smoothing: float = 0.1,
-        augment: str | Augmentation | None = "auto",
-        early_stopping: int | None = None,
-        refit: bool = True,
-        refit_length: int | None = None,
-        refit_n_cells: int | None = None,
-        refit_channels: int | None = None,
-        refit_max_epochs: int | None = None,
+        max_epochs: int | None = None,
+        limits: Mapping[str, float | None] | None = None,
+        training: Training | None = None,
+        refit: bool | Refit = True,
         input_shape: Sequence[int] | None = None,
         validation_fraction: float | None = None,
         scoring: str | Callable[..., float] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
-        device: str | Sequence[str] = "auto",
-        precision: str = "auto",
+        device: Any = "auto",
         n_jobs: int | None = None,
-        trial_batch: int | None = None,
         prior: Prior | None = None,
-        prior_strength: float = PRIOR_STRENGTH,
         warm_start: bool = False,
         net_params: Mapping[str, Any] | None = None,
-        journal: str | Path | None = None,
+        journal: str | os.PathLike[str] | None = None,
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
@@ -250,30 +248,17 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.length = length
         self.n_cells = n_cells
         self.channels = channels
-        self.max_params = max_params
-        self.max_flops = max_flops
-        self.max_latency = max_latency
         self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.label_smoothing = label_smoothing
-        self.augment = augment
-        self.early_stopping = early_stopping
+        self.limits = limits
+        self.training = training
         self.refit = refit
-        self.refit_length = refit_length
-        self.refit_n_cells = refit_n_cells
-        self.refit_channels = refit_channels
-        self.refit_max_epochs = refit_max_epochs
         self.input_shape = input_shape
         self.validation_fraction = validation_fraction
         self.scoring = scoring
         self.class_weight = class_weight
         self.device = device
-        self.precision = precision
         self.n_jobs = n_jobs
-        self.trial_batch = trial_batch
         self.prior = prior
-        self.prior_strength = prior_strength
         self.warm_start = warm_start
         self.net_params = net_params
         self.journal = journal
@@ -285,7 +270,18 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         state: dict[str, Any] = super().__getstate__()
         if "evaluator_" in state:
             state = state | {"evaluator_": state["evaluator_"].without_data()}
+        state.pop("_predictor", None)
         return state
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        super().__setstate__(state)
+        self._prepare_to_predict()
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name; ``training__<name>`` sets one of the recipe, also where `training` is None."""
+        if self.training is None and "training" not in params and any(name.startswith("training__") for name in params):
+            self.training = Training()
+        return super().set_params(**params)
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Search, and train the best architecture on all data.
@@ -295,7 +291,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         X : array-like of shape (n, features), (n, channels, length) or (n, channels, height, width)
             Finite numbers; pixels need no scaling.
         y : array-like of shape (n,)
-            Class labels of any type.
+            Class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n,) or None, default=None
             Not negative; a sample of weight 0 is ignored.
 
@@ -309,53 +305,30 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             If the data or a parameter are not as described, or ``warm_start=True`` finds the trials of another search.
         SearchFailedError
             If every trial failed. ``trials_`` then holds the reasons.
-        """
-        check_positive_integer("n_trials", self.n_trials)
-        for name in ("refit_length", "refit_n_cells", "refit_channels", "refit_max_epochs"):
-            if getattr(self, name) is not None:
-                check_positive_integer(name, getattr(self, name))
-        samples, labels = validate_data(
-            self, X, y, dtype=[np.float64, np.float32, np.uint8], allow_nd=True, ensure_min_samples=2
-        )
-        check_classification_targets(labels)
-        weight: NDArray[np.float64] | None = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, samples, dtype=np.float64, ensure_non_negative=True)
-        weight = combined_weights(labels, weight, self.class_weight)
-        samples = self._shaped(samples)
-        known = self._begin((samples, labels, weight))
-        entropy = self._beginning.entropy
 
-        given = (samples, labels, weight, seed(entropy, _SPLIT))
-        trainer = self._with_settings(TrainingEvaluator()).fit(*given)
-        if self.evaluator is not None:
-            self.evaluator_ = clone(self.evaluator).fit(*given)
-        elif getattr(self.strategy, "needs_gradient", False):
-            self.evaluator_ = self._with_settings(SupernetEvaluator()).fit(*given)
-        else:
-            self.evaluator_ = trainer
-        self.sample_shape_ = samples.shape[1:]
-        self.classes_ = trainer.classes_
+        Warns
+        -----
+        UserWarning
+            If the final training failed, and the network of the best trial predicts instead.
+        """
+        self._check_parameters()
+        problem = self._make_problem(X, y, sample_weight)
+        known = self._begin(problem)
+        entropy = self._beginning.entropy
+        self.evaluator_ = self._make_evaluator().fit_problem(problem, seed(entropy, _SPLIT))
+        trainer = getattr(self.evaluator_, "trainer_", None) or self._make_trainer(problem)
+        self.classes_ = problem.classes
+        self.sample_shape_ = problem.sample_shape
         # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
-        for name in ("net_", "refit_architecture_"):
+        for name in ("net_", "refit_architecture_", "_predictor"):
             self.__dict__.pop(name, None)
-        recipe = trainer.recipe_
-        costs = NetworkCosts(self.sample_shape_, len(self.classes_), recipe.channels, recipe.n_cells, recipe.device)
-        best = self._search(costs, seed(entropy, _SEARCH), known)
+        best = self._search(trainer, seed(entropy, _SEARCH), known)
         if self.refit:
-            self.refit_architecture_ = best.architecture
-            if self.refit_length is not None:
-                self.refit_architecture_ = self.sample_architecture(self.refit_length, seed(entropy, _REFIT_DRAW))
-            n_epochs = self.refit_max_epochs
-            if n_epochs is None and self.early_stopping is not None:
-                n_epochs = best.info.get("n_epochs")
-            self.net_ = trainer.train_on_all(
-                self.refit_architecture_, seed(entropy, _REFIT), n_epochs, self.refit_n_cells, self.refit_channels
-            )
+            self._train_final(trainer, best, entropy)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Give class probabilities.
+        """Return the class probabilities.
 
         Parameters
         ----------
@@ -376,20 +349,25 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         if not hasattr(self, "net_"):
             raise NotFittedError(
-                "This OpDistNASClassifier was fitted with refit=False, so no network was trained; fit it with "
-                "refit=True, or build best_architecture_ yourself."
+                "This OpDistNASClassifier has no network to predict with: it was fitted with refit=False, or its last "
+                "fit failed. Fit it with refit=True, or make a network of best_architecture_ yourself."
             )
-        samples = validate_data(self, X, dtype=[np.float64, np.float32, np.uint8], allow_nd=True, reset=False)
+        samples = validate_data(self, X, dtype=_DTYPES, allow_nd=True, reset=False)
         samples = self._shaped(samples)
         if samples.shape[1:] != self.sample_shape_:
             raise ValueError(
                 f"X has samples of shape {samples.shape[1:]}, but OpDistNASClassifier is expecting "
                 f"{self.sample_shape_}, the shape that it was fitted with."
             )
-        return predict_proba(self.net_, samples)
+        return self._predictor(samples)
+
+    def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the logarithms of the class probabilities; see :meth:`predict_proba`."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Give the most probable class of each sample, shape (n,); see :meth:`predict_proba`."""
+        """Return the most probable class of each sample, shape (n,); see :meth:`predict_proba`."""
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
@@ -401,7 +379,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         length : int or None, default=None
             Number of operations in a cell, any integer >= 1; None takes the length that was searched.
         random_state : int, Generator, RandomState or None, default=None
-            None continues nobody's stream: each call draws anew.
+            None draws a new architecture at each call.
 
         Returns
         -------
@@ -411,15 +389,46 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         length = self.best_architecture_.length if length is None else length
         return self.evaluator_.search_space.sample(self.best_distribution_, length, random_state)
 
-    def _begin(self, data: tuple[Any, ...]) -> tuple[Trial, ...]:
-        """Note what the search begins with, and give the trials that are known from the last fit."""
+    def _check_parameters(self) -> None:
+        """Refuse parameters that are out of range, or that say something that the evaluator says too."""
+        parameters = self.get_params(deep=False)
+        checked = {name: parameters[name] for name in self._parameter_constraints}
+        validate_parameter_constraints(self._parameter_constraints, checked, caller_name=type(self).__name__)
+        resolve_devices(self.device)
+        self._recipe().check()
+        if isinstance(self.refit, Refit):
+            self.refit.check()
+        if self.evaluator is None:
+            return
+        decided = set(self.evaluator.get_params(deep=False))
+        names = [name for name in _DECIDED_BY_EVALUATOR if name in decided or name == "search_space"]
+        names += _DECIDED_BY_RECIPE if "training" in decided else ()
+        twice = [name for name in names if parameters[name] not in (None, "auto")]
+        if twice:
+            given = ", ".join(f"{name}={parameters[name]!r}" for name in twice)
+            raise ValueError(
+                f"{given} and evaluator={self.evaluator!r} are both given, but an evaluator's own settings are those "
+                "of the whole fit: give them to the evaluator, and with refit=Refit(...) what differs in the final "
+                "network."
+            )
+
+    def _make_problem(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Problem:
+        samples, labels = validate_data(self, X, y, dtype=_DTYPES, allow_nd=True, ensure_min_samples=2)
+        check_classification_targets(labels)
+        weight: NDArray[np.float64] | None = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, samples, dtype=np.float64, ensure_non_negative=True)
+        return Problem.of(self._shaped(samples), labels, weight, self.class_weight)
+
+    def _begin(self, problem: Problem) -> tuple[Trial, ...]:
+        """Note what the search begins with, and return the trials that are known from the last fit."""
         parameters = self.get_params(deep=False)
         if self.prior is not None:
             parameters["prior"] = read_prior(self.prior).to_json()
         earlier: Beginning | None = getattr(self, "_beginning", None) if self.warm_start else None
         # A generator has moved on, and None has nothing to begin with again: the first fit's randomness goes on.
         entropy = root_entropy(self.random_state) if earlier is None else earlier.entropy
-        beginning = Beginning.of(entropy, data, parameters)
+        beginning = Beginning.of(entropy, problem.fingerprint, parameters)
         known: tuple[Trial, ...] = ()
         if earlier is None:
             self.__dict__.pop("trials_", None)
@@ -437,23 +446,32 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     def _strategy(self) -> Strategy:
         return BayesianOptimization() if self.strategy is None else self.strategy
 
-    def _with_settings(self, evaluator: AnEvaluator) -> AnEvaluator:
-        """Give an evaluator this estimator's settings, which bear the same names there."""
-        shared = set(evaluator.get_params(deep=False)) & set(self.get_params(deep=False))
-        space = self.search_space
-        if space is None and self.evaluator is not None:
-            space = getattr(self.evaluator, "space", None)
-        settings = {name: getattr(self, name) for name in shared} | {"space": space}
-        return cast(AnEvaluator, evaluator.set_params(**settings))
+    def _recipe(self) -> Training:
+        """Return the recipe with the parameters that the estimator names itself."""
+        training = Training() if self.training is None else clone(self.training)
+        named = {name: getattr(self, name) for name in _DECIDED_BY_RECIPE if getattr(self, name) is not None}
+        return training.set_params(**named)
 
-    def _limited_encoding(self, costs: NetworkCosts) -> Encoding | None:
-        limits = costs.limits(self.max_params, self.max_flops, self.max_latency)
-        if not limits:
-            return self.encoding
-        return LimitedEncoding(self._strategy().default_encoding if self.encoding is None else self.encoding, limits)
+    def _make_evaluator(self) -> Evaluator:
+        if self.evaluator is not None:
+            return clone(self.evaluator)
+        kind = SupernetEvaluator if self._strategy().needs_gradient else TrainingEvaluator
+        size = {name: getattr(self, name) for name in ("n_cells", "channels") if getattr(self, name) is not None}
+        return kind(
+            self.search_space,
+            training=self._recipe(),
+            validation_fraction=self.validation_fraction,
+            scoring=self.scoring,
+            device=self.device,
+            **size,
+        )
 
-    def _search(self, costs: NetworkCosts, random_state: int, known: Sequence[Trial]) -> Trial:
-        """Search behind the known trials, set what was found, and give the best trial."""
+    def _make_trainer(self, problem: Problem) -> Trainer:
+        """Make what trains the final network, where the evaluator trains none."""
+        return Trainer.of(problem, self._recipe(), self.n_cells, self.channels, resolve_devices(self.device)[0])
+
+    def _search(self, trainer: Trainer, random_state: int, known: Sequence[Trial]) -> Trial:
+        """Search behind the known trials, set what was found, and return the best trial."""
 
         def report(trial: Trial) -> None:
             best = max((t.score for t in seen if t.succeeded), default=-np.inf)
@@ -461,21 +479,26 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             print(progress_line(trial, self.n_trials, best))  # noqa: T201 - the user asked for it
 
         seen: list[Trial] = []
+        problem = trainer.problem
+        costs = NetworkCosts(
+            problem.sample_shape, len(problem.classes), trainer.channels, trainer.n_cells, trainer.device
+        )
+        limits, strategy, encoding = costs.limits(self.limits or {}), self._strategy(), self.encoding
+        if limits:
+            encoding = LimitedEncoding(strategy.default_encoding if encoding is None else encoding, limits)
         try:
             result = run_search(
-                self._strategy(),
+                strategy,
                 self.evaluator_,
-                encoding=self._limited_encoding(costs),
+                encoding=encoding,
                 n_trials=self.n_trials,
                 length=self.length,
-                batch_size=_DEFAULT_BATCH if self.strategy is None and self.trial_batch is None else self.trial_batch,
                 max_time=self.max_time,
                 prior=self.prior,
-                prior_strength=self.prior_strength,
                 known=known,
                 random_state=random_state,
                 n_jobs=self.n_jobs,
-                journal=self.journal,
+                journal=None if self.journal is None else os.fspath(self.journal),
                 callback=report if self.verbose else None,
             )
         except SearchFailedError as error:
@@ -488,16 +511,54 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.best_architecture_ = result.best_architecture
         self.best_score_ = result.best_score
         self.search_results_ = result.table()
+        limited = {name for name, value in (self.limits or {}).items() if value is not None}
         shown: dict[str, Callable[[Architecture], float]] = {"n_parameters": costs.n_parameters}
-        if self.max_flops is not None:
-            shown["flops"] = costs.flops
-        if self.max_latency is not None:
-            shown["latency"] = costs.latency
+        shown |= {name: getattr(costs, name) for name in ("flops", "latency") if name in limited}
         self.pareto_front_ = pareto_front(result.trials, shown)
         return result.best_trial
 
+    def _train_final(self, trainer: Trainer, best: Trial, entropy: int) -> None:
+        """Train the final network on all data, or as the best trial did where that fails."""
+        refit = self.refit if isinstance(self.refit, Refit) else Refit()
+        architecture = best.architecture
+        if refit.length is not None:
+            architecture = self.sample_architecture(refit.length, seed(entropy, _REFIT_DRAW))
+        training = copy.copy(trainer.training)
+        if refit.max_epochs is not None:
+            training.max_epochs = refit.max_epochs
+        elif training.early_stopping is not None:
+            training.max_epochs = best.info.get("n_epochs", training.max_epochs)
+        final = dataclasses.replace(
+            trainer,
+            training=training,
+            n_cells=trainer.n_cells if refit.n_cells is None else refit.n_cells,
+            channels=trainer.channels if refit.channels is None else refit.channels,
+        )
+        try:
+            net = final.train(architecture, trainer.problem.everything, seed(entropy, _REFIT))
+        except Exception as error:
+            if best.status != "ok" or not isinstance(self.evaluator_, TrainingEvaluator):
+                raise
+            warnings.warn(
+                f"The final training failed ({type(error).__name__}: {error}). The network of the best trial, which "
+                "did not see the held-out rows, predicts instead.",
+                stacklevel=3,
+            )
+            # Equal seeds train equal networks.
+            architecture = best.architecture
+            problem = trainer.problem
+            net = trainer.train(architecture, problem.training, best.seed, problem.held_out)
+        self.refit_architecture_ = architecture
+        self.net_ = net
+        self._prepare_to_predict()
+
+    def _prepare_to_predict(self) -> None:
+        # Pickles leave it out, for it may hold a second copy of the network.
+        if hasattr(self, "net_"):
+            self._predictor = Predictor(self.net_.module_, len(self.sample_shape_) - 1)
+
     def _shaped(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Give X in the shape of its samples."""
+        """Return X in the shape of its samples."""
         if self.input_shape is None:
             shape = X.shape[1:]
         else:
@@ -512,6 +573,4 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 f"Found array with dim {X.ndim}, while OpDistNASClassifier expects (n, features), (n, channels, "
                 "length) or (n, channels, height, width)."
             )
-        # Double precision would only double the memory of images.
-        dtype = np.float32 if len(shape) == 3 and X.dtype != np.uint8 else X.dtype
-        return X.reshape(len(X), *shape).astype(dtype, copy=False)
+        return X.reshape(len(X), *shape)

@@ -1,146 +1,340 @@
-"""Data before any training: weights, canonical order, held-out split, input statistics."""
+"""The data of a fit, prepared once: rows in an order of their own, weights, split, statistics, fingerprint."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.class_weight import compute_class_weight
 
-_CHUNK = 4096
+__all__ = ["Problem", "Samples", "Scaling"]
+
 _HELD_OUT = 0.25
+# Rows are read in blocks of about so many bytes: of double precision, whatever the rows themselves are.
+_BLOCK = 2**22
+# Fewer rows are told apart by their copies than would fill a machine's memory.
+_MOST_COPIES = 10_000_000
+# For quantiles: so many rows at the most and at the least, and about so many values of all channels.
+_QUANTILE_ROWS, _FEWEST_QUANTILE_ROWS, _QUANTILE_VALUES = 4096, 128, 2**21
+# One value in a hundred may be absurd, on one side: quantiles further in know nothing of it.
+_QUANTILES = (0.02, 0.5, 0.98)
+# Ranges between these quantiles by which a value may lie outside before it counts as absurd.
+_FENCE = 1.0
+# In units of the rounding error of the values: a channel that varies less is constant.
+_CONSTANT = 64 * np.finfo(np.float64).eps
 
 
-@dataclass(frozen=True)
-class WeightedData:
-    """Samples, their class indices and their weights.
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """What brings each channel of the input to zero mean and unit variance.
 
     Attributes
     ----------
-    X : ndarray of shape (n, ...)
-    y : ndarray of shape (n,)
-        Class indices, int64.
+    mean : ndarray of shape (channels,)
+    std : ndarray of shape (channels,)
+        Infinite for a constant channel, so that whatever stands there later counts as the constant.
+    """
+
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Samples:
+    """Some rows of the data, by their index: nothing is copied.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_given, *sample_shape)
+        All rows, as they were given.
+    y : ndarray of shape (n_given,)
+        Their class indices, int64.
+    rows : ndarray of shape (n,)
+        Indices of the rows that are meant, which may repeat.
     weight : ndarray of shape (n,)
-        Positive float64.
+        Positive float64, one for each of `rows`.
     """
 
     X: NDArray[Any]
     y: NDArray[np.int64]
+    rows: NDArray[np.intp]
     weight: NDArray[np.float64]
 
     def __len__(self) -> int:
-        return len(self.y)
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"Samples({len(self)} of {len(self.X)} rows, {self.X.shape[1:]})"
 
     def __sizeof__(self) -> int:
-        return object.__sizeof__(self) + self.X.nbytes + self.y.nbytes + self.weight.nbytes
+        return object.__sizeof__(self) + sum(array.nbytes for array in (self.X, self.y, self.rows, self.weight))
 
     def take(self, indices: NDArray[np.intp]) -> Self:
-        """Give some of the samples."""
-        return type(self)(self.X[indices], self.y[indices], self.weight[indices])
+        """Return some of these rows."""
+        return replace(self, rows=self.rows[indices], weight=self.weight[indices])
+
+    def inputs(self, indices: Any = slice(None)) -> NDArray[Any]:
+        """Copy the inputs of some of these rows, shape (n, *sample_shape)."""
+        return self.X[self.rows[indices]]
+
+    def labels(self, indices: Any = slice(None)) -> NDArray[np.int64]:
+        """Copy the class indices of some of these rows, shape (n,)."""
+        return self.y[self.rows[indices]]
 
     @property
     def relative_weight(self) -> NDArray[np.float64] | None:
         """Weights with a mean of 1; None if all are equal, so that nothing need be multiplied."""
         return None if np.ptp(self.weight) == 0 else self.weight / self.weight.mean()
 
+    def blocks(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield inputs in double precision, shape (m, channels, positions), and weights, in blocks of bounded size."""
+        step = rows_of_bytes(self.X)
+        for start in range(0, len(self), step):
+            part = slice(start, start + step)
+            block = self.inputs(part)
+            yield block.reshape(*block.shape[:2], -1).astype(np.float64, copy=False), self.weight[part]
 
-def canonical(X: NDArray[Any], y: NDArray[np.int64], weight: NDArray[np.float64] | None) -> WeightedData:
-    """Give the data as a weighted set: equal samples merged, in an order of its own.
+    @cached_property
+    def scaling(self) -> Scaling:
+        """The weighted mean and standard deviation of each channel, which single absurd values cannot move.
 
-    So a weight of two is the same as a sample that is there twice, exactly and not only on average, the order of the
-    rows does not matter, and no copy of a training sample is held out.
-    """
-    weight = np.ones(len(y)) if weight is None else weight
-    # Adding zero turns -0.0, which equals 0.0, into it.
-    digests = np.array([_digest(np.ascontiguousarray(X[i]) + X.dtype.type(0), y[i]) for i in range(len(y))])
-    _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
-    totals = np.bincount(inverse.ravel(), weights=weight).astype(np.float64)
-    return WeightedData(X[first], y[first], totals)
-
-
-def _digest(sample: NDArray[Any], label: np.int64) -> bytes:
-    digest = hashlib.blake2b(np.int64(label).tobytes(), digest_size=16)
-    digest.update(sample.tobytes())
-    # An empty last byte would be lost in a numpy string.
-    return digest.digest() + b"."
+        Values far outside the bulk of a channel, such as a code for "missing" among measurements, count as the nearest
+        value that is not absurd.
+        """
+        return find_scaling(self)
 
 
-def combined_weights(
-    y: NDArray[Any], sample_weight: NDArray[np.float64] | None, class_weight: Mapping[Any, float] | str | None
-) -> NDArray[np.float64] | None:
-    """Give the product of the samples' weights and those of their classes, shape (n,); None if there are neither.
+@dataclass(frozen=True, eq=False, repr=False)
+class Problem:
+    """The data of a fit: immutable, made once, and only handed down.
 
-    Raises
-    ------
-    ValueError
-        If fewer than two classes have a weight, or `class_weight` is neither a mapping nor "balanced".
-    """
-    weight = np.ones(len(y)) if sample_weight is None else sample_weight
-    # A sample of weight 0 counts as not being there.
-    used = weight > 0
-    if not used.any():
-        raise ValueError("All sample weights are zero, so no sample is left to learn from.")
-    classes, indices = np.unique(y[used], return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            f"The data must have at least two classes, but y has only one class: {classes.tolist()}; "
-            "there is nothing to tell apart."
-        )
-    if class_weight is None:
-        return sample_weight
-    indices = indices.ravel()
-    combined = np.zeros(len(y))
-    combined[used] = weight[used] * _class_weights(class_weight, classes, indices, weight[used])[indices]
-    return combined
+    The data count as a weighted set. Equal rows of the same class are one row with the sum of their weights, in an
+    order that does not depend on the given one. So a weight of two is the same as a row that is there twice, and no
+    copy of a training row is held out.
 
+    Where fewer than half of the rows are distinct, as in a table of a few categories, equal rows are observations of
+    their own instead: what is held out then are some of the copies, and not whole patterns. Weights that are integers
+    count as copies here, after division by their greatest common divisor.
 
-def _class_weights(
-    class_weight: Mapping[Any, float] | str,
-    classes: NDArray[Any],
-    indices: NDArray[np.intp],
-    weight: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    if not isinstance(class_weight, str):
-        return compute_class_weight(dict(class_weight), classes=classes, y=classes[indices])
-    if class_weight != "balanced":
-        raise ValueError(f"class_weight must be a mapping, 'balanced' or None, got {class_weight!r}.")
-    # scikit-learn's own balance counts samples; here a weight of two is the same as two samples.
-    return weight.sum() / (len(classes) * np.bincount(indices, weights=weight))
-
-
-def hold_out(
-    data: WeightedData, fraction: float | None, classes: NDArray[Any], seed: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Give the indices of the samples to train and to validate on, stratified by class.
-
-    A class with two distinct samples or more has one on either side at least; a single sample is trained on.
-
-    Parameters
+    Attributes
     ----------
-    data : WeightedData
-    fraction : float or None
-        None takes a quarter.
+    everything : Samples
+        All rows.
+    training : Samples
+        The rows that trials train on.
+    held_out : Samples
+        The rows that trials are scored on.
     classes : ndarray of shape (n_classes,)
-        The labels, for messages.
-    seed : int
+        The labels, sorted; ``y`` holds indices into them.
+    class_weight : ndarray of shape (n_classes,)
+        By what a training multiplies the weights of a class; scores do not.
 
-    Raises
-    ------
-    ValueError
-        If no class has two distinct samples, or `fraction` leaves either part fewer samples than there are classes.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skopdist.problem import Problem
+    >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0], [0.0]]), np.array(["a", "b", "a", "b", "a"])
+    >>> problem = Problem.of(X, y).split(seed=0)
+    >>> len(problem.everything), float(problem.everything.weight.sum())
+    (4, 5.0)
+    >>> len(problem.training), len(problem.held_out)
+    (2, 2)
     """
-    counts = np.bincount(data.y, minlength=len(classes))
+
+    everything: Samples
+    training: Samples
+    held_out: Samples
+    classes: NDArray[Any]
+    class_weight: NDArray[np.float64]
+    fingerprint: str
+
+    @classmethod
+    def of(
+        cls,
+        X: NDArray[Any],
+        y: NDArray[Any],
+        sample_weight: NDArray[np.float64] | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+    ) -> Self:
+        """Make a problem in which nothing is held out yet.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, *sample_shape)
+            Finite numbers. It is kept as it is, and must not change.
+        y : ndarray of shape (n,)
+            Class labels.
+        sample_weight : ndarray of shape (n,) or None, default=None
+            Not negative. A row of weight 0 counts as not being there, and so does its class.
+        class_weight : mapping, "balanced" or None, default=None
+            By what trainings multiply the weights of a class. "balanced" makes the weights of all classes equal.
+
+        Raises
+        ------
+        ValueError
+            If fewer than two classes have a weight, or a class weight is no finite number, negative or for an unknown
+            class.
+        """
+        n = len(y)
+        weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        used = np.flatnonzero(weight > 0)
+        if not len(used):
+            raise ValueError("All sample weights are zero, so no sample is left to learn from.")
+        classes, labels = np.unique(y[used], return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                f"The data must have at least two classes, but y has only one class: {classes.tolist()}; "
+                "there is nothing to tell apart."
+            )
+        factors = _class_factors(class_weight, classes, np.bincount(labels.ravel(), weight[used]))
+        indices = np.zeros(n, dtype=np.int64)
+        indices[used] = labels.ravel()
+        digests = _digests(X, indices, used)
+        # The weights last, so that the sum of equal rows' weights does not depend on the order either.
+        order = np.lexsort((weight[used], digests[:, 1], digests[:, 0]))
+        digests = digests[order]
+        starts = np.flatnonzero(np.r_[True, (digests[1:] != digests[:-1]).any(axis=1)])
+        totals = np.add.reduceat(weight[used][order], starts)
+        rows = used[order[starts]]
+        text = repr((X.shape[1:], classes.tolist(), factors.tolist()))
+        hashed = hashlib.blake2b(text.encode(), digest_size=16)
+        hashed.update(digests[starts].tobytes())
+        hashed.update((totals / totals.max()).tobytes())
+        copies = _copies(totals)
+        if copies is not None:
+            rows, totals = np.repeat(rows, copies), np.ones(copies.sum())
+        everything = Samples(X, indices, rows, totals)
+        nothing = everything.take(np.empty(0, dtype=np.intp))
+        return cls(everything, everything, nothing, classes, factors, hashed.hexdigest())
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, the channels (or features) first."""
+        return self.everything.X.shape[1:]
+
+    @property
+    def n_spatial(self) -> int:
+        """Number of dimensions behind the channels: 2 for images, 1 for series, 0 for flat input."""
+        return len(self.sample_shape) - 1
+
+    def split(self, fraction: float | None = None, seed: int = 0) -> Self:
+        """Return the same problem with a part of the rows held out, stratified by class.
+
+        A class with two rows or more has one on either side at least; a single row is trained on.
+
+        Parameters
+        ----------
+        fraction : float or None, default=None
+            The part that is held out; None takes a quarter.
+        seed : int, default=0
+
+        Raises
+        ------
+        ValueError
+            If no class has two rows, or `fraction` leaves either part fewer rows than there are classes.
+        """
+        trained, held_out = _hold_out(self.everything.labels(), fraction, len(self.classes), seed)
+        return replace(self, training=self.everything.take(trained), held_out=self.everything.take(held_out))
+
+    def __sizeof__(self) -> int:
+        # Dask and ray ask for it: what is large they send to a worker once, and not with each trial.
+        return object.__sizeof__(self) + self.everything.__sizeof__()
+
+    def __repr__(self) -> str:
+        shape, classes = self.everything.X.shape, len(self.classes)
+        return f"Problem({len(self.everything)} rows of {shape[0]}, {self.sample_shape}, {classes} classes)"
+
+    def loss_weight(self, samples: Samples) -> NDArray[np.float64] | None:
+        """Return the weights of the losses while training on some rows, with a mean of 1; None if all are equal."""
+        return replace(samples, weight=samples.weight * self.class_weight[samples.labels()]).relative_weight
+
+
+def rows_of_bytes(X: NDArray[Any], size: int = _BLOCK) -> int:
+    """Count the rows that take about `size` bytes in double precision, one at least."""
+    return max(1, size // max(8 * int(np.prod(X.shape[1:])), 1))
+
+
+def _class_factors(
+    class_weight: Mapping[Any, float] | str | None, classes: NDArray[Any], totals: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Return what the weights of each class are multiplied by, shape (n_classes,)."""
+    if class_weight is None:
+        return np.ones(len(classes))
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        # scikit-learn's own balance counts samples; here a weight of two is the same as two samples.
+        return totals.sum() / (len(classes) * totals)
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(f"class_weight must be a mapping, 'balanced' or None, got {class_weight!r}.")
+    labels = classes.tolist()
+    unknown = [label for label in class_weight if label not in labels]
+    missing = [label for label in labels if label not in class_weight]
+    # As in scikit-learn: a class that one fold lacks is no mistake, a label beside one without a weight may be one.
+    if unknown and missing:
+        raise ValueError(f"class_weight has weights for {unknown}, but none for the classes {missing} of y.")
+    factors = np.array([class_weight.get(label, 1.0) for label in labels], dtype=object)
+    for label, value in zip(labels, factors, strict=True):
+        if not isinstance(value, Real) or not 0 <= float(value) < np.inf:
+            raise ValueError(
+                f"class_weight must hold finite numbers that are not negative, got {value!r} for the class {label!r}."
+            )
+    if not factors.any():
+        raise ValueError("class_weight is zero for all classes of y, so no sample is left to learn from.")
+    return factors.astype(np.float64)
+
+
+def _digests(X: NDArray[Any], labels: NDArray[np.int64], rows: NDArray[np.intp]) -> NDArray[np.uint64]:
+    """Hash the values and the class of some rows to 128 bits, shape (n, 2), whatever type the values have."""
+    width = int(np.prod(X.shape[1:]))
+    with np.errstate(over="ignore"):
+        keys = _mix(np.arange(1, width + 1, dtype=np.uint64))
+        digests = np.empty((len(rows), 2), dtype=np.uint64)
+        step = rows_of_bytes(X, 2**20)
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            # Adding zero turns -0.0, which equals 0.0, into it.
+            values = X[part].reshape(len(part), width).astype(np.float64) + 0.0
+            mixed = _mix(values.view(np.uint64) + keys)
+            tags = _mix(labels[part].astype(np.uint64))
+            digests[start : start + step, 0] = mixed.sum(axis=1) + tags
+            digests[start : start + step, 1] = (mixed * (keys | np.uint64(1))).sum(axis=1) ^ tags
+    return digests
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scramble 64 bits (the finaliser of splitmix64)."""
+    mixed = values + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _copies(totals: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    """Return how often each distinct row is there, if fewer than half of the rows are distinct; None otherwise."""
+    if totals.max() > 2.0**53 or (totals != np.rint(totals)).any():
+        return None
+    counts = totals.astype(np.int64)
+    counts //= np.gcd.reduce(counts)
+    n_rows = int(counts.sum())
+    return counts if 2 * len(counts) < n_rows <= _MOST_COPIES else None
+
+
+def _hold_out(
+    labels: NDArray[np.int64], fraction: float | None, n_classes: int, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the indices of the rows to train and to validate on."""
+    counts = np.bincount(labels, minlength=n_classes)
     shared = np.flatnonzero(counts >= 2)
     if not len(shared):
         raise ValueError(
-            f"None of the {len(classes)} classes has two distinct samples, one to train on and one to validate on: "
+            f"None of the {n_classes} classes has two distinct samples, one to train on and one to validate on: "
             "add samples."
         )
-    total = counts[shared].sum()
+    total = int(counts[shared].sum())
     wanted = int(np.ceil(total * (_HELD_OUT if fraction is None else fraction)))
     if fraction is not None and min(wanted, total - wanted) < len(shared):
         raise ValueError(
@@ -148,29 +342,70 @@ def hold_out(
             f"{wanted} to validate on, but both need one for each of the {len(shared)} classes at least: "
             "change validation_fraction, add samples, or leave rare classes out."
         )
-    rng = np.random.default_rng(seed)
-    held_out = np.zeros(len(data), dtype=bool)
     quotas = counts[shared] * wanted / total
     n_valid = np.floor(quotas).astype(np.intp)
     n_valid[np.argsort(n_valid - quotas, kind="stable")[: wanted - n_valid.sum()]] += 1
+    rng = np.random.default_rng(seed)
+    by_class = np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1])
+    held_out = np.zeros(len(labels), dtype=bool)
     for label, n in zip(shared, np.clip(n_valid, 1, counts[shared] - 1), strict=True):
-        held_out[rng.permutation(np.flatnonzero(data.y == label))[:n]] = True
+        held_out[rng.permutation(by_class[label])[:n]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
-def input_statistics(data: WeightedData) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the weighted mean and standard deviation of each channel, shapes (channels,); 1 for a constant one."""
-    flat = data.X.reshape(*data.X.shape[:2], -1)  # (n, channels, positions)
-    total = data.weight.sum()
-    mean = np.zeros(flat.shape[1])
-    for start in range(0, len(flat), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        mean += data.weight[part] @ flat[part].mean(axis=2, dtype=np.float64)
-    mean /= total
-    variance = np.zeros(flat.shape[1])
-    for start in range(0, len(flat), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        deviation = flat[part] - mean[:, None]
-        variance += data.weight[part] @ np.square(deviation).mean(axis=2)
-    std = np.sqrt(variance / total)
-    return mean, np.where(std > 1e-12 * np.maximum(np.abs(mean), 1), std, 1.0)
+def find_scaling(samples: Samples) -> Scaling:
+    """Find the weighted mean and standard deviation of each channel, absurd values drawn in."""
+    low, middle, high = _fences(samples)
+    # In units of the largest value that counts: neither squares of 1e200 nor those of 1e-200 fit double precision.
+    unit = np.exp2(np.ceil(np.log2(np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny))))
+    low, middle, high = low / unit, middle / unit, high / unit
+    first, second = np.zeros(len(unit)), np.zeros(len(unit))
+    with np.errstate(over="ignore", under="ignore"):
+        for block, weight in samples.blocks():
+            away = np.clip(block / unit[:, None], low[:, None], high[:, None]) - middle[:, None]
+            first += weight @ away.mean(axis=2)
+            second += weight @ np.square(away).mean(axis=2)
+    total = samples.weight.sum()
+    shift = first / total
+    mean = middle + shift
+    std = np.sqrt(np.maximum(second / total - shift**2, 0.0))
+    varies = std > _CONSTANT * np.maximum(np.abs(low), np.abs(high))
+    # At the very bottom of double precision a deviation has no reciprocal.
+    scale = np.maximum(std * unit, np.finfo(np.float64).tiny)
+    return Scaling(mean * unit, np.where(varies, scale, np.inf))
+
+
+def _fences(samples: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest, the middle and the highest value of each channel that are not absurd."""
+    n_channels, n_positions = samples.X.shape[1], int(np.prod(samples.X.shape[2:]))
+    n = min(len(samples), _QUANTILE_ROWS, max(_QUANTILE_VALUES // n_channels, _FEWEST_QUANTILE_ROWS))
+    stride = max(1, n * n_channels * n_positions // _QUANTILE_VALUES)
+    # The rows are in the order of their hashes, so that evenly spaced ones are as good as a random choice.
+    some = samples.take(np.linspace(0, len(samples) - 1, n).astype(np.intp))
+    blocks, weights = zip(*some.blocks(), strict=True)
+    values = np.concatenate([block[:, :, ::stride] for block in blocks])  # (n, channels, positions)
+    weight = np.repeat(np.concatenate(weights), values.shape[2])
+    fences = np.array([_fence(values[:, c].ravel(), weight) for c in range(values.shape[1])])
+    return fences[:, 0], fences[:, 1], fences[:, 2]
+
+
+def _fence(values: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[float, float, float]:
+    lower, middle, upper = _quantiles(values, weight)
+    others = values != middle
+    if lower == upper and others.any():
+        # Nearly all values are equal, as in a column that is mostly zero: the bulk is that of the others.
+        lower, _, upper = _quantiles(values[others], weight[others])
+        lower, upper = min(lower, middle), max(upper, middle)
+    # Half of each, for the range of the whole numbers does not fit.
+    reach = 2 * _FENCE * (upper / 2 - lower / 2)
+    limit = np.finfo(np.float64).max
+    return max(lower - reach, -limit), middle, min(upper + reach, limit)
+
+
+def _quantiles(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    if np.ptp(weight) == 0:
+        ranks = np.minimum((np.array(_QUANTILES) * len(values)).astype(np.intp), len(values) - 1)
+        return np.partition(values, ranks)[ranks]
+    order = np.argsort(values, kind="stable")
+    passed = np.cumsum(weight[order])
+    return values[order][np.minimum(np.searchsorted(passed, np.array(_QUANTILES) * passed[-1]), len(values) - 1)]

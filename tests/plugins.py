@@ -33,9 +33,6 @@ class Misbehaving(Evaluator):
     def search_space(self):
         return DenseSpace()
 
-    def _fit(self, X, y, sample_weight, seed):
-        pass
-
     def _evaluate(self, architecture, mixture, seed):
         time.sleep(self.pause)
         if (self.seeds is None or seed in self.seeds) and not (self.mark and os.path.exists(self.mark)):

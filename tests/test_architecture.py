@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skopdist import Architecture, Cell
+from skopdist.architecture import on_paths, ordered_steps
 from skopdist.operations import is_zero
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
 
@@ -51,6 +52,58 @@ def test_live_slots_are_those_on_a_path(length, share, seed):
     assert shuffled.live_slots(is_zero) == brute_force_live_slots(shuffled)
 
 
+def brute_force_steps(cell, is_zero):
+    """All edges and links on any path, by listing the paths."""
+    alive = set()
+
+    def walk(node, path):
+        if node == cell.n_nodes - 1:
+            alive.update(path)
+        for is_edge, pairs in ((True, cell.edges), (False, cell.links)):
+            for i, (source, target) in enumerate(pairs):
+                if source == node and not (is_edge and is_zero(cell.operations[i])):
+                    walk(target, [*path, (is_edge, i)])
+
+    for node in range(cell.n_inputs):
+        walk(node, [])
+    return alive
+
+
+@st.composite
+def wired_by_hand(draw):
+    """Any cell at all, with dead ends and unreachable nodes."""
+    n_inputs, n_nodes = draw(st.integers(1, 2)), draw(st.integers(3, 7))
+    pairs = [(source, target) for target in range(n_inputs, n_nodes) for source in range(target)]
+    edges = draw(st.lists(st.sampled_from(pairs), min_size=1, unique=True))
+    links = draw(st.lists(st.sampled_from(pairs), unique=True))
+    operations = draw(st.lists(st.sampled_from(["none", "skip_connect"]), min_size=len(edges), max_size=len(edges)))
+    return Cell(operations, edges, links, n_inputs)
+
+
+@given(wired_by_hand())
+def test_steps_are_those_on_a_path_each_after_all_that_leads_to_its_source(cell):
+    for passes in (None, is_zero):
+        steps = cell.steps(passes)
+        assert {(step.is_edge, step.row) for step in steps} == brute_force_steps(cell, passes or (lambda name: False))
+        seen = set(range(cell.n_inputs))
+        for i, step in enumerate(steps):
+            assert (cell.edges if step.is_edge else cell.links)[step.row] == (step.source, step.target)
+            assert step.source in seen
+            assert all(later.target != step.source for later in steps[i:])
+            seen.add(step.target)
+
+
+@given(wired_by_hand(), st.integers(0, 2**32))
+def test_arrays_answer_for_many_cells_at_once(cell, seed):
+    rng = np.random.default_rng(seed)
+    steps = ordered_steps(cell.edges, cell.links)
+    is_open = rng.random((len(steps), 5)) < 0.7
+    many = on_paths(steps, list(is_open), cell.n_inputs)
+    for column in range(5):
+        one = on_paths(steps, is_open[:, column].tolist(), cell.n_inputs)
+        assert [bool(row[column]) for row in many] == one
+
+
 def test_counts_and_operations_go_by_cell():
     normal = Cell(["a", "b", "a"], [(0, 1), (0, 2), (1, 2)])
     reduce = Cell(["b"], [(0, 1)])
@@ -90,35 +143,6 @@ def test_bad_architectures():
         Architecture([cell, cell], ["x", "x"])
     with pytest.raises(ValueError, match=r"got 0 cells"):
         Architecture([], [])
-
-
-def test_build_refuses_operations_for_other_inputs():
-    architecture = Architecture([Cell(["nor_conv_3x3"], [(0, 1)])])
-    with pytest.raises(
-        ValueError, match=r"'nor_conv_3x3' takes samples with 2 spatial dimensions.*has 0.*another space"
-    ):
-        architecture.build((4,), 3)
-    unknown = Architecture([Cell(["telepathy"], [(0, 1)])])
-    with pytest.raises(
-        ValueError, match=r"Unknown operation 'telepathy'; the registered ones are .*register_operation"
-    ):
-        unknown.build((4,), 3)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"input_shape": (1, 2, 3, 4)}, r"input_shape must be .*got \(1, 2, 3, 4\)"),
-        ({"input_shape": (0,)}, r"positive sizes, got \(0,\)"),
-        ({"n_classes": 0}, "n_classes must be at least 1, got 0"),
-        ({"channels": 0}, "channels must be at least 1, got 0"),
-        ({"n_cells": 0}, "n_cells must be at least 1, got 0"),
-    ],
-)
-def test_build_refuses_bad_sizes(arguments, message):
-    architecture = Architecture([Cell(["skip_connect"], [(0, 1)])])
-    with pytest.raises(ValueError, match=message):
-        architecture.build(**({"input_shape": (4,), "n_classes": 3} | arguments))
 
 
 def test_architectures_can_be_keys():

@@ -21,12 +21,13 @@ from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping, EpochScoring
 
-from skopdist import Architecture, OpDistNASClassifier, OperationDistribution
+from skopdist import Architecture, OpDistNASClassifier, OperationDistribution, Refit
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
-from skopdist.networks import NetworkCosts
+from skopdist.networks import Network, NetworkCosts
 from skopdist.search import SearchFailedError
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
 from skopdist.strategies import BayesianOptimization, DifferentiableSearch, LocalSearch, RandomSearch
+from skopdist.training import Trainer, Training
 
 STRATEGIES = [RandomSearch(), LocalSearch(), BayesianOptimization()]
 NAMES = np.array(["setosa", "versicolor", "virginica"])
@@ -88,12 +89,12 @@ def test_samples_architectures_of_every_length(data, request):
     for length in range(1, 41):
         architecture = clf.sample_architecture(length, random_state=length)
         assert architecture.length == length
-        network = architecture.build(X.shape[1:], len(clf.classes_), channels=4, n_cells=1)
+        network = Network(architecture, X.shape[1:], len(clf.classes_), channels=4, n_cells=1)
         loss = network(torch.as_tensor(X[:4])).square().sum()
         loss.backward()
         assert loss.isfinite()
         if length in (1, 2, 5, 11, 40):
-            net = clf.evaluator_.train_on_all(architecture, seed=0)
+            net = clf.evaluator_.trainer_.train(architecture, clf.evaluator_.problem_.everything, seed=0)
             assert np.isfinite(net.history[-1, "train_loss"])
     assert clf.sample_architecture().length == clf.best_architecture_.length
     assert clf.sample_architecture(9, 0) == clf.sample_architecture(9, 0)
@@ -130,7 +131,7 @@ def test_a_second_fit_equals_the_first(data, request):
 
 def test_generators_of_the_user_are_left_alone_under_failure(iris, untouched_generators):
     with pytest.raises(SearchFailedError):
-        make(lr=1e12).fit(*iris)
+        make(training=Training(lr=1e12)).fit(*iris)
 
 
 def test_random_states_of_other_kinds(iris):
@@ -169,8 +170,8 @@ def test_pickle_and_deepcopy_predict_the_same_and_leave_the_data_out(data, reque
         assert restored.best_distribution_ == clf.best_distribution_
         assert restored.sample_architecture(5, 0) == clf.sample_architecture(5, 0)
         assert_equal_fits(restored.fit(X, y), clf, X)
-    assert clf.evaluator_.held_out_ is not None
-    assert not hasattr(pickle.loads(pickle.dumps(clf)).evaluator_, "data_")
+    assert clf.evaluator_.problem_ is not None
+    assert not hasattr(pickle.loads(pickle.dumps(clf)).evaluator_, "problem_")
     assert X[0].tobytes() not in pickle.dumps(clf)
 
 
@@ -308,8 +309,8 @@ def test_class_weight(iris):
     n = np.bincount(y)
     spelled_out = make(class_weight={label: len(y) / (3 * n[label]) for label in range(3)}).fit(X, y)
     np.testing.assert_allclose(balanced.predict_proba(X), spelled_out.predict_proba(X), atol=1e-9)
-    as_samples = make().fit(X, y, sample_weight=(len(y) / (3 * n))[y])
-    np.testing.assert_allclose(balanced.predict_proba(X), as_samples.predict_proba(X), atol=1e-9)
+    # Weights of classes are for the training; the trials are scored as without them.
+    assert balanced.evaluator_.problem_.held_out.relative_weight is None
     heavy = make(class_weight={0: 50.0}).fit(X, y)
     assert heavy.predict_proba(X)[:, 0].mean() > make().fit(X, y).predict_proba(X)[:, 0].mean()
 
@@ -357,7 +358,7 @@ def test_skorch_s_own_early_stopping_ends_a_training_and_not_the_search(iris):
 def test_early_stopping_passes_its_epochs_on_to_the_refit(iris):
     X, y = iris
     rng = np.random.default_rng(0)
-    clf = make(max_epochs=60, early_stopping=2, channels=16).fit(X, rng.permutation(y))
+    clf = make(max_epochs=60, training=Training(early_stopping=2), channels=16).fit(X, rng.permutation(y))
     assert all(trial.cost < 60 for trial in clf.trials_)
     best = max(clf.trials_, key=lambda trial: trial.score)
     assert len(clf.net_.history) == best.info["n_epochs"]
@@ -365,11 +366,11 @@ def test_early_stopping_passes_its_epochs_on_to_the_refit(iris):
 
 @pytest.mark.parametrize("early_stopping", [None, 2])
 def test_the_refit_has_epochs_of_its_own(iris, early_stopping):
-    clf = make(early_stopping=early_stopping, refit_max_epochs=7, warm_start=True).fit(*iris)
+    clf = make(training=Training(early_stopping=early_stopping), refit=Refit(max_epochs=7), warm_start=True).fit(*iris)
     assert all(trial.cost <= 4 for trial in clf.trials_)
     assert len(clf.net_.history) == 7
     before = clf.trials_
-    clf.set_params(refit_max_epochs=3).fit(*iris)
+    clf.set_params(refit__max_epochs=3).fit(*iris)
     assert len(clf.net_.history) == 3
     assert clf.trials_[0] is before[0]
 
@@ -377,14 +378,14 @@ def test_the_refit_has_epochs_of_its_own(iris, early_stopping):
 @pytest.mark.parametrize("augment", ["auto", "shift", "shift_flip", None, lambda X, generator: X + 1])
 def test_augment(images, augment):
     X, y = images
-    assert make(max_epochs=1, augment=augment).fit(X, y).predict(X).shape == (150,)
+    assert make(max_epochs=1, training=Training(augment=augment)).fit(X, y).predict(X).shape == (150,)
 
 
 @pytest.mark.parametrize("precision", ["auto", "float32", "bfloat16"])
 @pytest.mark.parametrize("data", ["iris", "images"])
 def test_precision(data, precision, request):
     X, y = request.getfixturevalue(data)
-    clf = make(precision=precision).fit(X, y)
+    clf = make(training=Training(precision=precision)).fit(X, y)
     assert all(parameter.dtype == torch.float32 for parameter in clf.net_.module_.parameters())
     assert clf.predict_proba(X).dtype == np.float64
 
@@ -395,7 +396,7 @@ def test_without_refit_the_findings_are_there_but_no_net(iris):
     clf.set_params(refit=False).fit(X, y)
     assert clf.best_score_ == max(trial.score for trial in clf.trials_)
     assert clf.sample_architecture(4).length == 4
-    with pytest.raises(NotFittedError, match=r"refit=False, so no network was trained; fit it with refit=True"):
+    with pytest.raises(NotFittedError, match=r"it was fitted with refit=False, or its last fit failed. Fit it with"):
         clf.predict(X)
 
 
@@ -446,7 +447,7 @@ def test_a_space_by_name(images):
 @pytest.mark.parametrize("data", ["iris", "images"])
 def test_the_final_network_may_be_larger(data, request):
     X, y = request.getfixturevalue(data)
-    sizes = {"refit_length": 9, "refit_n_cells": 2, "refit_channels": 12}
+    sizes = {"refit": Refit(length=9, n_cells=2, channels=12)}
     plain, clf = make(max_epochs=1).fit(X, y), make(max_epochs=1, **sizes).fit(X, y)
     assert clf.refit_architecture_.length == 9
     assert clf.refit_architecture_ == make(max_epochs=1, **sizes).fit(X, y).refit_architecture_
@@ -461,17 +462,17 @@ def test_the_final_network_may_be_larger(data, request):
 
 
 def test_each_size_of_the_final_network_alone(iris):
-    wide = make(max_epochs=1, refit_channels=16).fit(*iris)
+    wide = make(max_epochs=1, refit=Refit(channels=16)).fit(*iris)
     assert wide.refit_architecture_ == wide.best_architecture_
     assert (wide.net_.module__n_cells, wide.net_.module__channels) == (1, 16)
-    assert not hasattr(make(max_epochs=1, refit_length=9, refit=False).fit(*iris), "refit_architecture_")
+    assert not hasattr(make(max_epochs=1, refit=False).fit(*iris), "refit_architecture_")
 
 
-@pytest.mark.parametrize("name", ["refit_length", "refit_n_cells", "refit_channels"])
-@pytest.mark.parametrize("value", [0, -1, 2.5, True, "large"])
+@pytest.mark.parametrize("name", ["length", "n_cells", "channels", "max_epochs"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, "large"])
 def test_bad_sizes_of_the_final_network(name, value, iris):
-    with pytest.raises(ValueError, match=rf"{name} must be an integer >= 1, got {value!r}"):
-        make(**{name: value}).fit(*iris)
+    with pytest.raises(ValueError, match=rf"'{name}' parameter of Refit must be an int .*Got {value!r}"):
+        make(refit=Refit(**{name: value})).fit(*iris)
 
 
 # What is known beforehand
@@ -488,7 +489,7 @@ def guided(strategy=None, **changes):
 
 def test_a_prior_from_another_fit(iris, tmp_path):
     def distributions(prior):
-        clf = guided(prior=prior, prior_strength=50).fit(*iris)
+        clf = guided(prior=prior).fit(*iris)
         return [trial.distribution for trial in clf.trials_]
 
     first = guided(n_trials=30).fit(*iris)
@@ -516,8 +517,6 @@ def test_bad_priors(iris, tmp_path):
     (tmp_path / "p.json").write_text("{}")
     with pytest.raises(ValueError, match=r"p\.json holds no distribution"):
         guided(prior=tmp_path / "p.json").fit(*iris)
-    with pytest.raises(ValueError, match=r"prior_strength must be a finite number of operations >= 0, got -1"):
-        guided(prior=LINEAR, prior_strength=-1).fit(*iris)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
@@ -543,7 +542,7 @@ def test_warm_start_with_the_same_number_of_trials_only_refits(iris):
     clf.fit(*iris)
     assert [a is b for a, b in zip(clf.trials_, before, strict=True)] == [True] * 2
     np.testing.assert_array_equal(clf.predict_proba(iris[0]), predicted)
-    clf.set_params(refit_length=11, refit_channels=4).fit(*iris)
+    clf.set_params(refit=Refit(length=11, channels=4)).fit(*iris)
     assert clf.refit_architecture_.length == 11
     assert clf.trials_[0] is before[0]
 
@@ -601,11 +600,62 @@ def test_a_table_may_guide_the_search(iris):
     assert clf.predict(X).shape == (150,)
 
 
-def test_another_training_evaluator_may_be_cheaper(iris):
-    X, y = iris
-    clf = make(evaluator=TrainingEvaluator(max_epochs=1, channels=4, n_cells=1), max_epochs=3).fit(X, y)
+def test_an_evaluator_s_own_recipe_is_that_of_the_whole_fit(images):
+    X, y = images
+    evaluator = TrainingEvaluator(channels=32, n_cells=1, training=Training(max_epochs=1, lr=0.025))
+    clf = OpDistNASClassifier(
+        RandomSearch(), evaluator=evaluator, limits={"params": 30_000}, n_trials=3, random_state=0
+    ).fit(X, y)
     assert {trial.cost for trial in clf.trials_} == {1.0}
+    assert all(trial.info["n_parameters"] <= 30_000 for trial in clf.trials_)
+    assert sum(p.numel() for p in clf.net_.module_.parameters()) <= 30_000
+    assert (len(clf.net_.history), clf.net_.lr, clf.net_.module__channels) == (1, 0.025, 32)
+    clf.set_params(refit=Refit(max_epochs=3)).fit(X, y)
     assert len(clf.net_.history) == 3
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"channels": 8},
+        {"max_epochs": 3},
+        {"training": Training()},
+        {"net_params": {}},
+        {"scoring": "f1_macro"},
+        {"validation_fraction": 0.5},
+        {"search_space": "dense"},
+        {"device": "cpu"},
+    ],
+    ids=lambda parameters: next(iter(parameters)),
+)
+def test_what_an_evaluator_decides_is_not_said_twice(parameters, iris):
+    clf = OpDistNASClassifier(evaluator=TrainingEvaluator(), n_trials=1, **parameters)
+    with pytest.raises(ValueError, match=rf"{next(iter(parameters))}=.* are both given.*give them to the evaluator"):
+        clf.fit(*iris)
+
+
+def test_a_table_leaves_the_recipe_to_the_estimator(iris):
+    table = TabularEvaluator(DenseSpace(), lambda operations: operations.count("linear_relu"))
+    clf = make(RandomSearch(), evaluator=table, channels=12, max_epochs=3, training=Training(lr=0.025)).fit(*iris)
+    assert (len(clf.net_.history), clf.net_.lr, clf.net_.module__channels) == (3, 0.025, 12)
+
+
+@pytest.mark.parametrize("training", [None, Training(weight_decay=0.25)])
+def test_a_grid_sets_parameters_of_the_recipe(training, iris):
+    grid = GridSearchCV(make(n_trials=1, training=training), {"training__lr": [0.01, 0.02]}, cv=2).fit(*iris)
+    assert len(grid.cv_results_["params"]) == 2
+    assert grid.best_estimator_.net_.lr in (0.01, 0.02)
+    assert grid.estimator.training is training
+
+
+def test_the_estimator_s_own_names_win_over_those_of_the_recipe(iris):
+    clf = make(max_epochs=2, training=Training(max_epochs=9), net_params={"verbose": 0}).fit(*iris)
+    assert len(clf.net_.history) == 2
+    assert len(make(max_epochs=None, training=Training(max_epochs=3)).fit(*iris).net_.history) == 3
+
+
+def test_the_default_strategy_is_bayesian_optimisation(iris):
+    assert_equal_fits(make(n_trials=6).fit(*iris), make(BayesianOptimization(), n_trials=6).fit(*iris), iris[0])
 
 
 # Failure
@@ -625,7 +675,7 @@ def test_failed_trials_are_recorded_and_the_rest_is_used(iris):
 
 
 def test_divergence_is_a_failure_with_its_reason(iris):
-    clf = make(lr=1e12, n_trials=3)
+    clf = make(training=Training(lr=1e12), n_trials=3)
     with pytest.raises(
         SearchFailedError, match=r"All 3 trials failed.*FloatingPointError: training diverged.*smaller lr"
     ):
@@ -639,9 +689,34 @@ def test_divergence_is_a_failure_with_its_reason(iris):
 def test_a_failed_second_fit_leaves_no_older_net(iris):
     clf = make().fit(*iris)
     with pytest.raises(SearchFailedError):
-        clf.set_params(lr=1e12).fit(*iris)
+        clf.set_params(training__lr=1e12).fit(*iris)
     with pytest.raises(NotFittedError):
         clf.predict(iris[0])
+
+
+def test_where_the_final_training_fails_the_best_trial_predicts(images, monkeypatch):
+    X, y = images
+    plain = make(n_trials=3).fit(X, y)
+    train = Trainer.train
+
+    def failing(self, architecture, samples, seed, held_out=None):
+        if len(samples) == len(self.problem.everything):
+            raise MemoryError("a fake shortage")
+        return train(self, architecture, samples, seed, held_out)
+
+    monkeypatch.setattr(Trainer, "train", failing)
+    with pytest.warns(UserWarning, match=r"The final training failed \(MemoryError: a fake shortage\).*best trial"):
+        clf = make(n_trials=3).fit(X, y)
+    assert clf.best_architecture_ == clf.refit_architecture_ == plain.best_architecture_
+    problem = plain.evaluator_.problem_
+    held_out = problem.held_out
+    assert clf.score(held_out.inputs(), problem.classes[held_out.labels()]) == clf.best_score_
+    table = TabularEvaluator(NASBench201Space(), lambda operations: 1.0)
+    clf = make(n_trials=1, evaluator=table)
+    with pytest.raises(MemoryError):
+        clf.fit(X, y)
+    with pytest.raises(NotFittedError, match=r"or its last fit failed"):
+        clf.predict(X)
 
 
 def test_ctrl_c_keeps_the_best_so_far(iris):
@@ -666,7 +741,7 @@ def test_ctrl_c_in_the_midst_of_a_training(images):
             raise KeyboardInterrupt
         return batch
 
-    clf = make(n_trials=5, max_epochs=4, augment=augment).fit(X, y)
+    clf = make(n_trials=5, max_epochs=4, training=Training(augment=augment)).fit(X, y)
     assert clf.stop_reason_ == "interrupted"
     assert 1 <= len(clf.trials_) < 5
 
@@ -724,15 +799,15 @@ def test_no_trial_is_beyond_the_limits(strategy, images):
     half = space.make_architecture(
         [space.make_cell(["nor_conv_3x3"] * 3 + ["skip_connect"] * 3, space.potential_edges(6))]
     )
-    limits = {"max_params": most.n_parameters(half), "max_flops": most.flops(half), "max_latency": 10.0}
-    clf = make(strategy, channels=4, max_epochs=1, n_trials=3, refit=False, **limits).fit(X, y)
+    limits = {"params": most.n_parameters(half), "flops": most.flops(half), "latency": 10.0}
+    clf = make(strategy, channels=4, max_epochs=1, n_trials=3, refit=False, limits=limits).fit(X, y)
     for trial in clf.trials_:
-        assert most.n_parameters(trial.architecture) <= limits["max_params"]
-        assert most.flops(trial.architecture) <= limits["max_flops"]
+        assert most.n_parameters(trial.architecture) <= limits["params"]
+        assert most.flops(trial.architecture) <= limits["flops"]
     front = clf.pareto_front_
     assert list(front) == ["trial", "score", "n_parameters", "flops", "latency"]
     assert front["score"][0] == max(trial.score for trial in clf.trials_ if trial.status == "ok")
-    assert front["flops"].max() <= limits["max_flops"]
+    assert front["flops"].max() <= limits["flops"]
 
 
 def test_without_a_limit_the_front_shows_parameters(iris):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skopdist._device import check_precision, isolated_generators, one_thread, resolve_devices, resolve_precision
+from skopdist._device import isolated_generators, one_thread, resolve_devices, resolve_precision
 
 
 def test_devices():
@@ -12,11 +12,18 @@ def test_devices():
     assert resolve_devices("auto") == ("cuda" if torch.cuda.is_available() else "cpu",)
     assert resolve_devices(["cpu", "cpu:0"]) == ("cpu", "cpu:0")
     assert resolve_devices(("cpu", "cpu")) == ("cpu", "cpu")
+    assert resolve_devices(torch.device("cpu")) == ("cpu",)
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu", "meta", torch.device("meta"), ["cpu", "vulkan"]])
+def test_devices_that_are_not_supported(device):
+    with pytest.raises(ValueError, match=r"device='(mps|xpu|meta|vulkan)' is not supported; networks run on 'cpu' and"):
+        resolve_devices(device)
 
 
 @pytest.mark.parametrize("bad", ["toaster", "cpu:x", ["cpu", "toaster"], ["auto"], [None]])
 def test_unknown_devices(bad):
-    with pytest.raises(ValueError, match=r"device must be 'auto' or a device of torch.*or a list of such.*, got "):
+    with pytest.raises(ValueError, match=r"device must be 'auto', a device of torch.*or a list of at least one, got "):
         resolve_devices(bad)
 
 
@@ -60,16 +67,6 @@ def test_images_take_bfloat16_where_the_cpu_multiplies_it(monkeypatch, capabilit
     if capabilities is not None:
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert resolve_precision("auto", "cpu", 2) == expected
-
-
-def test_precisions():
-    assert resolve_precision("bfloat16", "cpu", 0) == "bfloat16"
-    assert resolve_precision("float32", "cuda", 2) == "float32"
-    assert resolve_precision("auto", "cpu", 1) == "float32"
-    assert resolve_precision("auto", "cuda", 0) == "float32"
-    check_precision("auto")
-    with pytest.raises(ValueError, match=r"precision must be 'auto', 'float32' or 'bfloat16', got 'float8'"):
-        check_precision("float8")
 
 
 def test_generators_come_back_even_after_an_error(untouched_generators):
@@ -117,3 +114,10 @@ def test_threads_that_overlap_leave_the_generators_alone(untouched_generators):
         worker.start()
     for worker in workers:
         worker.join()
+
+
+def test_precisions():
+    assert resolve_precision("bfloat16", "cpu", 0) == "bfloat16"
+    assert resolve_precision("float32", "cuda", 2) == "float32"
+    assert resolve_precision("auto", "cpu", 1) == "float32"
+    assert resolve_precision("auto", "cuda", 0) == "float32"

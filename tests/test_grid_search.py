@@ -14,6 +14,7 @@ from skopdist import OpDistNASClassifier
 from skopdist.display import grid_table
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution
+from skopdist.training import Training
 
 STRATEGIES = [RandomSearch(), LocalSearch(), BayesianOptimization(), RegularizedEvolution()]
 # Classes of the flowers stand in blocks.
@@ -220,7 +221,7 @@ def test_grid_table_of_several_scores_and_failures(iris):
 
 
 def test_grid_table_of_long_values_keeps_to_one_line_a_candidate(iris):
-    long = make().set_params(length=3, batch_size=16, lr=0.05, label_smoothing=0.05, validation_fraction=0.3)
+    long = make().set_params(length=3, training=Training(batch_size=16, lr=0.05), validation_fraction=0.3)
     assert "\n" in str(long)
     found = search(Pipeline([("clf", make())]), {"clf": [long]}).fit(*iris)
     assert len(grid_table(found.cv_results_).splitlines()) == 2

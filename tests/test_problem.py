@@ -1,111 +1,228 @@
+"""Tests of the data, prepared once."""
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from skopdist.problem import canonical, combined_weights, hold_out, input_statistics
+from skopdist.problem import Problem
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(1, 3)), min_size=1, max_size=20), st.randoms()
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(1, 3)), min_size=2, max_size=20), st.randoms()
 )
-def test_canonical_form_knows_neither_order_nor_repetition(rows, random):
+def test_neither_order_nor_repetition_matters(rows, random):
+    rows = [(9, 0, 1), (9, 1, 1), *rows]
     X = np.array([[x, -x] for x, _, _ in rows], dtype=float)
     y = np.array([label for _, label, _ in rows])
     weight = np.array([w for _, _, w in rows], dtype=float)
-    weighted = canonical(X, y, weight)
-    repeated = np.repeat(np.arange(len(rows)), weight.astype(int))
-    random.shuffle(order := repeated.tolist())
-    spelled_out = canonical(X[order], y[order], None)
-    assert_array_equal(weighted.X, spelled_out.X)
-    assert_array_equal(weighted.y, spelled_out.y)
-    assert_array_equal(weighted.weight, spelled_out.weight)
-    assert weighted.weight.sum() == weight.sum()
-    assert len(weighted) == len({(x, label) for x, label, _ in rows})
+    weighted = Problem.of(X, y, weight)
+    random.shuffle(order := np.repeat(np.arange(len(rows)), weight.astype(int)).tolist())
+    spelled_out = Problem.of(X[order], y[order])
+    for part in ("everything", "training", "held_out"):
+        one, two = (getattr(problem.split(0.4, seed=3), part) for problem in (weighted, spelled_out))
+        assert_array_equal(one.inputs(), two.inputs())
+        assert_array_equal(one.labels(), two.labels())
+        assert_array_equal(one.weight, two.weight)
+    assert weighted.fingerprint == spelled_out.fingerprint
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int64])
+def test_equal_values_are_equal_whatever_their_type(dtype):
+    X, y = np.random.default_rng(0).integers(0, 200, (50, 3, 4)), np.arange(50) % 3
+    first, second = (Problem.of(X.astype(kind), y).split(seed=1) for kind in (np.float64, dtype))
+    assert first.fingerprint == second.fingerprint
+    assert_array_equal(first.held_out.rows, second.held_out.rows)
+    assert_array_equal(first.training.scaling.std, second.training.scaling.std)
+
+
+def test_the_fingerprint_tells_problems_apart():
+    X, y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
+    problems = [
+        Problem.of(X, y),
+        Problem.of(X + 1, y),
+        Problem.of(X, y[::-1]),
+        Problem.of(X, y.astype(str)),
+        Problem.of(X, y, np.arange(1.0, 7)),
+        Problem.of(X, y, class_weight={0: 2}),
+        Problem.of(X[:, :, None], y),
+        Problem.of(X[:4], y[:4]),
+    ]
+    assert len({problem.fingerprint for problem in problems}) == len(problems)
+    # Weights that are all larger by the same factor are the same weights.
+    assert Problem.of(X, y, np.full(6, 7.0)).fingerprint == problems[0].fingerprint
+
+
+def test_nothing_is_copied():
+    X, y = np.random.default_rng(0).normal(size=(100, 5)), np.arange(100) % 2
+    problem = Problem.of(X, y).split()
+    assert problem.everything.X is problem.training.X is problem.held_out.X is X
 
 
 def test_zeros_of_both_signs_are_equal():
-    assert len(canonical(np.array([[0.0], [-0.0]]), np.array([1, 1]), None)) == 1
+    problem = Problem.of(np.array([[0.0], [-0.0], [1.0], [2.0]]), np.array([1, 1, 0, 0]))
+    assert problem.everything.weight.tolist().count(2.0) == 1
 
 
-def test_relative_weight_has_a_mean_of_one_or_is_none():
-    X, y = np.arange(3.0)[:, None], np.array([0, 1, 1])
-    assert canonical(X, y, None).relative_weight is None
-    assert canonical(X, y, np.array([2.0, 2, 2])).relative_weight is None
-    assert canonical(X, y, np.array([1.0, 2, 3])).relative_weight.mean() == pytest.approx(1)
+def test_rows_of_no_weight_and_their_classes_are_not_there():
+    X, y = np.arange(6.0)[:, None], np.array(["a", "b", "c", "a", "b", "c"])
+    problem = Problem.of(X, y, np.array([1.0, 1, 0, 1, 1, 0]))
+    assert problem.classes.tolist() == ["a", "b"]
+    assert len(problem.everything) == 4
 
 
-def test_combined_weights():
-    y = np.array(["a", "a", "a", "b"])
-    assert combined_weights(y, None, None) is None
-    assert_array_equal(combined_weights(y, None, "balanced"), [2 / 3, 2 / 3, 2 / 3, 2])
-    assert_array_equal(combined_weights(y, None, {"a": 1, "b": 5}), [1, 1, 1, 5])
-    assert_array_equal(combined_weights(y, np.array([1.0, 2, 0, 4]), {"a": 2, "b": 1}), [2, 4, 0, 4])
+def titanic(n):
+    """A table of a few categories: few distinct rows, with both labels at each."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2, (n, 3)).astype(float)
+    return X, (rng.random(n) < 0.2 + 0.6 * X[:, 0]).astype(int)
+
+
+def test_equal_rows_of_a_table_of_few_distinct_ones_are_observations_of_their_own():
+    X, y = titanic(2000)
+    problem = Problem.of(X, y).split(seed=0)
+    assert len(problem.everything) == 2000
+    assert len(problem.held_out) == 500
+    # All patterns are on either side, about as often as they are there.
+    both = [np.unique(np.c_[part.inputs(), part.labels()], axis=0) for part in (problem.training, problem.held_out)]
+    assert_array_equal(*both)
+    assert problem.loss_weight(problem.training) is None
+    # As weights of distinct rows they are the same observations.
+    rows, counts = np.unique(np.c_[X, y], axis=0, return_counts=True)
+    weighted = Problem.of(rows[:, :3], rows[:, 3].astype(int), counts.astype(float)).split(seed=0)
+    assert weighted.fingerprint == problem.fingerprint
+    assert_array_equal(weighted.held_out.inputs(), problem.held_out.inputs())
+
+
+def test_importance_is_no_number_of_copies():
+    X, y = np.arange(40.0)[:, None], np.arange(40) % 2
+    for weight in (np.full(40, 1000.0), np.linspace(1, 50.5, 40)):
+        assert len(Problem.of(X, y, weight).everything) == 40
+
+
+def test_class_weights():
+    X, y = np.arange(8.0)[:, None], np.array(["a", "a", "a", "b"] * 2)
+    assert Problem.of(X, y).class_weight.tolist() == [1, 1]
+    np.testing.assert_allclose(Problem.of(X, y, class_weight="balanced").class_weight, [2 / 3, 2])
+    assert Problem.of(X, y, class_weight={"b": 5}).class_weight.tolist() == [1, 5]
     # A weight is worth as many samples.
-    assert_array_equal(combined_weights(y[[0, 3]], np.array([3.0, 1]), "balanced"), [3 * 2 / 3, 2])
+    weight = np.where(y == "b", 3.0, 1.0)
+    np.testing.assert_allclose(Problem.of(X, y, weight, "balanced").class_weight, [1, 1])
+    # They are for the loss, and not for the scores.
+    problem = Problem.of(X, y, class_weight={"b": 5}).split()
+    assert problem.held_out.relative_weight is None
+    assert np.ptp(problem.loss_weight(problem.training)) > 0
 
 
-def test_combined_weights_refuse_what_leaves_nothing_to_learn():
-    y = np.array(["a", "b"])
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ({"a": -1}, r"finite numbers that are not negative, got -1 for the class 'a'"),
+        ({"a": np.nan}, r"not negative, got nan for the class 'a'"),
+        ({"a": np.inf}, r"not negative, got inf"),
+        ({"a": "x"}, r"not negative, got 'x'"),
+        ({"a": None}, r"not negative, got None"),
+        ({"a": 0, "b": 0}, r"class_weight is zero for all classes"),
+        ({"a": 1, "z": 1}, r"class_weight has weights for \['z'\], but none for the classes \['b'\]"),
+        ([1, 2], r"class_weight must be a mapping, 'balanced' or None, got \[1, 2\]"),
+        ("heavy", r"class_weight must be a mapping, 'balanced' or None, got 'heavy'"),
+    ],
+)
+def test_class_weights_that_cannot_be(weight, message):
+    with pytest.raises(ValueError, match=message):
+        Problem.of(np.arange(4.0)[:, None], np.array(["a", "b"] * 2), class_weight=weight)
+
+
+def test_data_that_leave_nothing_to_learn():
+    X, y = np.zeros((2, 1)), np.array(["a", "b"])
     with pytest.raises(ValueError, match=r"All sample weights are zero"):
-        combined_weights(y, np.zeros(2), None)
+        Problem.of(X, y, np.zeros(2))
     with pytest.raises(ValueError, match=r"at least two classes, but y has only one class: \['a'\]"):
-        combined_weights(y, np.array([1.0, 0]), None)
-    with pytest.raises(ValueError, match=r"class_weight must be a mapping, 'balanced' or None, got 'heavy'"):
-        combined_weights(y, None, "heavy")
+        Problem.of(X, y, np.array([1.0, 0]))
 
 
 def make(counts):
     y = np.repeat(np.arange(len(counts)), counts)
-    return canonical(np.arange(len(y), dtype=float)[:, None], y, None)
+    return Problem.of(np.arange(len(y), dtype=float)[:, None], y)
 
 
 @given(st.lists(st.integers(1, 12), min_size=2, max_size=5), st.integers(0, 2**32))
-def test_hold_out_splits_and_keeps_every_class_in_training(counts, seed):
-    data, classes = make(counts), np.arange(len(counts))
+def test_the_split_keeps_every_class_in_training(counts, seed):
     if max(counts) < 2:
         with pytest.raises(ValueError, match=r"two distinct samples"):
-            hold_out(data, None, classes, seed)
+            make(counts).split(seed=seed)
         return
-    training, held_out = hold_out(data, None, classes, seed)
-    assert sorted([*training, *held_out]) == list(range(len(data)))
-    assert set(data.y[training]) == set(range(len(counts)))
-    assert set(data.y[held_out]) == {label for label, c in enumerate(counts) if c >= 2}
-    again = hold_out(data, None, classes, seed)
-    assert_array_equal(again[0], training)
+    problem = make(counts).split(seed=seed)
+    assert sorted([*problem.training.rows, *problem.held_out.rows]) == list(range(sum(counts)))
+    assert set(problem.training.labels()) == set(range(len(counts)))
+    assert set(problem.held_out.labels()) == {label for label, c in enumerate(counts) if c >= 2}
+    assert_array_equal(make(counts).split(seed=seed).training.rows, problem.training.rows)
 
 
-def test_hold_out_takes_the_fraction():
-    data = make([50, 50])
+def test_the_split_takes_the_fraction():
     for fraction, n in ((None, 25), (0.1, 10), (0.5, 50)):
-        _, held_out = hold_out(data, fraction, np.arange(2), 0)
+        held_out = make([50, 50]).split(fraction).held_out
         assert len(held_out) == n
-        assert np.ptp(np.bincount(data.y[held_out])) <= 1
+        assert np.ptp(np.bincount(held_out.labels())) <= 1
 
 
 @pytest.mark.parametrize(("counts", "fraction"), [([5, 5, 5], 0.05), ([5, 5, 5], 0.95)])
-def test_hold_out_refuses_a_part_smaller_than_the_classes(counts, fraction):
+def test_the_split_refuses_a_part_smaller_than_the_classes(counts, fraction):
     with pytest.raises(
         ValueError, match=r"validation_fraction=.* of 15 distinct samples leaves .*change validation_fract"
     ):
-        hold_out(make(counts), fraction, np.arange(3), 0)
+        make(counts).split(fraction)
+
+
+# Scaling
 
 
 @pytest.mark.parametrize("shape", [(5000, 3), (70, 2, 9), (40, 3, 4, 5)])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8])
-def test_input_statistics(shape, dtype):
+def test_mean_and_deviation_of_each_channel(shape, dtype):
     rng = np.random.default_rng(0)
     X = rng.integers(0, 255, shape).astype(dtype)
-    weight = rng.integers(1, 4, len(X)).astype(float)
-    data = canonical(X, np.zeros(len(X), dtype=np.int64), weight)
-    mean, std = input_statistics(data)
-    channels_last = np.moveaxis(np.repeat(X, weight.astype(int), axis=0), 1, -1).reshape(-1, shape[1]).astype(float)
-    np.testing.assert_allclose(mean, channels_last.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(std, channels_last.std(axis=0), rtol=1e-6)
+    weight = rng.uniform(1, 4, len(X))
+    scaling = Problem.of(X, np.arange(len(X)) % 2, weight).everything.scaling
+    flat = np.moveaxis(X, 1, -1).reshape(len(X), -1, shape[1]).astype(float)
+    mean = np.average(flat.mean(axis=1), axis=0, weights=weight)
+    np.testing.assert_allclose(scaling.mean, mean)
+    std = np.sqrt(np.average(np.square(flat - mean).mean(axis=1), axis=0, weights=weight))
+    np.testing.assert_allclose(scaling.std, std)
 
 
-def test_a_constant_channel_has_a_deviation_of_one():
-    for value in (0.0, 1e9, -3.3):
-        _, std = input_statistics(canonical(np.full((4, 1), value), np.arange(4), None))
-        assert std.tolist() == [1.0]
+@pytest.mark.parametrize("value", [0.0, 1e9, -3.3, 1e-300, 1e300])
+def test_a_constant_channel_has_no_scale(value):
+    scaling = Problem.of(np.full((4, 1), value), np.arange(4) % 2, np.arange(1.0, 5) + 0.5).everything.scaling
+    assert scaling.std.tolist() == [np.inf]
+    np.testing.assert_allclose(scaling.mean, [value])
+
+
+@given(st.integers(-300, 300))
+def test_units_do_not_matter(exponent):
+    X = np.random.default_rng(0).normal(3.0, 1.0, (60, 2))
+    unit = 10.0**exponent
+    plain, scaled = (Problem.of(X * u, np.arange(60) % 2).everything.scaling for u in (1.0, unit))
+    np.testing.assert_allclose(scaled.mean, plain.mean * unit)
+    np.testing.assert_allclose(scaled.std, plain.std * unit)
+
+
+@pytest.mark.parametrize("absurd", [65535.0, -9999.0, 1e30, -1e300])
+@pytest.mark.parametrize("share", [1, 20])
+@pytest.mark.parametrize("n_spatial", [0, 1, 2])
+def test_absurd_values_move_neither_mean_nor_deviation(absurd, share, n_spatial):
+    X = np.random.default_rng(0).normal(5.0, 2.0, (2000, 2, *[3] * n_spatial))
+    y = np.arange(2000) % 2
+    clean = Problem.of(X, y).everything.scaling
+    X[:share, 0, *[0] * n_spatial] = absurd
+    spoiled = Problem.of(X, y).everything.scaling
+    np.testing.assert_allclose(spoiled.mean, clean.mean, atol=0.5)
+    np.testing.assert_allclose(spoiled.std, clean.std, rtol=0.5)
+
+
+def test_a_rare_indicator_is_no_absurd_value():
+    X = np.zeros((1000, 1))
+    X[:5] = 1.0
+    scaling = Problem.of(X, np.arange(1000) % 2, np.full(1000, 1.0) + np.arange(1000) / 1e9).everything.scaling
+    np.testing.assert_allclose(scaling.std, np.sqrt(0.005 * 0.995), rtol=1e-3)

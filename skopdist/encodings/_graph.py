@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from skopdist._strides import slot_strides
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings._base import Encoding, Point
@@ -147,19 +148,18 @@ class GraphEncoding(Encoding):
 
     def _path_table(self, points: NDArray[np.float64]) -> PathTable:
         """Follow the paths of all cells, shape (n_points * n_cell_types, ...)."""
-        space, length = self.space_, self.length_
-        operations, linked = self._tables(points)
-        edges, fixed = space.potential_edges(length), space.fixed_links(length)
-        resizing = [space.resizing_edges(cell_type, length) for cell_type in space.cell_types]
-        solid = np.array([[edge in there for edge in edges] for there in resizing])
+        space = self.space_
+        operated, linked = self._tables(points)
+        # The cell of all potential edges and links has the fixed links last.
+        whole = space.make_whole(self.length_).cells[0]
+        fixed = np.ones((len(linked), len(whole.links) - linked.shape[1]))
+        strides = [slot_strides(space.layout, kind, whole.edges, space.n_inputs) for kind in space.cell_types]
         return PathTable(
-            operations,
-            edges,
+            operated,
+            np.hstack([linked, fixed]),
+            whole,
             space.operation_names,
-            n_inputs=space.n_inputs,
-            solid=np.tile(solid, (len(points), 1)),
-            linked=np.hstack([linked, np.ones((len(linked), len(fixed)))]),
-            links=(*space.potential_links(length), *fixed),
+            np.tile(np.array(strides) > 1, (len(points), 1)),
         )
 
 

@@ -7,26 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from skopdist.architecture import Edge
+from skopdist.architecture import Cell, on_paths, ordered_steps
 from skopdist.operations import is_identity, is_zero
 
 
 class PathTable:
-    """What runs from the inputs to the output of each of n cells.
+    """The paths from the inputs to the output of each of n cells.
 
     Parameters
     ----------
-    cells : ndarray of shape (n, n_edges, k)
+    operated : ndarray of shape (n, n_edges, k)
         For every edge the indicator of its operation; zeros only where the edge is unused.
-    edges : sequence of (int, int)
-    operations : sequence of str
-        The k operation names.
-    n_inputs : int
-    solid : ndarray of shape (n, n_edges), bool
-        Marks the edges at which an identity changes its input, since the network strides or changes width there.
     linked : ndarray of shape (n, n_links)
         For every link the indicator of its use.
-    links : sequence of (int, int)
+    whole : Cell
+        The edges, links and inputs that the columns stand for; its operations have no meaning.
+    operations : sequence of str
+        The k operation names.
+    resizing : ndarray of shape (n, n_edges), bool
+        Marks the edges at which the network strides or changes the width, where an identity changes its input.
 
     Attributes
     ----------
@@ -40,44 +39,33 @@ class PathTable:
 
     def __init__(
         self,
-        cells: NDArray[np.float64],
-        edges: Sequence[Edge],
-        operations: Sequence[str],
-        *,
-        n_inputs: int,
-        solid: NDArray[np.bool_],
+        operated: NDArray[np.float64],
         linked: NDArray[np.float64],
-        links: Sequence[Edge],
+        whole: Cell,
+        operations: Sequence[str],
+        resizing: NDArray[np.bool_],
     ) -> None:
         passing = [i for i, name in enumerate(operations) if not is_zero(name)]
         self._names = [operations[i] for i in passing]
-        self._n_inputs, self._solid = n_inputs, solid
-        self._n_nodes = n_nodes = 1 + max(target for _, target in (*edges, *links))
-        # By target, so that a node is complete before anything leaves it.
-        steps = [(edge[1], edge[0], i, True) for i, edge in enumerate(edges)]
-        self._steps = sorted([*steps, *((link[1], link[0], i, False) for i, link in enumerate(links))])
-        open_ = cells[:, :, passing] > 0
-        n = len(cells)
-        used: NDArray[np.bool_] = np.any(open_, axis=2)
-        self._linked = linked > 0
-        forward, backward = np.zeros((2, n, n_nodes), dtype=bool)
-        forward[:, :n_inputs] = backward[:, -1] = True
-        for target, source, i, is_edge in self._steps:
-            forward[:, target] |= forward[:, source] & (used if is_edge else self._linked)[:, i]
-        for target, source, i, is_edge in reversed(self._steps):
-            backward[:, source] |= backward[:, target] & (used if is_edge else self._linked)[:, i]
-        on_path = np.stack([forward[:, source] & backward[:, target] for source, target in edges], axis=1)
-        self._open = open_ & on_path[:, :, None]
-        for i, (source, target) in enumerate(links):
-            self._linked[:, i] &= forward[:, source] & backward[:, target]
+        self._n_inputs, self._n_nodes, self._resizing = whole.n_inputs, whole.n_nodes, resizing
+        self._steps = ordered_steps(whole.edges, whole.links)
+        self._open, self._linked = operated[:, :, passing] > 0, linked > 0
+        used: NDArray[np.bool_] = np.any(self._open, axis=2)
+        is_open = [(used if step.is_edge else self._linked)[:, step.row] for step in self._steps]
+        for step, alive in zip(self._steps, on_paths(self._steps, is_open, whole.n_inputs), strict=True):
+            if step.is_edge:
+                self._open[:, step.row] &= alive[:, None]
+            else:
+                self._linked[:, step.row] = alive
         self.live = np.concatenate([self._open, ~self._open.any(axis=2, keepdims=True)], axis=2).astype(np.float64)
-        self.keys = np.where(self._open.any(axis=(1, 2)), self._hash(n, n_nodes), np.uint64(0))
+        self.keys = np.where(self._open.any(axis=(1, 2)), self._hash(), np.uint64(0))
 
     def summary(self) -> NDArray[np.float64]:
-        """Give the logarithm of the number of paths, what a path holds, and how deep the paths are.
+        """Count the paths, the operations that a path holds, and the depth of the paths.
 
-        An operation counts by how often a path holds it, on average and at most. The depth of a path is the number of
-        its operations other than identities; that of the deepest and of the shallowest path are given.
+        The first column is the logarithm of the number of paths. For each operation follows how often a path holds it
+        on average, and for each how often at most. The depth of a path is the number of its operations other than
+        identities; the last two columns are the depths of the deepest and of the shallowest path.
 
         Returns
         -------
@@ -85,7 +73,7 @@ class PathTable:
             On the scale of the longest and of the greatest number of paths that the edges allow.
         """
         n, n_nodes, k = len(self._open), self._n_nodes, len(self._names)
-        # What adds up along a path: each operation, the depth, and the depth again for the least of it.
+        # These add up along a path: each operation, the depth, and the depth again, negative, for its minimum.
         working = np.array([not is_identity(name) for name in self._names], dtype=np.float64)
         counted = np.column_stack([np.eye(k), working, -working])
         number, most = np.zeros((n, n_nodes)), np.full((n, n_nodes, k + 2), -np.inf)
@@ -93,7 +81,7 @@ class PathTable:
         number[:, : self._n_inputs], most[:, : self._n_inputs] = 1.0, 0.0
         possible, longest = np.zeros((2, n_nodes))
         possible[: self._n_inputs] = 1.0
-        for target, source, i, is_edge in self._steps:
+        for target, source, is_edge, i in self._steps:
             possible[target] += possible[source]
             longest[target] = max(longest[target], longest[source] + is_edge)
             # A link holds no operation.
@@ -112,20 +100,20 @@ class PathTable:
             ]
         )
 
-    def _hash(self, n: int, n_nodes: int) -> NDArray[np.uint64]:
-        """Hash the expression of the output node.
+    def _hash(self) -> NDArray[np.uint64]:
+        """Hash the expression of the output node, for all cells.
 
         A node is the sum of what its edges bring, so its hash is a sum, which no order of the terms can change. An
         identity brings the terms of its source themselves, any other operation brings one new term, and so does a link
         to the output, whose parts are concatenated.
         """
-        terms = np.zeros((n, n_nodes), dtype=np.uint64)
+        terms = np.zeros((len(self._open), self._n_nodes), dtype=np.uint64)
         terms[:, : self._n_inputs] = _mix(np.arange(self._n_inputs, dtype=np.uint64), len(self._names))
-        for target, source, i, is_edge in self._steps:
+        for target, source, is_edge, i in self._steps:
             if not is_edge:
                 here = self._linked[:, i]
                 brought = terms[here, source]
-                terms[here, target] += _mix(brought, len(self._names)) if target == n_nodes - 1 else brought
+                terms[here, target] += _mix(brought, len(self._names)) if target == self._n_nodes - 1 else brought
                 continue
             for code, name in enumerate(self._names):
                 here = self._open[:, i, code]
@@ -133,7 +121,7 @@ class PathTable:
                 usual = brought if is_identity(name) else _mix(brought, code)
                 # Where the network strides or changes width, an operation is another one than elsewhere.
                 resized = _mix(brought, code + len(self._names) + 1)
-                terms[here, target] += np.where(self._solid[here, i], resized, usual)
+                terms[here, target] += np.where(self._resizing[here, i], resized, usual)
         return terms[:, -1]
 
 

@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator
 from skopdist._random import RandomState, root_entropy
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
+from skopdist.problem import Problem
 from skopdist.spaces import SearchSpace
 from skopdist.trial import Status, Trial
 
@@ -76,7 +77,7 @@ class Evaluator(BaseEstimator, ABC):
     def replicas(self) -> Sequence[Self]:
         """What the trials of a search are shared out to: trial i goes to the i-th, modulo their number.
 
-        Only itself; an evaluator with several devices gives a shallow copy for each.
+        Only itself, unless an evaluator has several devices and returns a shallow copy for each.
         """
         return (self,)
 
@@ -84,9 +85,8 @@ class Evaluator(BaseEstimator, ABC):
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         """Score an architecture, drawn from a mixture; any exception makes a failed trial."""
 
-    @abstractmethod
-    def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
-        """Take the data on which architectures are to be scored."""
+    def _fit(self, problem: Problem, seed: int) -> None:
+        """Take the data on which architectures are to be scored: nothing, unless a subclass needs them."""
 
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, random_state: RandomState = None
@@ -96,16 +96,29 @@ class Evaluator(BaseEstimator, ABC):
         Parameters
         ----------
         X : array-like of shape (n, features), (n, channels, length) or (n, channels, height, width)
+            Finite numbers.
         y : array-like of shape (n,)
+            Class labels.
         sample_weight : array-like of shape (n,) or None, default=None
         random_state : int, Generator, RandomState or None, default=None
         """
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        self._fit(np.asarray(X), np.asarray(y), weights, root_entropy(random_state))
+        return self.fit_problem(Problem.of(np.asarray(X), np.asarray(y), weights), random_state)
+
+    def fit_problem(self, problem: Problem, random_state: RandomState = None) -> Self:
+        """Take the data of a problem that is made already, for example by an estimator.
+
+        Parameters
+        ----------
+        problem : Problem
+        random_state : int, Generator, RandomState or None, default=None
+            Decides what is held out.
+        """
+        self._fit(problem, root_entropy(random_state))
         return self
 
     def start(self, length: int, n_trials: int, random_state: RandomState = None) -> Self:
-        """Give a copy of this evaluator for a new search.
+        """Return a copy of this evaluator for a new search.
 
         Parameters
         ----------
@@ -123,7 +136,7 @@ class Evaluator(BaseEstimator, ABC):
         """Set up the state of a new search, where there is any: nothing, unless the trials are sequential."""
 
     def without_data(self) -> Self:
-        """Give a copy that knows its space and settings, but holds no samples and so can score nothing."""
+        """Return a copy that knows its space and settings, but holds no samples and so can score nothing."""
         bare = copy.copy(self)
         for name in self._data_attributes:
             bare.__dict__.pop(name, None)

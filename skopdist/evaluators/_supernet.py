@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,13 +16,14 @@ from skopdist._device import isolated_generators, one_thread, resolve_precision
 from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
-from skopdist.evaluators._supervised import Predictor, SupervisedEvaluator
+from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.networks import Supernet
-from skopdist.problem import WeightedData, input_statistics
+from skopdist.problem import Problem, Samples
 from skopdist.spaces import SearchSpace
-from skopdist.training._augmentation import Augmentation
+from skopdist.training import Augmentation, Training
+from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, TensorData
-from skopdist.training._nets import one_cycle
+from skopdist.training._skorch import one_cycle
 
 # Of the norm of a step's gradient, as in DARTS.
 _CLIP = 5.0
@@ -30,7 +31,7 @@ _PREDICTION_BATCH = 512
 
 
 class SupernetEvaluator(SupervisedEvaluator):
-    """Scores architectures with weights that all of them share, and gives the gradient of the mixture [1]_.
+    """Scores architectures with weights that all of them share, and returns the gradient of the mixture [1]_.
 
     The trials of a search are the stations of one training: each trains the weights at the mixture that was suggested,
     then measures on held-out data the gradient with respect to the mixture of minus the cross-entropy, and the score
@@ -45,33 +46,30 @@ class SupernetEvaluator(SupervisedEvaluator):
         Passes over the training samples in each trial, one batch at least.
     partial_channels : int, default=1
         The operations see one in so many channels, the others pass by [2]_. It saves memory and, in wide cells, time.
+    n_cells : int, default=3
+        Depth: number of cells.
     channels : int or None, default=None
         Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input.
-    n_cells : int, default=3
-        Depth.
-    batch_size : int or None, default=None
-        None takes a sixteenth of the training data, but 16 at least and 128 at most.
-    lr : float or None, default=None
-        The highest learning rate of the one-cycle schedule, which spans all trials of the search; None takes 0.1.
-    weight_decay : float, default=5e-4
-    label_smoothing : float, default=0.1
-        While training; gradients of the mixture are those of the plain cross-entropy.
-    augment : {"auto", "shift", "shift_flip"}, callable or None, default="auto"
-        "auto" shifts images by up to an eighth of their sides, and leaves everything else as it is.
+    training : Training or None, default=None
+        The recipe; None takes ``Training()``. Its schedule spans all trials of the search, so that ``max_epochs`` plays
+        no part, and neither does ``early_stopping``. Gradients of the mixture are those of the plain cross-entropy,
+        without label smoothing.
     validation_fraction : float or None, default=None
-        Part of the distinct samples that is held out; None takes a quarter, but one of each class at least.
+        Part of the rows that is held out; None takes a quarter, but one of each class at least.
     scoring : str, callable or None, default=None
         A scikit-learn scorer; None takes the accuracy.
-    device : str or list of str, default="auto"
+    device : str, torch.device or list of these, default="auto"
         "auto" takes CUDA where there is any. Of several devices the first is taken, for all trials share one network.
-    precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the matrix products while training; "auto" takes bfloat16 for images where the hardware multiplies it
-        natively.
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
+    problem_ : Problem
     space_ : SearchSpace
+    trainer_ : skopdist.training.Trainer
+
+    See Also
+    --------
+    TrainingEvaluator : Trains each architecture by itself.
 
     References
     ----------
@@ -93,7 +91,10 @@ class SupernetEvaluator(SupervisedEvaluator):
 
     gives_gradient = True
     sequential = True
-    _data_attributes = ("data_", "supernet_", "optimizer_", "training_batches_", "held_out_batches_")
+    _data_attributes = (
+        *SupervisedEvaluator._data_attributes,
+        *("supernet_", "optimizer_", "training_batches_", "held_out_batches_"),
+    )
 
     def __init__(
         self,
@@ -101,72 +102,62 @@ class SupernetEvaluator(SupervisedEvaluator):
         *,
         epochs_per_trial: float = 1.0,
         partial_channels: int = 1,
-        channels: int | None = None,
         n_cells: int = 3,
-        batch_size: int | None = None,
-        lr: float | None = None,
-        weight_decay: float = 5e-4,
-        label_smoothing: float = 0.1,
-        augment: str | Augmentation | None = "auto",
+        channels: int | None = None,
+        training: Training | None = None,
         validation_fraction: float | None = None,
         scoring: str | Callable[..., float] | None = None,
-        device: str | Sequence[str] = "auto",
-        precision: str = "auto",
+        device: Any = "auto",
     ) -> None:
         super().__init__(
             space,
-            channels=channels,
             n_cells=n_cells,
-            batch_size=batch_size,
-            lr=lr,
-            weight_decay=weight_decay,
-            label_smoothing=label_smoothing,
-            augment=augment,
+            channels=channels,
+            training=training,
             validation_fraction=validation_fraction,
             scoring=scoring,
             device=device,
-            precision=precision,
         )
         self.epochs_per_trial = epochs_per_trial
         self.partial_channels = partial_channels
 
-    def _own_settings(self) -> dict[str, Any]:
+    def _fit(self, problem: Problem, seed: int) -> None:
         check_positive_integer("partial_channels", self.partial_channels)
         if not 0 < self.epochs_per_trial < math.inf:
             raise ValueError(f"epochs_per_trial must be positive and finite, got {self.epochs_per_trial!r}.")
-        return {}
+        super()._fit(problem, seed)
 
     def _start(self, length: int, n_trials: int, seed: int) -> None:
-        recipe = self.recipe_
-        training = self.training_
-        mean, std = input_statistics(training)
+        trainer, problem = self.trainer_, self.problem_
+        training, scaling = trainer.training, problem.training.scaling
         seeds = np.random.SeedSequence(seed).generate_state(3)
-        with isolated_generators(recipe.device):
+        with isolated_generators(trainer.device):
             torch.manual_seed(int(seeds[0]))
             self.supernet_ = Supernet(
                 self.space_,
                 length,
-                training.X.shape[1:],
-                len(self.classes_),
-                channels=recipe.channels,
-                n_cells=recipe.n_cells,
-                mean=mean,
-                std=std,
-                precision=resolve_precision(recipe.precision, recipe.device, training.X.ndim - 2),
+                problem.sample_shape,
+                len(problem.classes),
+                channels=trainer.channels,
+                n_cells=trainer.n_cells,
+                mean=scaling.mean,
+                std=scaling.std,
+                precision=resolve_precision(training.precision, trainer.device, problem.n_spatial),
                 partial_channels=self.partial_channels,
-            ).to(recipe.device)
-        self.optimizer_ = torch.optim.SGD(
-            self.supernet_.parameters(), recipe.lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
-        )
-        self.training_batches_ = self._batches(training, recipe.augmentation, int(seeds[1]))
-        self.held_out_batches_ = self._batches(self.held_out_, None, int(seeds[2]))
+            ).to(trainer.device)
+        self.optimizer_ = training.make_optimizer(self.supernet_.parameters())
+        self.lr_ = self.optimizer_.param_groups[0]["lr"]
+        augmentation = make_augmentation(training.augment, problem.n_spatial)
+        self.training_batches_ = self._batches(problem.training, augmentation, int(seeds[1]))
+        self.held_out_batches_ = self._batches(problem.held_out, None, int(seeds[2]))
         self.n_steps_ = n_trials * self._n_steps(self.training_batches_)
         self.step_ = 0
 
-    def _batches(self, data: WeightedData, augmentation: Augmentation | None, seed: int) -> _Endless:
-        recipe = self.recipe_
-        size = min(recipe.batch_size, len(data))
-        return _Endless(Batches(TensorData(data), size, True, augmentation, seed, recipe.device), len(data))
+    def _batches(self, samples: Samples, augmentation: Augmentation | None, seed: int) -> _Endless:
+        size = self.trainer_.training.batch_size_for(len(self.problem_.training))
+        data = TensorData(samples, self.problem_.loss_weight(samples))
+        batches = Batches(data, min(size, len(samples)), True, augmentation, seed, self.trainer_.device)
+        return _Endless(batches, len(samples))
 
     def _n_steps(self, batches: _Endless) -> int:
         return max(1, round(self.epochs_per_trial * len(batches)))
@@ -174,27 +165,28 @@ class SupernetEvaluator(SupervisedEvaluator):
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         if not hasattr(self, "supernet_"):
             raise RuntimeError("A supernet has no weights before a search: call start(length, n_trials) first.")
-        with one_thread(), isolated_generators(self.recipe_.device):
+        device = self.trainer_.device
+        with one_thread(), isolated_generators(device):
             torch.manual_seed(seed)
-            weights = torch.tensor(mixture.tolist(), device=self.recipe_.device)  # (n_cell_types, ..., k)
+            weights = torch.tensor(mixture.tolist(), device=device)  # (n_cell_types, ..., k)
             passes = sum(self._train(weights) for _ in range(self._n_steps(self.training_batches_)))
             loss, gradient, seen = self._gradient(weights)
             cost = (passes + seen) / self.training_batches_.n_samples
             info = {"held_out_loss": loss}
             if not self.space_.is_valid(architecture):
                 return Outcome(self._dummy_score(), cost, "invalid", gradient, info)
-            alone = self.supernet_.one_hot(architecture).to(self.recipe_.device)
-            score = self._score(Predictor(partial(self._probabilities, mixture=alone), self.classes_), self.held_out_)
+            alone = self.supernet_.one_hot(architecture).to(device)
+            score = self.scorer_(partial(self._probabilities, mixture=alone), self.problem_.held_out)
         return Outcome(score, cost, "ok", gradient, info)
 
     def _train(self, mixture: Tensor) -> int:
-        """Take a step on a batch of the training data, and give the number of its samples."""
+        """Take a step on a batch of the training data, and return the number of its samples."""
         inputs, targets = next(self.training_batches_)
         for group in self.optimizer_.param_groups:
-            group["lr"] = self.recipe_.lr * one_cycle(self.step_, self.n_steps_)
+            group["lr"] = self.lr_ * one_cycle(self.step_, self.n_steps_)
         self.supernet_.train()
         self.optimizer_.zero_grad(set_to_none=True)
-        loss = self._loss(inputs, targets, mixture, self.recipe_.label_smoothing)
+        loss = self._loss(inputs, targets, mixture, self.trainer_.training.label_smoothing)
         if not torch.isfinite(loss):
             # Before the step, so that the weights outlive it.
             raise FloatingPointError(f"the supernet's training diverged: the loss is {loss.item()}; try a smaller lr")
@@ -205,7 +197,7 @@ class SupernetEvaluator(SupervisedEvaluator):
         return len(targets)
 
     def _gradient(self, mixture: Tensor) -> tuple[float, NDArray[np.float64], int]:
-        """Give the loss on held-out batches, minus its gradient, and the number of their samples."""
+        """Return the loss on held-out batches, minus its gradient, and the number of their samples."""
         self.supernet_.train()
         n_batches = self._n_steps(self.held_out_batches_)
         free = mixture.clone().requires_grad_()
@@ -222,19 +214,19 @@ class SupernetEvaluator(SupervisedEvaluator):
 
     def _loss(self, inputs: Any, targets: Tensor, mixture: Tensor, label_smoothing: float) -> Tensor:
         x, weight = (inputs["x"], inputs["sample_weight"]) if isinstance(inputs, dict) else (inputs, None)
-        device = self.recipe_.device
+        device = self.trainer_.device
         logits = self.supernet_(x.to(device), mixture)  # (n, n_classes)
         losses = nn.functional.cross_entropy(
             logits, targets.to(device), reduction="none", label_smoothing=label_smoothing
         )
         return (losses if weight is None else losses * weight.to(device)).mean()
 
-    def _probabilities(self, X: NDArray[Any], mixture: Tensor) -> NDArray[np.float64]:
+    def _probabilities(self, samples: Samples, mixture: Tensor) -> NDArray[np.float64]:
         self.supernet_.eval()
-        parts = np.array_split(X, math.ceil(len(X) / _PREDICTION_BATCH))
+        parts = np.array_split(np.arange(len(samples)), math.ceil(len(samples) / _PREDICTION_BATCH))
         with torch.inference_mode():
             logits = [
-                self.supernet_(torch.from_numpy(np.ascontiguousarray(part)).to(self.recipe_.device), mixture)
+                self.supernet_(torch.from_numpy(samples.inputs(part)).to(self.trainer_.device), mixture)
                 for part in parts
             ]
         return torch.cat(logits).double().softmax(dim=1).cpu().numpy()

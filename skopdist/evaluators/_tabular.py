@@ -88,9 +88,6 @@ class TabularEvaluator(Evaluator):
         """
         return _highest(self.test_scores, "test_scores")
 
-    def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
-        """Take nothing: the table is all there is."""
-
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         cost = 1.0 if self.costs is None else float(_look_up(self.costs, architecture))
         noted = dict(self.info or {}) | ({} if self.test_scores is None else {"test_score": self.test_scores})

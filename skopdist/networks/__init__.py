@@ -1,7 +1,13 @@
-"""Networks: from an architecture to a torch module, and what it costs."""
+"""Networks: the torch modules of architectures, what they cost, and the supernet that holds all of them.
 
-from skopdist.networks._costs import NetworkCosts, pareto_front
+:class:`Network` builds one architecture. :class:`NetworkCosts` counts parameters and multiply-adds and measures
+latency, without building whole networks, and makes the limits of a search of them. :func:`pareto_front` returns the
+trials that are best in score and costs. :class:`Supernet` holds all operations of a space with shared weights.
+"""
+
+from skopdist.networks._costs import NetworkCosts
 from skopdist.networks._network import Network
+from skopdist.networks._pareto import pareto_front
 from skopdist.networks._supernet import Supernet
 
 __all__ = ["Network", "NetworkCosts", "Supernet", "pareto_front"]

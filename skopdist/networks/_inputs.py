@@ -6,14 +6,22 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+# In standard deviations: beyond the largest, values would overflow when they are squared; those beyond the smaller are
+# drawn in smoothly, so that one absurd value among measurements moves nothing.
+_LARGEST, _BOUND = 1e6, 8.0
+
 
 class Standardize(nn.Module):
-    """Bring raw input to zero mean and unit variance, with statistics that are no parameters.
+    """Bring raw input to zero mean and unit variance, and draw in smoothly what is far out.
+
+    What is z standard deviations from the mean becomes ``z / sqrt(1 + (z / 8)**2)``: within three it hardly changes,
+    and nothing is beyond 8 (after Holzmüller et al., "Better by Default", NeurIPS 2024, arXiv 2407.04491, section 3.1,
+    which takes 3). The statistics are no parameters.
 
     Parameters
     ----------
     mean, std : array-like of shape (channels,)
-        Statistics of the training data; a constant channel has the standard deviation 1.
+        Statistics of the training data. A channel whose deviation is infinite counts as constant, and becomes zero.
     n_spatial : int
     """
 
@@ -22,12 +30,14 @@ class Standardize(nn.Module):
 
     def __init__(self, mean: ArrayLike, std: ArrayLike, n_spatial: int) -> None:
         super().__init__()
-        # Flat features may be as large as a time stamp, which float32 cannot tell apart before the mean is taken off.
-        dtype = torch.float64 if n_spatial == 0 else torch.float32
         shape = (-1, *[1] * n_spatial)
-        self.register_buffer("mean", torch.as_tensor(mean, dtype=dtype).reshape(shape))
-        self.register_buffer("std", torch.as_tensor(std, dtype=dtype).reshape(shape))
+        scale = torch.as_tensor(std, dtype=torch.float64).reshape(shape)
+        # Divided before the difference is taken, for the difference of the largest numbers is infinite.
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float64).reshape(shape) / scale)
+        self.register_buffer("std", scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Standardise a batch of any real dtype."""
-        return (x.to(self.mean.dtype) - self.mean) / self.std  # (n, channels, ...)
+        """Standardise a batch of any real dtype, in double precision: equal values give equal results."""
+        z = x.to(torch.float64) / self.std
+        z = z.sub_(self.mean).clamp_(-_LARGEST, _LARGEST)
+        return z / torch.sqrt(1 + (z / _BOUND) ** 2)  # (n, channels, ...)

@@ -10,15 +10,14 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from skopdist.architecture import Architecture
-from skopdist.networks._cells import MakeOperation, make_operation
+from skopdist.networks._cells import CellModule, CellPlan, MakeOperation, make_operation
 from skopdist.networks._inputs import Standardize
-from skopdist.networks._layouts import get_layout, plan_network
-from skopdist.networks._plans import CellPlan
+from skopdist.networks._layouts import plan_network
 from skopdist.operations import get_operation
 
 
 class AuxiliaryHead(nn.Module):
-    """A classifier of what is half way through a network, which helps to train the first half (DARTS, section A.2).
+    """A classifier of the result half way through a network, which helps to train the first half (DARTS, section A.2).
 
     Parameters
     ----------
@@ -46,11 +45,14 @@ class AuxiliaryHead(nn.Module):
 
 
 class Network(nn.Module):
-    """Cells between a stem and a linear classifier; gives logits.
+    """The torch module of an architecture: cells between a stem and a linear classifier, which returns logits.
 
-    The architecture's layout says how cells are arranged. Most of them halve images and series, and double the width,
+    The architecture's layout says how cells are arranged. Most layouts halve images and series, and double the width,
     at one and two thirds of the depth. With 15 cells, 16 channels and 32x32 colour images the layout "stack" is the
     network of NAS-Bench-201 [1]_.
+
+    Cells work on at most 64 pixels along a side of an image, and on at most 512 positions of a series. The stem strides
+    over larger inputs, and its kernels grow with the stride, so that every position counts.
 
     Parameters
     ----------
@@ -60,18 +62,18 @@ class Network(nn.Module):
     channels : int, default=16
         Width of the network at its beginning.
     n_cells : int, default=3
-        Number of cells in a row; in a chain of layers, how often each layer is repeated.
+        Number of cells in a row; in a chain of layers, how often each layer stands there.
     mean, std : array-like of shape (input_shape[0],) or None, default=None
         Statistics with which input is standardised; None leaves it as it is.
     precision : {"float32", "bfloat16"}, default="float32"
         Of the matrix products while training; evaluation is always in the precision of the weights.
     make_operation : callable ``(cell type, slot, name, OperationSize) -> nn.Module``, default=make_operation
-        Makes what stands at each slot; a supernet puts all candidates there.
+        Makes the module at each slot; a supernet puts all candidates there.
     drop_path : float, default=0.0
         The probability with which an operation's result is dropped while training, sample by sample.
     auxiliary_weight : float, default=0.0
         The weight in the loss of a second classifier, at two thirds of the depth, for images. It is there only if the
-        weight is positive, and then training gives two logits; see :meth:`forward`.
+        weight is positive, and then training returns two sets of logits; see :meth:`forward`.
 
     Raises
     ------
@@ -83,6 +85,15 @@ class Network(nn.Module):
     ----------
     .. [1] Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search",
        ICLR 2020, arXiv 2001.00326.
+
+    Examples
+    --------
+    >>> from skopdist import Architecture, Cell
+    >>> from skopdist.networks import Network
+    >>> cell = Cell(["nor_conv_3x3", "skip_connect", "avg_pool_3x3"], [(0, 1), (0, 2), (1, 2)])
+    >>> network = Network(Architecture([cell]), input_shape=(1, 8, 8), n_classes=10, channels=8, n_cells=1)
+    >>> sum(parameter.numel() for parameter in network.parameters())
+    786
     """
 
     def __init__(
@@ -100,41 +111,27 @@ class Network(nn.Module):
         auxiliary_weight: float = 0.0,
     ) -> None:
         super().__init__()
-        n_spatial = len(input_shape) - 1
+        input_shape = tuple(input_shape)
         _check_sizes(input_shape, n_classes, channels, n_cells)
-        for name in architecture.operations:
-            operation = get_operation(name)
-            if not operation.fits(n_spatial):
-                raise ValueError(
-                    f"The operation {name!r} takes samples with {operation.n_spatial} spatial dimensions, but the "
-                    f"input shape {tuple(input_shape)} has {n_spatial}; sample the architecture from another space."
-                )
-        layout = get_layout(architecture.layout)
-        if layout.n_spatial not in (None, n_spatial):
-            raise ValueError(
-                f"The layout {architecture.layout!r} takes samples with {layout.n_spatial} spatial dimensions, but the "
-                f"input shape {tuple(input_shape)} has {n_spatial}; sample the architecture from another space."
-            )
+        _check_operations(architecture, input_shape)
+        stem, layers, head, classify = plan_network(architecture, input_shape, n_classes, channels, n_cells)
+        n_spatial = len(input_shape) - 1
         _check_options(drop_path, auxiliary_weight, n_spatial)
-        features = input_shape[0]
         self.n_spatial = n_spatial
         self.precision = precision
-        self.standardize = Standardize(
-            torch.zeros(features) if mean is None else mean, torch.ones(features) if std is None else std, n_spatial
-        )
-        plan = plan_network(architecture, input_shape, n_classes, channels, n_cells)
-        self.stem = plan.stem.make()
+        self.standardize = nn.Identity() if mean is None or std is None else Standardize(mean, std, n_spatial)
+        self.stem = stem.make()
         self.cells = nn.Sequential(
             *(
-                layer.make(make_operation, drop_path) if isinstance(layer, CellPlan) else layer.make()
-                for layer in plan.layers
+                CellModule(layer, make_operation, drop_path) if isinstance(layer, CellPlan) else layer.make()
+                for layer in layers
             )
         )
-        self.head = plan.head.make()
-        self.classify = plan.classify.make()
+        self.head = head.make()
+        self.classify = classify.make()
         self.auxiliary_weight = auxiliary_weight
         if auxiliary_weight:
-            cells = [(i, layer) for i, layer in enumerate(plan.layers) if isinstance(layer, CellPlan)]
+            cells = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, CellPlan)]
             self.auxiliary_row, cell = cells[min(2 * n_cells // 3, len(cells) - 1)]
             self.auxiliary = AuxiliaryHead(cell.width, n_classes)
         if n_spatial == 2:
@@ -144,8 +141,8 @@ class Network(nn.Module):
     def forward(self, x: Tensor, sample_weight: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Map a batch of raw samples, shape (n, *input_shape), to logits of shape (n, n_classes).
 
-        In training with an auxiliary classifier, its logits are given as the second of two. skorch hands the weights
-        over with the samples; they are for the loss, and nothing here depends on them.
+        In training with an auxiliary classifier, its logits are returned too, as the second of two. skorch hands the
+        weights over with the samples; they are for the loss, and nothing here depends on them.
         """
         dtype = self.classify.weight.dtype
         x = self.standardize(x).to(dtype)  # (n, features, ...)
@@ -166,6 +163,16 @@ class Network(nn.Module):
                 x = x.flatten(2).mean(2)  # (n, width)
             logits = self.classify(x).to(dtype)  # (n, n_classes)
         return (logits, auxiliary) if self.training and self.auxiliary_weight else logits
+
+
+def _check_operations(architecture: Architecture, input_shape: tuple[int, ...]) -> None:
+    for name in architecture.operations:
+        operation = get_operation(name)
+        if not operation.fits(len(input_shape) - 1):
+            raise ValueError(
+                f"The operation {name!r} takes samples with {operation.n_spatial} spatial dimensions, but the input "
+                f"shape {input_shape} has {len(input_shape) - 1}; sample the architecture from another space."
+            )
 
 
 def _check_options(drop_path: float, auxiliary_weight: float, n_spatial: int) -> None:

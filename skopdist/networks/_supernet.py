@@ -24,7 +24,7 @@ class Mixture:
 
     def set(self, weights: Tensor, cell_types: Sequence[str]) -> None:
         """Take weights of shape (n_cell_types, n_slots, k)."""
-        # Looked at once for a batch, as that waits for a GPU. What has no weight is not computed.
+        # Copied once for a batch, as that waits for a GPU. Operations without weight are not computed.
         used = (weights.detach() != 0).cpu().tolist()
         self.weights = dict(zip(cell_types, weights, strict=True))
         self.used = dict(zip(cell_types, used, strict=True))
@@ -42,8 +42,9 @@ class MixedOperation(nn.Module):
         The k operations.
     size : OperationSize
     partial_channels : int
-        The operations see one in so many channels; the others pass by [1]_. The output is turned by as many channels as
-        were seen, so that the next operation sees others. Where the shape changes, operations see all channels.
+        Operations see the first channels only, one in `partial_channels` of them; the others pass by unchanged [1]_.
+        The output begins with the channels that passed by, so that the next operation sees others. Where the shape
+        changes, operations see all channels.
 
     References
     ----------
@@ -67,7 +68,7 @@ class MixedOperation(nn.Module):
         self.seen = max(1, size.channels_in // partial_channels) if size.keeps_shape else size.channels_in
         self.size = OperationSize(self.seen, self.seen) if size.keeps_shape else size
         self.passes = [not is_zero(name) for name in names]
-        # What passes nothing on adds nothing to the sum, and no gradient to its weight.
+        # An operation that passes nothing on adds nothing to the sum, and no gradient to its weight.
         self.operations = nn.ModuleList(
             [get_operation(name).make(self.size) if not is_zero(name) else nn.Identity() for name in names]
         )
@@ -83,8 +84,7 @@ class MixedOperation(nn.Module):
                 value = weight * operation(part)
                 mixed = value if mixed is None else mixed + value
         if mixed is None:
-            sides = [-(-side // self.size.stride) for side in part.shape[2:]]
-            mixed = part.new_zeros(len(part), self.size.channels_out, *sides)
+            mixed = part.new_zeros(len(part), *self.size.output_shape(part.shape[2:]))
         return mixed if self.seen == x.shape[1] else torch.cat([x[:, self.seen :], mixed], dim=1)  # (n, channels, ...)
 
 
@@ -92,7 +92,7 @@ class Supernet(nn.Module):
     """A network whose every slot holds the mixture of all operations of a space [1]_.
 
     The slots are all edges that some wiring of the length has. Batch normalisation always takes the statistics of the
-    batch, for those of the past belong to other mixtures.
+    batch, as running statistics would belong to other mixtures.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class Supernet(nn.Module):
     precision : {"float32", "bfloat16"}, default="float32"
         Of the matrix products while training.
     partial_channels : int, default=1
-        The operations see one in so many channels.
+        Operations see one in `partial_channels` of the channels; see :class:`MixedOperation`.
 
     References
     ----------
@@ -119,7 +119,7 @@ class Supernet(nn.Module):
     --------
     >>> import torch
     >>> from skopdist.spaces import NASBench201Space
-    >>> from skopdist.networks._supernet import Supernet
+    >>> from skopdist.networks import Supernet
     >>> supernet = Supernet(NASBench201Space(), 6, input_shape=(1, 8, 8), n_classes=10)
     >>> weights = torch.full((1, 5), 0.2, requires_grad=True)
     >>> supernet(torch.randn(4, 1, 8, 8), weights).sum().backward()
@@ -183,7 +183,7 @@ class Supernet(nn.Module):
         return cast(Tensor, self.network(x))
 
     def one_hot(self, architecture: Architecture) -> Tensor:
-        """Give the mixture that is an architecture, shape (n_cell_types, n_slots, k)."""
+        """Return the mixture that holds one architecture alone, shape (n_cell_types, n_slots, k)."""
         weights = torch.zeros(len(self.cell_types), len(self.edges), len(self.operations))
         for row, cell in zip(weights, architecture.cells, strict=True):
             for name, edge in zip(cell.operations, cell.edges, strict=True):

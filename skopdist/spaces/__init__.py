@@ -11,6 +11,7 @@ from skopdist.spaces._nasbench201 import NASBench201Space
 from skopdist.spaces._sequence import SequenceSpace
 
 __all__ = [
+    "SPACES",
     "DARTSSpace",
     "DenseSpace",
     "MacroSpace",
@@ -21,7 +22,7 @@ __all__ = [
     "make_space",
 ]
 
-_BY_NAME: dict[str, type[SearchSpace]] = {
+SPACES: dict[str, type[SearchSpace]] = {
     "dense": DenseSpace,
     "sequence": SequenceSpace,
     "nasbench201": NASBench201Space,
@@ -49,16 +50,14 @@ def make_space(search_space: SearchSpace | str | None, n_spatial: int) -> Search
         If `search_space` is something else.
     """
     if search_space is None:
-        search_space = next(name for name, cls in _BY_NAME.items() if cls.n_spatial == n_spatial)
+        search_space = next(name for name, cls in SPACES.items() if cls.n_spatial == n_spatial)
     if isinstance(search_space, str):
-        if search_space not in _BY_NAME:
-            raise ValueError(
-                f"Unknown search space {search_space!r}; expected one of {sorted(_BY_NAME)} or an instance."
-            )
-        search_space = _BY_NAME[search_space]()
+        if search_space not in SPACES:
+            raise ValueError(f"Unknown search space {search_space!r}; expected one of {sorted(SPACES)} or an instance.")
+        search_space = SPACES[search_space]()
     if not isinstance(search_space, SearchSpace):
         raise TypeError(
-            f"search_space must be None, one of {sorted(_BY_NAME)} or a SearchSpace instance, got {search_space!r}."
+            f"search_space must be None, one of {sorted(SPACES)} or a SearchSpace instance, got {search_space!r}."
         )
     if search_space.n_spatial != n_spatial:
         raise ValueError(

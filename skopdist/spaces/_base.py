@@ -117,10 +117,6 @@ class SearchSpace(BaseEstimator, ABC):
         """List the links that every cell with these edges has; by default there are none."""
         return ()
 
-    def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
-        """Give the edges at which a network strides or changes width, so that an identity is none there."""
-        return frozenset()
-
     @property
     def operation_names(self) -> tuple[str, ...]:
         """Names of the k candidate operations.
@@ -147,11 +143,6 @@ class SearchSpace(BaseEstimator, ABC):
     def fixed_links(self, length: int) -> tuple[Edge, ...]:
         """List the links that every cell of `length` operations has."""
         return self._fixed_links(self.potential_edges(length))
-
-    def resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
-        """Give the edges at which a network strides or changes width, so that an identity is none there."""
-        check_length(length)
-        return self._resizing_edges(cell_type, int(length))
 
     def are_links(self, links: Sequence[Edge], length: int) -> bool:
         """Whether a cell of `length` operations may have `links` and none of the other potential ones."""

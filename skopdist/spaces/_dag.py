@@ -32,9 +32,6 @@ class DAGSpace(SearchSpace):
     def _is_wiring(self, edges: frozenset[Edge], length: int) -> bool:
         return edges >= {edge for edge in self._potential_edges(length) if _joins_next(edge)}
 
-    def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
-        return frozenset()
-
 
 @lru_cache(maxsize=128)
 def _edges(length: int) -> tuple[Edge, ...]:

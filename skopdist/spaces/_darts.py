@@ -82,11 +82,6 @@ class DARTSSpace(SearchSpace):
         nodes = sorted({target for _, target in edges})
         return tuple((node, nodes[-1] + 1) for node in nodes)
 
-    def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
-        if cell_type == "normal":
-            return frozenset()
-        return frozenset((source, target) for source in range(2) for target in _nodes(length))
-
 
 @lru_cache(maxsize=128)
 def _edges(length: int) -> tuple[Edge, ...]:

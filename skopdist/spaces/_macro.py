@@ -40,6 +40,3 @@ class MacroSpace(SearchSpace):
 
     def _potential_edges(self, length: int) -> tuple[Edge, ...]:
         return tuple((i, i + 1) for i in range(length))
-
-    def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
-        return frozenset((i, i + 1) for i in (0, length // 3, 2 * length // 3))

@@ -101,9 +101,6 @@ class NASBench101Space(SearchSpace):
             and len(edges) - (length + 1) <= self._n_spare_edges(length)
         )
 
-    def _resizing_edges(self, cell_type: str, length: int) -> frozenset[Edge]:
-        return frozenset()
-
     def _n_spare_edges(self, length: int) -> int:
         """Count the edges there may be beyond one into each vertex."""
         limit = max(9, length + 4) if self.max_edges is None else self.max_edges

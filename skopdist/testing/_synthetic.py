@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,9 +26,6 @@ class Synthetic(Evaluator):
     @property
     def search_space(self) -> SearchSpace:
         return self.space
-
-    def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:
-        """Take nothing."""
 
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         if self.failing and seed % self.failing == 0:

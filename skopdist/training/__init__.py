@@ -1,6 +1,8 @@
-"""Training: how a network is trained through skorch, from batches and augmentation to prediction."""
+"""Training: the recipe, and how a network is trained by it through skorch, from batches to predictions."""
 
 from skopdist.training._augmentation import Augmentation, shift, shift_flip
-from skopdist.training._nets import Recipe, make_net, predict_proba, train
+from skopdist.training._nets import Trainer
+from skopdist.training._prediction import Predictor
+from skopdist.training._recipe import Training
 
-__all__ = ["Augmentation", "Recipe", "make_net", "predict_proba", "shift", "shift_flip", "train"]
+__all__ = ["Augmentation", "Predictor", "Trainer", "Training", "shift", "shift_flip"]

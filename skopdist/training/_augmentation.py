@@ -58,35 +58,23 @@ def shift_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(mirrored[:, None, None, None], moved.flip(3), moved)
 
 
-_BY_NAME: dict[str, Augmentation] = {"shift": shift, "shift_flip": shift_flip}
+AUGMENTATIONS: dict[str, Augmentation] = {"shift": shift, "shift_flip": shift_flip}
 
 
 def make_augmentation(augment: str | Augmentation | None, n_spatial: int) -> Augmentation | None:
-    """Give the augmentation that a user asked for.
-
-    Parameters
-    ----------
-    augment : {"auto", "shift", "shift_flip"}, callable or None
-        "auto" shifts images and leaves everything else as it is. A callable takes a batch of raw samples and a
-        torch.Generator, and gives a batch of the same shape.
-    n_spatial : int
-        Number of dimensions of a sample behind its channels.
+    """Return the augmentation that a user asked for; see :class:`~skopdist.training.Training`.
 
     Raises
     ------
     ValueError
-        If the name is unknown, or one for images while the samples are none.
+        If it is one for images, while the samples are none.
     """
     if augment is None or callable(augment):
         return augment
     if augment == "auto":
         return shift if n_spatial == 2 else None
-    if augment not in _BY_NAME:
-        raise ValueError(
-            f"Unknown augment {augment!r}; expected 'auto', None, a callable or one of {sorted(_BY_NAME)}."
-        )
     if n_spatial != 2:
         raise ValueError(
             f"augment={augment!r} is for images, but samples have {n_spatial} spatial dimensions; use 'auto' or None."
         )
-    return _BY_NAME[augment]
+    return AUGMENTATIONS[augment]

@@ -3,37 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
-from skopdist.problem import WeightedData
+from skopdist.problem import Samples
 from skopdist.training._augmentation import Augmentation
+
+# A batch of indices -> its inputs, targets and, where they differ, weights.
+Gather = Callable[[Tensor], list[Tensor]]
 
 
 class TensorData(Dataset[Any]):
-    """A skorch data set of whole tensors.
+    """Samples as a skorch data set, which takes them from the user's array when they are asked for.
 
     Where the weights differ, a sample is the mapping ``{"x": ..., "sample_weight": ...}``, which skorch hands on to the
     network and to the loss; targets stay plain labels, as callbacks that score them expect.
+
+    Parameters
+    ----------
+    samples : Samples
+    weight : ndarray of shape (n,) or None, default=None
+        Weights of the losses; None where all are equal.
     """
 
-    def __init__(self, data: WeightedData) -> None:
-        self.X = torch.from_numpy(np.ascontiguousarray(data.X))
-        self.y = torch.from_numpy(data.y)
-        weight = data.relative_weight
+    def __init__(self, samples: Samples, weight: NDArray[np.float64] | None = None) -> None:
+        self.samples = samples
         self.weight = None if weight is None else torch.from_numpy(weight.astype(np.float32))
 
     def __len__(self) -> int:
-        return len(self.X)
+        return len(self.samples)
 
     def __getitem__(self, index: Any) -> Any:
-        x = self.X[index]
-        return x if self.weight is None else {"x": x, "sample_weight": self.weight[index]}, self.y[index]
+        # A copy: torch warns of arrays that are read-only, as those are that joblib shares with its workers.
+        x, y = torch.as_tensor(np.array(self.samples.inputs(index))), torch.as_tensor(self.samples.labels(index))
+        return x if self.weight is None else {"x": x, "sample_weight": self.weight[index]}, y
+
+    def gather(self, indices: Tensor) -> list[Tensor]:
+        """Copy the inputs, the class indices and, where they differ, the weights of some samples."""
+        chosen = indices.numpy()
+        tensors = [torch.from_numpy(self.samples.inputs(chosen)), torch.from_numpy(self.samples.labels(chosen))]
+        return tensors if self.weight is None else [*tensors, self.weight[indices]]
 
 
 class Batches:
@@ -41,7 +56,7 @@ class Batches:
 
     Parameters
     ----------
-    dataset : data set with the array attributes ``X`` and ``y``, or a subset of one
+    dataset : TensorData, a data set with the array attributes ``X`` and ``y``, or a subset of one
     batch_size : int
         The most samples in a batch. Batches are of nearly equal size, so that none is left with a single sample, which
         batch normalisation could not take.
@@ -62,7 +77,8 @@ class Batches:
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
-        self.tensors = _tensors(dataset)
+        self.n_samples = len(dataset)
+        self.gather = _gathering(dataset)
         self.device = device
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -70,31 +86,47 @@ class Batches:
         self.generator = torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.tensors[0]) / self.batch_size)
+        return math.ceil(self.n_samples / self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
-        self.tensors = [_move_if_fits(tensor, self.device) for tensor in self.tensors]
-        inputs, targets, *weights = self.tensors
-        n = len(inputs)
+        self.gather = _moved_if_fits(self.gather, self.n_samples, self.device)
+        n = self.n_samples
         order = torch.randperm(n, generator=self.generator) if self.shuffle else torch.arange(n)
-        for indices in order.to(inputs.device).tensor_split(len(self)):
-            X = inputs[indices]
+        for indices in order.tensor_split(len(self)):
+            X, targets, *weights = self.gather(indices)
             if self.augmentation is not None:
                 X = self.augmentation(X, self.generator)
-            yield {"x": X, "sample_weight": weights[0][indices]} if weights else X, targets[indices]
+            yield {"x": X, "sample_weight": weights[0]} if weights else X, targets
 
 
-def _tensors(dataset: Any) -> list[Tensor]:
+class _Kept:
+    """Tensors on a device, from which batches are taken."""
+
+    def __init__(self, tensors: list[Tensor]) -> None:
+        self.tensors = tensors
+
+    def __call__(self, indices: Tensor) -> list[Tensor]:
+        return [tensor[indices.to(tensor.device)] for tensor in self.tensors]
+
+
+def _gathering(dataset: Any) -> Gather:
     if isinstance(dataset, Subset):
-        return [tensor[dataset.indices] for tensor in _tensors(dataset.dataset)]
+        whole, chosen = _gathering(dataset.dataset), torch.as_tensor(dataset.indices)
+        return lambda indices: whole(chosen[indices])
+    if isinstance(dataset, TensorData):
+        return dataset.gather
     # Without targets, skorch expects a placeholder beside each batch.
     y = torch.zeros(len(dataset)) if dataset.y is None else torch.as_tensor(dataset.y)
-    weight = getattr(dataset, "weight", None)
-    return [torch.as_tensor(dataset.X), y, *([] if weight is None else [weight])]
+    return _Kept([torch.as_tensor(dataset.X), y])
 
 
-def _move_if_fits(tensor: Tensor, device: str) -> Tensor:
-    if not device.startswith("cuda"):
-        return tensor
+def _moved_if_fits(gather: Gather, n: int, device: str) -> Gather:
+    if not device.startswith("cuda") or isinstance(gather, _Kept):
+        return gather
     free, _ = torch.cuda.mem_get_info(device)
-    return tensor.to(device) if tensor.nbytes < free / 2 else tensor
+    one = gather(torch.arange(1))
+    if n * sum(tensor.nbytes for tensor in one) > free / 2:
+        return gather
+    # In parts, so that the host never holds a second copy of the data.
+    parts = [[t.to(device) for t in gather(indices)] for indices in torch.arange(n).tensor_split(max(1, n // 4096))]
+    return _Kept([torch.cat(tensors) for tensors in zip(*parts, strict=True)])

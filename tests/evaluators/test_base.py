@@ -14,8 +14,8 @@ class Scripted(Evaluator):
     def search_space(self):
         return DenseSpace()
 
-    def _fit(self, X, y, sample_weight, seed):
-        self.seen_ = X, y, sample_weight, seed
+    def _fit(self, problem, seed):
+        self.seen_ = problem, seed
 
     def _evaluate(self, architecture, mixture, seed):
         if isinstance(self.outcome, BaseException):
@@ -62,10 +62,11 @@ def test_refuses_architectures_of_another_space():
         Scripted(Outcome(0.5, 1.0)).evaluate(other.sample(other.uniform(), random_state=0))
 
 
-def test_fit_hands_arrays_on():
-    evaluator = Scripted(Outcome(0.5, 1.0)).fit([[1], [2]], ["a", "b"], [1, 2], random_state=7)
-    X, y, weight, seed = evaluator.seen_
-    assert X.shape == (2, 1)
-    assert y.tolist() == ["a", "b"]
-    assert weight.dtype == np.float64
+def test_fit_makes_a_problem_of_arrays():
+    evaluator = Scripted(Outcome(0.5, 1.0)).fit([[1], [2]], ["a", "b"], [1, 2.5], random_state=7)
+    problem, seed = evaluator.seen_
+    assert problem.everything.X.shape == (2, 1)
+    assert problem.classes.tolist() == ["a", "b"]
+    assert sorted(problem.everything.weight) == [1, 2.5]
     assert seed == 7
+    assert evaluator.fit_problem(problem).seen_[0] is problem

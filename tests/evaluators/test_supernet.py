@@ -11,6 +11,7 @@ from skopdist.search import run_search
 from skopdist.spaces import DenseSpace, NASBench201Space
 from skopdist.strategies import DifferentiableSearch, RandomSearch
 from skopdist.testing import check_evaluator
+from skopdist.training import Training
 
 SMALL = {"channels": 8, "n_cells": 1}
 
@@ -78,11 +79,13 @@ def test_known_trials_count_if_they_are_all(iris):
 
 @pytest.mark.parametrize(("epochs", "n_batches"), [(1.0, 8), (1 / 100, 1), (2.5, 20)])
 def test_cost_counts_what_is_passed_over(iris, epochs, n_batches):
-    evaluator = SupernetEvaluator(epochs_per_trial=epochs, batch_size=16, validation_fraction=0.2, **SMALL)
+    evaluator = SupernetEvaluator(
+        epochs_per_trial=epochs, training=Training(batch_size=16), validation_fraction=0.2, **SMALL
+    )
     evaluator = evaluator.fit(*iris, random_state=0).start(6, 1, 0)
     trial = evaluator.evaluate(evaluator.search_space.sample(evaluator.search_space.uniform(), random_state=1))
-    n_held_out = len(evaluator.held_out_)
-    n_training = len(evaluator.training_)
+    n_held_out = len(evaluator.problem_.held_out)
+    n_training = len(evaluator.problem_.training)
     assert len(evaluator.training_batches_) == 8
     assert evaluator.step_ == n_batches
     expected = epochs * (1 + n_held_out / n_training)
@@ -103,7 +106,7 @@ def test_the_gradient_points_to_a_smaller_held_out_loss(images):
 
 def test_a_diverging_step_is_a_failed_trial_and_leaves_the_weights(iris):
     X, y = iris
-    evaluator = SupernetEvaluator(lr=1e30, **SMALL).fit(X, y, random_state=0)
+    evaluator = SupernetEvaluator(training=Training(lr=1e30), **SMALL).fit(X, y, random_state=0)
     result = None
     with pytest.raises(RuntimeError, match="diverged"):
         result = run_search(DifferentiableSearch(), evaluator, n_trials=4, random_state=0)
@@ -122,7 +125,7 @@ def test_has_to_be_started(iris):
         ({"epochs_per_trial": 0}, "epochs_per_trial must be positive and finite, got 0"),
         ({"epochs_per_trial": float("inf")}, "epochs_per_trial must be positive and finite, got inf"),
         ({"partial_channels": 0}, "partial_channels must be an integer >= 1, got 0"),
-        ({"lr": -1}, "lr must be positive, got -1"),
+        ({"training": Training(lr=-1)}, "'lr' parameter of Training .*Got -1"),
     ],
 )
 def test_bad_parameters(parameters, message, iris):
@@ -153,6 +156,6 @@ def test_the_classifier_takes_it_where_gradients_are_needed(images):
 def test_the_classifier_takes_one_that_is_given(iris):
     X, y = iris
     evaluator = SupernetEvaluator(DenseSpace(("skip_connect", "linear_relu")), epochs_per_trial=0.5)
-    clf = OpDistNASClassifier(DifferentiableSearch(), evaluator=evaluator, n_trials=3, max_epochs=5, random_state=0)
+    clf = OpDistNASClassifier(DifferentiableSearch(), evaluator=evaluator, n_trials=3, random_state=0)
     assert set(clf.fit(X, y).best_distribution_.operations) == {"skip_connect", "linear_relu"}
-    assert not hasattr(evaluator, "classes_")
+    assert not hasattr(evaluator, "problem_")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skopdist.formats import read_genotype, write_genotype
+from skopdist.networks import Network
 from skopdist.spaces import DARTSSpace, MacroSpace
 
 DATA = os.environ.get("SKOPDIST_DATA")
@@ -103,7 +104,7 @@ def test_measured_genotypes():
     counts = {}
     for row in rows[::40]:
         with torch.device("meta"):
-            network = read_genotype(row["architecture"]).build((3, 32, 32), 10, channels=36, n_cells=20)
+            network = Network(read_genotype(row["architecture"]), (3, 32, 32), 10, channels=36, n_cells=20)
         counts[row["weights_index"]] = sum(p.numel() for p in network.parameters())
     # Their parameters were counted in the same network.
     assert counts == {row["weights_index"]: round(float(row["params"]) * 1e6) for row in rows[::40]}

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from skopdist.formats import known_architectures, write_genotype, write_nasbench201
+from skopdist.networks import Network
 from skopdist.spaces import DARTSSpace, NASBench201Space
 
 DATA = os.environ.get("SKOPDIST_DATA")
@@ -17,7 +18,7 @@ KNOWN = known_architectures()
 def test_parameters(name):
     row = KNOWN[name]
     with torch.device("meta"):
-        network = row.architecture.build((3, 32, 32), 10, channels=row.channels, n_cells=row.n_cells)
+        network = Network(row.architecture, (3, 32, 32), 10, channels=row.channels, n_cells=row.n_cells)
     assert sum(p.numel() for p in network.parameters()) == row.n_params
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skopdist.formats import read_nasbench201, write_nasbench201
+from skopdist.networks import Network
 from skopdist.spaces import DARTSSpace, NASBench201Space
 
 DATA = os.environ.get("SKOPDIST_DATA")
@@ -57,7 +58,7 @@ def test_writes_no_other_architectures():
 
 def n_params(text, n_classes):
     with torch.device("meta"):
-        network = read_nasbench201(text).build((3, 32, 32), n_classes, channels=16, n_cells=15)
+        network = Network(read_nasbench201(text), (3, 32, 32), n_classes, channels=16, n_cells=15)
     return sum(p.numel() for p in network.parameters())
 
 

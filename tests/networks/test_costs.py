@@ -10,10 +10,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from skopdist import Architecture, Cell, OperationDistribution
-from skopdist.networks import NetworkCosts, pareto_front
+from skopdist.networks import Network, NetworkCosts
 from skopdist.operations import is_zero
 from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
-from skopdist.trial import Trial
 
 SHAPES = {
     NASBench201Space: (3, 9, 8),
@@ -36,7 +35,7 @@ def test_parts_add_up_to_the_network(space, length, n_cells, untouched_generator
     rows = [passing / passing.sum()] * len(space.cell_types)
     architecture = space.sample(OperationDistribution(space.operation_names, rows, space.cell_types), length, rng)
     with torch.random.fork_rng():
-        network = architecture.build(shape, 3, channels=4, n_cells=n_cells).eval()
+        network = Network(architecture, shape, 3, channels=4, n_cells=n_cells).eval()
     assert costs.n_parameters(architecture) == sum(weight.numel() for weight in network.parameters())
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, *shape))
@@ -58,7 +57,7 @@ def test_parts_add_up_to_the_network(space, length, n_cells, untouched_generator
 )
 def test_sizes_are_followed_through_stems_that_stride(space, shape):
     architecture = space.sample(space.uniform(), 3, 0)
-    network = architecture.build(shape, 3, channels=4, n_cells=3).eval()
+    network = Network(architecture, shape, 3, channels=4, n_cells=3).eval()
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, *shape))
     assert 2 * NetworkCosts(shape, 3, channels=4, n_cells=3).flops(architecture) == counter.get_total_flops()
@@ -75,7 +74,7 @@ def test_sizes_are_followed_through_stems_that_stride(space, shape):
 )
 def test_cells_that_no_space_has(cell):
     architecture = Architecture([cell])
-    network = architecture.build((3, 8, 8), 3, channels=4, n_cells=1).eval()
+    network = Network(architecture, (3, 8, 8), 3, channels=4, n_cells=1).eval()
     costs = NetworkCosts((3, 8, 8), 3, channels=4, n_cells=1)
     assert costs.n_parameters(architecture) == sum(weight.numel() for weight in network.parameters())
     with FlopCounterMode(display=False) as counter:
@@ -137,36 +136,18 @@ def test_latency_is_measured_once_and_added_up(untouched_generators):
 
 def test_limits_are_those_that_are_given():
     costs = NetworkCosts((7,), 3)
-    assert costs.limits() == []
-    assert [(limit.name, limit.maximum) for limit in costs.limits(1000, max_latency=0.1)] == [
-        ("max_params", 1000),
-        ("max_latency", 0.1),
-    ]
-    for name in ("max_params", "max_flops", "max_latency"):
-        with pytest.raises(ValueError, match=rf"{name} must be a positive number or None, got 0"):
-            costs.limits(**{name: 0})
+    assert costs.limits({}) == costs.limits({"params": None, "flops": None}) == []
+    limits = costs.limits({"latency": 0.1, "flops": None, "params": np.int64(1000)})
+    assert [(limit.name, limit.maximum) for limit in limits] == [('limits["latency"]', 0.1), ('limits["params"]', 1000)]
+    assert limits[1].cost == costs.n_parameters
+    with pytest.raises(
+        ValueError, match=r"Unknown limits \['size'\]; the known ones are \['params', 'flops', 'latency'\]"
+    ):
+        costs.limits({"size": 3, "params": 100})
 
 
-def trial(index, n_layers, score, status="ok"):
-    cell = Cell(["linear_relu"] * n_layers, [(i, i + 1) for i in range(n_layers)])
-    return Trial(Architecture([cell]), OperationDistribution(["linear_relu"], [1.0]), score, index=index, status=status)
-
-
-def test_pareto_front():
-    trials = [
-        trial(0, 3, 0.8),
-        trial(1, 1, 0.5),
-        trial(2, 3, 0.7),
-        trial(3, 2, 0.5),
-        trial(4, 2, 0.6),
-        trial(5, 9, float("nan"), "failed"),
-        trial(6, 1, 0.99, "invalid"),
-        trial(7, 1, 0.5),
-    ]
-    front = pareto_front(trials, {"layers": lambda architecture: architecture.length})
-    assert {name: column.tolist() for name, column in front.items()} == {
-        "trial": [0, 4, 1, 7],
-        "score": [0.8, 0.6, 0.5, 0.5],
-        "layers": [3, 2, 1, 1],
-    }
-    assert len(pareto_front(trials[5:7], {"layers": lambda architecture: 1})["trial"]) == 0
+@pytest.mark.parametrize("value", [-1, 0, float("nan"), "10k", True])
+@pytest.mark.parametrize("name", ["params", "flops", "latency"])
+def test_limits_that_are_no_positive_numbers(name, value):
+    with pytest.raises(ValueError, match=rf'limits\["{name}"\] must be a positive number, got {value!r}'):
+        NetworkCosts((7,), 3).limits({name: value})

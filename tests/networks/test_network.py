@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from skopdist import Architecture, Cell
-from skopdist.networks._network import Network, Standardize
+from skopdist.networks import Network
 from skopdist.operations import get_operation
 from skopdist.spaces import (
     DARTSSpace,
@@ -32,7 +32,7 @@ def test_every_valid_architecture_builds_and_runs_forward_and_backward(n_spatial
     architecture = space.sample(space.uniform(), length, seed)
     assert space.is_valid(architecture)
     shape = tuple(sizes[: n_spatial + 1])
-    network = architecture.build(shape, 3, channels=4, n_cells=n_cells)
+    network = Network(architecture, shape, 3, channels=4, n_cells=n_cells)
     logits = network(torch.randn(4, *shape))
     assert logits.shape == (4, 3)
     logits.square().sum().backward()
@@ -45,7 +45,7 @@ def test_every_length_builds(n_spatial, length):
     space = SPACES[n_spatial]
     architecture = space.sample(space.uniform(), length, length)
     shape = (2, 5, 6)[: n_spatial + 1]
-    logits = architecture.build(shape, 3, channels=4, n_cells=2)(torch.randn(3, *shape))
+    logits = Network(architecture, shape, 3, channels=4, n_cells=2)(torch.randn(3, *shape))
     logits.sum().backward()
     assert logits.isfinite().all()
 
@@ -54,7 +54,7 @@ def test_parameter_counts_of_nas_bench_201():
     # The published figures, in millions, of all-convolution cells: 15 cells, 16 channels, 10 classes.
     def count(name):
         cell = Cell([name] * 6, NASBench201Space().potential_edges(6))
-        network = Architecture([cell]).build((3, 32, 32), 10, channels=16, n_cells=15)
+        network = Network(Architecture([cell]), (3, 32, 32), 10, channels=16, n_cells=15)
         return sum(p.numel() for p in network.parameters()) / 1e6
 
     assert count("nor_conv_3x3") == pytest.approx(1.531546, abs=1e-6)
@@ -64,23 +64,16 @@ def test_parameter_counts_of_nas_bench_201():
 def test_dead_edges_are_not_computed_and_change_nothing():
     # Node 1 leads nowhere.
     cell = Cell(["nor_conv_3x3", "skip_connect", "none"], [(0, 1), (0, 2), (1, 2)])
-    network = Architecture([cell]).build((1, 8, 8), 2, channels=4, n_cells=1)
+    network = Network(Architecture([cell]), (1, 8, 8), 2, channels=4, n_cells=1)
     network(torch.randn(2, 1, 8, 8)).sum().backward()
     dead = network.cells[0].operations[0]
     assert all(p.grad is None for p in dead.parameters())
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32, torch.float64])
-def test_standardize_takes_any_dtype(dtype):
-    layer = Standardize([2.0, 4.0], [1.0, 2.0], 0)
-    out = layer(torch.tensor([[3, 8], [1, 0]], dtype=dtype))
-    assert out.tolist() == [[1, 2], [-1, -2]]
-
-
 @pytest.mark.parametrize("shape", [(1, 300, 2), (1, 5000)])
 def test_large_inputs_are_strided_down_by_the_stem(shape):
     space = SPACES[len(shape) - 1]
-    network = space.sample(space.uniform(), 3, 0).build(shape, 2, channels=4, n_cells=1)
+    network = Network(space.sample(space.uniform(), 3, 0), shape, 2, channels=4, n_cells=1)
     inner = network.stem(torch.randn(1, *shape))
     assert max(inner.shape[2:]) <= (512 if len(shape) == 2 else 64)
 
@@ -172,8 +165,37 @@ def test_bad_options(options, message):
         Network(architecture, (4,), 2, **options)
 
 
+def test_operations_for_other_inputs_are_refused():
+    architecture = Architecture([Cell(["nor_conv_3x3"], [(0, 1)])])
+    with pytest.raises(
+        ValueError, match=r"'nor_conv_3x3' takes samples with 2 spatial dimensions.*has 0.*another space"
+    ):
+        Network(architecture, (4,), 3)
+    unknown = Architecture([Cell(["telepathy"], [(0, 1)])])
+    with pytest.raises(
+        ValueError, match=r"Unknown operation 'telepathy'; the registered ones are .*register_operation"
+    ):
+        Network(unknown, (4,), 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input_shape": (1, 2, 3, 4)}, r"input_shape must be .*got \(1, 2, 3, 4\)"),
+        ({"input_shape": (0,)}, r"positive sizes, got \(0,\)"),
+        ({"n_classes": 0}, "n_classes must be at least 1, got 0"),
+        ({"channels": 0}, "channels must be at least 1, got 0"),
+        ({"n_cells": 0}, "n_cells must be at least 1, got 0"),
+    ],
+)
+def test_bad_sizes_are_refused(arguments, message):
+    architecture = Architecture([Cell(["skip_connect"], [(0, 1)])])
+    with pytest.raises(ValueError, match=message):
+        Network(architecture, **({"input_shape": (4,), "n_classes": 3} | arguments))
+
+
 @pytest.mark.parametrize("space", [NASBench101Space(["skip_connect"]), DARTSSpace(["skip_connect"])], ids=str)
 def test_layouts_for_images_refuse_other_inputs(space):
     architecture = space.sample(space.uniform(), random_state=0)
     with pytest.raises(ValueError, match=r"The layout '\w+' takes samples with 2 spatial dimensions.* has 1; sample"):
-        architecture.build((2, 9), 3)
+        Network(architecture, (2, 9), 3)

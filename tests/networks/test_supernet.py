@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from skopdist.networks import Network
 from skopdist.networks._supernet import MixedOperation, Mixture, Supernet
 from skopdist.operations import OperationSize
 from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench201Space, SequenceSpace
@@ -61,7 +62,7 @@ def test_one_architecture_is_the_network_of_its_own(space_class):
     """With one operation at each slot, and the same weights, the supernet is that architecture's network."""
     supernet, space = make(space_class, n_cells=1), space_class()
     architecture = space.sample(space.uniform(), 6, 3)
-    network = architecture.build(SHAPES[space_class], 3, channels=8, n_cells=1)
+    network = Network(architecture, SHAPES[space_class], 3, channels=8, n_cells=1)
     weights = supernet.network.state_dict()
     names = space.operation_names
     for key in network.state_dict():

@@ -7,6 +7,7 @@ import torch
 
 from skopdist import OperationDistribution
 from skopdist.encodings import HybridEncoding
+from skopdist.networks import Network
 from skopdist.networks._cells import CellModule
 from skopdist.spaces import DARTSSpace
 from skopdist.testing import check_space
@@ -30,7 +31,7 @@ def test_contract_with_operations_of_other_spaces():
 
 def n_params(architecture):
     with torch.device("meta"):
-        network = architecture.build((3, 32, 32), 10, channels=36, n_cells=20)
+        network = Network(architecture, (3, 32, 32), 10, channels=36, n_cells=20)
     return sum(p.numel() for p in network.parameters())
 
 
@@ -76,7 +77,7 @@ def test_wirings_are_drawn_with_equal_probability():
 
 
 def test_reduction_cells_stand_at_one_and_two_thirds():
-    network = SPACE.sample(SPACE.uniform(), 8, 0).build((3, 16, 16), 10, channels=4, n_cells=8)
+    network = Network(SPACE.sample(SPACE.uniform(), 8, 0), (3, 16, 16), 10, channels=4, n_cells=8)
     before = x = network.stem(torch.randn(1, 3, 16, 16))
     shapes = [(x.shape[1], x.shape[2])]
     for layer in network.cells:
@@ -98,5 +99,10 @@ def test_cells_that_differ_by_the_names_of_their_nodes_are_one_function():
 
 
 def test_a_skip_from_an_input_is_no_identity_in_a_reduction_cell():
-    assert SPACE.resizing_edges("normal", 4) == frozenset()
-    assert SPACE.resizing_edges("reduce", 4) == {(0, 2), (1, 2), (0, 3), (1, 3)}
+    encoding = HybridEncoding().bind(DARTSSpace(["skip_connect", "sep_conv_3x3"]), 4)
+    # Two skips in a row are one skip, but for the halving of the image by those that leave an input.
+    through = cell([("sep_conv_3x3", 0), ("sep_conv_3x3", 1)], [("skip_connect", 0), ("skip_connect", 2)])
+    around = cell([("sep_conv_3x3", 0), ("sep_conv_3x3", 1)], [("skip_connect", 0), ("skip_connect", 1)])
+    pairs = [[through, through], [through, around], [around, through]]
+    keys = encoding.keys([encoding.encode(encoding.space_.make_architecture(pair)) for pair in pairs])
+    assert len(set(keys)) == 3

@@ -9,6 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from skopdist.encodings import HybridEncoding
+from skopdist.networks import Network
 from skopdist.spaces import MacroSpace
 from skopdist.testing import check_space
 
@@ -23,7 +24,7 @@ def chain(text):
 
 def n_params(text):
     with torch.device("meta"):
-        network = chain(text).build((3, 32, 32), 10, channels=32, n_cells=1)
+        network = Network(chain(text), (3, 32, 32), 10, channels=32, n_cells=1)
     return sum(p.numel() for p in network.parameters())
 
 
@@ -41,7 +42,7 @@ def test_the_wiring_is_a_chain():
 
 
 def test_layers_form_three_stages():
-    network = chain("11111111").build((3, 32, 32), 10, channels=32, n_cells=1)
+    network = Network(chain("11111111"), (3, 32, 32), 10, channels=32, n_cells=1)
     x = network.stem(torch.randn(1, 3, 32, 32))
     shapes = []
     for layer in network.cells[0].operations:
@@ -52,7 +53,7 @@ def test_layers_form_three_stages():
 
 
 def test_each_layer_can_be_repeated():
-    network = chain("102").build((1, 9, 7), 3, channels=4, n_cells=3)
+    network = Network(chain("102"), (1, 9, 7), 3, channels=4, n_cells=3)
     assert [len(layer) for layer in network.cells[0].operations] == [3, 3, 3]
     assert network(torch.randn(2, 1, 9, 7)).shape == (2, 3)
 
@@ -81,7 +82,7 @@ def test_multiplications_of_some_chains_of_nas_bench_macro():
     # Rows of the published table; torch counts a multiplication and an addition as two.
     for text, published in (("00000000", 7_713_280), ("00000001", 14_115_328)):
         with torch.device("meta"):
-            network = chain(text).build((3, 32, 32), 10, channels=32, n_cells=1)
+            network = Network(chain(text), (3, 32, 32), 10, channels=32, n_cells=1)
             x = torch.empty(1, 3, 32, 32)
         with FlopCounterMode(display=False) as counter:
             network(x)

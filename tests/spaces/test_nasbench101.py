@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from skopdist.encodings import AdjacencyEncoding, HybridEncoding
+from skopdist.networks import Network
 from skopdist.spaces import NASBench101Space
 from skopdist.testing import check_encoding, check_space
 
@@ -20,7 +21,7 @@ def architecture(operations, edges):
 
 def n_params(*args):
     with torch.device("meta"):
-        network = architecture(*args).build((3, 32, 32), 10, channels=128, n_cells=9)
+        network = Network(architecture(*args), (3, 32, 32), 10, channels=128, n_cells=9)
     return sum(p.numel() for p in network.parameters())
 
 
@@ -54,9 +55,9 @@ def test_parameters_of_small_cells():
 
 def test_channels_are_divided_and_cut():
     # Vertices 1 and 2 share seven channels; vertex 1 also leads to vertex 2, where one channel is too many.
-    network = architecture([THREE, ONE], [(0, 1), (1, 2), (1, 3), (2, 3)]).build((1, 5, 5), 2, channels=7, n_cells=1)
+    network = Network(architecture([THREE, ONE], [(0, 1), (1, 2), (1, 3), (2, 3)]), (1, 5, 5), 2, channels=7, n_cells=1)
     module = network.cells[0]
-    assert module.parts == {2: 4, 4: 3}
+    assert module.concatenated == {2: 4, 4: 3}
     assert [operation[0].out_channels for operation in module.operations] == [4, 3]
     assert network(torch.randn(2, 1, 5, 5)).shape == (2, 2)
 

@@ -30,9 +30,6 @@ class Linear(Evaluator):
     def search_space(self):
         return NASBench201Space() if self.space is None else self.space
 
-    def _fit(self, X, y, sample_weight, seed):
-        pass
-
     def _evaluate(self, architecture, mixture, seed):
         self.__dict__.setdefault("seen_", []).append(mixture)
         if len(self.seen_) in self.failing:

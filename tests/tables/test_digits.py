@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from skopdist.encodings import AdjacencyEncoding
+from skopdist.networks import Network
 from skopdist.search import run_search
 from skopdist.strategies import BayesianOptimization, RandomSearch
 from skopdist.tables import load_digits_cells
@@ -60,7 +61,7 @@ def test_parameters_are_those_of_the_networks():
     evaluator = load_digits_cells()
     for seed in range(3):
         architecture = evaluator.search_space.sample(evaluator.search_space.uniform(), random_state=seed)
-        network = architecture.build((1, 8, 8), 10, channels=8, n_cells=1)
+        network = Network(architecture, (1, 8, 8), 10, channels=8, n_cells=1)
         number = sum(parameter.numel() for parameter in network.parameters())
         assert evaluator.evaluate(architecture).info["n_parameters"] == number
 

@@ -3,14 +3,21 @@ import pytest
 import torch
 from torch.utils.data import Subset
 
-from skopdist.problem import canonical
+from skopdist.problem import Problem
 from skopdist.training._batches import Batches, TensorData
 
 
 def make(n, weighted=False):
     rng = np.random.default_rng(0)
-    weight = rng.integers(1, 4, n).astype(float) if weighted else None
-    return TensorData(canonical(np.arange(n, dtype=float)[:, None], np.arange(n) % 3, weight))
+    weight = rng.uniform(1, 4, n + 2) if weighted else None
+    # Two rows more, of another class each, for a problem has two classes at least.
+    problem = Problem.of(np.arange(n + 2, dtype=float)[:, None], np.r_[np.arange(n) % 3, 7, 8], weight)
+    samples = problem.everything.take(np.flatnonzero(problem.everything.inputs().ravel() < n))
+    return TensorData(samples, samples.relative_weight)
+
+
+def inputs_of(data):
+    return data.samples.inputs().ravel().tolist()
 
 
 @pytest.mark.parametrize("n", [1, 2, 31, 32, 33, 65])
@@ -21,7 +28,7 @@ def test_every_sample_comes_once_and_no_batch_is_alone(n, shuffle):
     for _ in range(2):
         parts = list(batches)
         assert len(parts) == len(batches)
-        assert sorted(torch.cat([X for X, _ in parts]).ravel().tolist()) == sorted(data.X.ravel().tolist())
+        assert sorted(torch.cat([X for X, _ in parts]).ravel().tolist()) == sorted(inputs_of(data))
         sizes = [len(X) for X, _ in parts]
         assert max(sizes) <= 32
         assert max(sizes) - min(sizes) <= 1
@@ -29,7 +36,8 @@ def test_every_sample_comes_once_and_no_batch_is_alone(n, shuffle):
 
 def test_targets_and_weights_stay_with_their_samples():
     data = make(50, weighted=True)
-    known = {x: (y, w) for x, y, w in zip(data.X.ravel().tolist(), data.y.tolist(), data.weight.tolist(), strict=True)}
+    targets, weights = data.samples.labels().tolist(), data.weight.tolist()
+    known = {x: (y, w) for x, y, w in zip(inputs_of(data), targets, weights, strict=True)}
     for X, y in Batches(data, batch_size=16, shuffle=True):
         pairs = zip(y.tolist(), X["sample_weight"].tolist(), strict=True)
         assert [known[x] for x in X["x"].ravel().tolist()] == list(pairs)
@@ -49,7 +57,7 @@ def test_order_follows_the_seed_and_changes_with_the_epoch():
 def test_subsets_and_augmentation():
     data = make(10)
     batches = Batches(Subset(data, [3, 5, 7]), batch_size=2, augmentation=lambda X, generator: X + 100)
-    assert torch.cat([X for X, _ in batches]).ravel().tolist() == (data.X[[3, 5, 7]] + 100).ravel().tolist()
+    assert torch.cat([X for X, _ in batches]).ravel().tolist() == [inputs_of(data)[i] + 100 for i in (3, 5, 7)]
 
 
 def test_single_items_as_torch_loaders_want_them():

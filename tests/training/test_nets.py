@@ -1,4 +1,6 @@
 import math
+import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,23 +8,31 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring
+from skorch.dataset import ValidSplit
 
 from skopdist import Architecture, Cell
-from skopdist.problem import WeightedData, canonical
+from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
-from skopdist.training._nets import Recipe, make_net, predict_proba, train
+from skopdist.training import Predictor, Trainer, Training
 
 SPACES = {0: DenseSpace(), 1: SequenceSpace(), 2: NASBench201Space()}
 SHAPES = {0: (5,), 1: (2, 9), 2: (1, 6, 6)}
-RECIPE = Recipe(channels=4, n_cells=2, max_epochs=2, batch_size=8, lr=0.05)
+RECIPE = {"max_epochs": 2, "batch_size": 8, "lr": 0.05}
 
 
-def make_data(n_spatial=0, n=30, weight=None):
+def make_arrays(n_spatial=0, n=30):
     """Three classes, each a pattern and noise."""
     rng = np.random.default_rng(0)
     y = np.arange(n) % 3
     X = rng.normal(size=(n, *SHAPES[n_spatial])) + 2 * rng.normal(size=(3, *SHAPES[n_spatial]))[y]
-    return canonical(X if n_spatial == 0 else X.astype(np.float32), y, weight)
+    return (X if n_spatial == 0 else X.astype(np.float32)), y
+
+
+def make_data(n_spatial=0, n=30, weight=None):
+    return Problem.of(*make_arrays(n_spatial, n), weight)
+
+
+UNEVEN = np.linspace(1, 30, 30) + 0.5
 
 
 def make_architecture(n_spatial=0, length=3):
@@ -30,10 +40,15 @@ def make_architecture(n_spatial=0, length=3):
     return space.sample(space.uniform(), length, 0)
 
 
-def fit(n_spatial=0, length=3, data=None, seed=0, held_out=None, **changes):
-    data = make_data(n_spatial) if data is None else data
-    recipe = Recipe(**(vars(RECIPE) | changes))
-    return train(make_net(make_architecture(n_spatial, length), data, 3, recipe, seed, held_out), data, seed)
+def fit(n_spatial=0, length=3, data=None, seed=0, held_out=None, channels=4, architecture=None, **changes):
+    problem = make_data(n_spatial) if data is None else data
+    trainer = Trainer(problem, Training(**(RECIPE | changes)), n_cells=2, channels=channels, device="cpu")
+    architecture = make_architecture(problem.n_spatial, length) if architecture is None else architecture
+    return trainer.train(architecture, problem.everything, seed, held_out)
+
+
+def predict(net, X):
+    return Predictor(net.module_, X.ndim - 2)(X)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 13, 24, 40])
@@ -43,39 +58,39 @@ def test_every_length_trains(n_spatial, length):
     losses = net.history[:, "train_loss"]
     assert len(losses) == 2
     assert all(math.isfinite(loss) for loss in losses)
-    probabilities = predict_proba(net, make_data(n_spatial).X)
+    probabilities = predict(net, make_arrays(n_spatial)[0])
     assert probabilities.dtype == np.float64
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
 
 
 @pytest.mark.parametrize("n_spatial", SPACES)
 def test_learns_what_can_be_learnt(n_spatial):
-    data = make_data(n_spatial, n=60)
-    net = fit(n_spatial, data=data, max_epochs=20, channels=16)
-    assert (predict_proba(net, data.X).argmax(axis=1) == data.y).mean() > 0.9
+    X, y = make_arrays(n_spatial, n=60)
+    net = fit(n_spatial, data=Problem.of(X, y), max_epochs=20, channels=16)
+    assert (predict(net, X).argmax(axis=1) == y).mean() > 0.9
     assert net.history[-1, "train_loss"] < net.history[0, "train_loss"]
 
 
 @pytest.mark.parametrize("n_spatial", SPACES)
 def test_the_seed_decides_all(n_spatial, untouched_generators):
-    X = make_data(n_spatial).X
-    first = predict_proba(fit(n_spatial, seed=1), X)
-    np.testing.assert_array_equal(predict_proba(fit(n_spatial, seed=1), X), first)
-    assert not np.array_equal(predict_proba(fit(n_spatial, seed=2), X), first)
+    X, _ = make_arrays(n_spatial)
+    first = predict(fit(n_spatial, seed=1), X)
+    np.testing.assert_array_equal(predict(fit(n_spatial, seed=1), X), first)
+    assert not np.array_equal(predict(fit(n_spatial, seed=2), X), first)
 
 
 def test_flat_predictions_do_not_depend_on_their_neighbours():
-    net, X = fit(), make_data().X
-    together = predict_proba(net, X)
-    one_by_one = np.concatenate([predict_proba(net, X[i : i + 1]) for i in range(len(X))])
+    net, X = fit(), make_arrays()[0]
+    together = predict(net, X)
+    one_by_one = np.concatenate([predict(net, X[i : i + 1]) for i in range(len(X))])
     np.testing.assert_allclose(one_by_one, together, rtol=1e-13)
-    np.testing.assert_allclose(predict_proba(net, X[::-1])[::-1], together, rtol=1e-13)
+    np.testing.assert_allclose(predict(net, X[::-1])[::-1], together, rtol=1e-13)
 
 
 def test_prediction_leaves_the_net_as_it_was():
-    net, X = fit(2), make_data(2).X
+    net, X = fit(2), make_arrays(2)[0]
     before = {name: value.clone() for name, value in net.module_.state_dict().items()}
-    predict_proba(net, X)
+    predict(net, X)
     for name, value in net.module_.state_dict().items():
         assert torch.equal(value, before[name])
 
@@ -88,7 +103,7 @@ def test_weighted_loss_is_that_of_repeated_samples(repetitions, seed):
     y = torch.randint(0, 3, (4,), generator=generator)
     weight = torch.tensor(repetitions, dtype=torch.float64)
     index = torch.repeat_interleave(torch.arange(4), torch.tensor(repetitions))
-    weighted, plain = fit(data=make_data(weight=np.arange(1.0, 31))), fit()
+    weighted, plain = fit(data=make_data(weight=UNEVEN)), fit()
     torch.testing.assert_close(
         weighted.get_loss(logits, y, X={"x": None, "sample_weight": weight / weight.mean()}),
         plain.get_loss(logits[index], y[index], X=None),
@@ -96,14 +111,14 @@ def test_weighted_loss_is_that_of_repeated_samples(repetitions, seed):
 
 
 def test_a_criterion_that_cannot_weight_is_refused():
-    net = fit(data=make_data(weight=np.arange(1.0, 31)))
+    net = fit(data=make_data(weight=UNEVEN))
     net.criterion_ = torch.nn.CrossEntropyLoss()
     with pytest.raises(ValueError, match=r"CrossEntropyLoss gives one loss for all; .*reduction='none'"):
         net.get_loss(torch.zeros(2, 3), torch.tensor([0, 1]), X={"x": None, "sample_weight": torch.ones(2)})
 
 
 def test_scoring_callbacks_see_plain_labels_beside_weights():
-    data = make_data(weight=np.arange(1.0, 31))
+    data = make_data(weight=UNEVEN)
     scoring = EpochScoring("accuracy", lower_is_better=False, on_train=True, name="train_acc")
     net = fit(data=data, net_params={"callbacks": [scoring]})
     assert 0 < net.history[-1, "train_acc"] <= 1
@@ -111,9 +126,9 @@ def test_scoring_callbacks_see_plain_labels_beside_weights():
 
 def test_weights_pull_the_prediction():
     X = np.zeros((2, 5))
-    even = canonical(X, np.array([0, 1]), None)
-    heavy = canonical(X, np.array([0, 1]), np.array([9.0, 1.0]))
-    p_even, p_heavy = (predict_proba(fit(data=d, max_epochs=60, label_smoothing=0.0), X[:1])[0] for d in (even, heavy))
+    even = Problem.of(X, np.array([0, 1]), np.array([1.5, 1.5]))
+    heavy = Problem.of(X, np.array([0, 1]), np.array([9.5, 9.5 / 9]))
+    p_even, p_heavy = (predict(fit(data=d, max_epochs=60, label_smoothing=0.0), X[:1])[0] for d in (even, heavy))
     assert p_even[0] == pytest.approx(0.5, abs=0.05)
     assert p_heavy[0] == pytest.approx(0.9, abs=0.05)
 
@@ -133,11 +148,11 @@ def test_learning_rate_rises_and_falls():
     rates = recorder.rates
     n_warm = len(rates) // 5
     assert len(rates) == 10 * 4
-    assert max(rates) == pytest.approx(RECIPE.lr)
+    assert max(rates) == pytest.approx(RECIPE["lr"])
     assert rates.index(max(rates)) in (n_warm - 1, n_warm)
     assert np.all(np.diff(rates[:n_warm]) > 0)
     assert np.all(np.diff(rates[n_warm:]) <= 0)
-    assert 0 <= rates[-1] < 0.05 * RECIPE.lr
+    assert 0 <= rates[-1] < 0.05 * RECIPE["lr"]
     assert set(recorder.sizes) == {7, 8}
 
 
@@ -149,14 +164,14 @@ def test_divergence_stops_at_once_and_says_so(untouched_generators):
 
 
 def test_early_stopping_stops_and_keeps_the_best():
-    data, held_out = make_data(n=60), make_data(n=30)
-    shuffled = WeightedData(held_out.X, np.roll(held_out.y, 1), held_out.weight)
-    net = fit(data=data, held_out=shuffled, patience=2, max_epochs=50)
+    X, y = make_arrays(n=60)
+    wrong = Problem.of(X[:30], np.roll(y[:30], 1)).everything
+    net = fit(data=Problem.of(X, y), held_out=wrong, early_stopping=2, max_epochs=50)
     losses = net.history[:, "valid_loss"]
     assert len(losses) < 50
     assert len(losses) - 1 - int(np.argmin(losses)) <= 2
     # Without held-out data there is nothing to look at.
-    assert len(fit(data=data, patience=2, max_epochs=5).history) == 5
+    assert len(fit(early_stopping=2, max_epochs=5).history) == 5
 
 
 def test_ctrl_c_is_not_taken_for_the_end_of_the_training(untouched_generators):
@@ -164,7 +179,7 @@ def test_ctrl_c_is_not_taken_for_the_end_of_the_training(untouched_generators):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(augmentation=interrupted)
+        fit(augment=interrupted)
 
 
 def test_a_callback_may_end_the_training():
@@ -198,7 +213,7 @@ def test_net_params_win():
 
 
 def test_weighted_data_through_torch_s_own_loader():
-    data = make_data(weight=np.arange(1.0, 31))
+    data = make_data(weight=UNEVEN)
     net = fit(data=data, net_params={"iterator_train": torch.utils.data.DataLoader})
     assert math.isfinite(net.history[-1, "train_loss"])
 
@@ -227,10 +242,10 @@ def test_augmentation_is_for_training_only():
         seen.append((X.dtype, tuple(X.shape[1:]), generator.initial_seed()))
         return X + torch.rand(X.shape, generator=generator)
 
-    net = fit(2, augmentation=augment, seed=7)
+    net = fit(2, augment=augment, seed=7)
     n_seen = len(seen)
     assert set(seen) == {(torch.float32, (1, 6, 6), 7)}
-    predict_proba(net, make_data(2).X)
+    predict(net, make_arrays(2)[0])
     assert len(seen) == n_seen == 2 * 4
 
 
@@ -240,39 +255,55 @@ def test_one_sample_for_each_class_is_enough():
 
 
 def test_integer_pixels():
-    data = WeightedData(np.arange(3 * 36, dtype=np.uint8).reshape(3, 1, 6, 6), np.arange(3), np.ones(3))
-    assert np.isfinite(predict_proba(fit(2, data=data), data.X)).all()
+    X = np.arange(3 * 36, dtype=np.uint8).reshape(3, 1, 6, 6)
+    assert np.isfinite(predict(fit(2, data=Problem.of(X, np.arange(3))), X)).all()
 
 
 def test_a_cell_through_which_nothing_passes_still_trains():
-    data = make_data()
-    net = make_net(Architecture([Cell(["none"], [(0, 1)])]), data, 3, RECIPE, 0)
-    probabilities = predict_proba(train(net, data, 0), data.X)
-    assert np.ptp(probabilities, axis=0).max() < 1e-9
+    net = fit(architecture=Architecture([Cell(["none"], [(0, 1)])]))
+    assert np.ptp(predict(net, make_arrays()[0]), axis=0).max() < 1e-9
 
 
 @pytest.mark.parametrize("n_spatial", SPACES)
 def test_the_scale_of_the_input_does_not_matter(n_spatial):
-    data = make_data(n_spatial)
-    far = WeightedData(data.X * 1024 + 4096, data.y, data.weight)
-    probabilities = predict_proba(fit(n_spatial, data=data), data.X)
-    np.testing.assert_allclose(predict_proba(fit(n_spatial, data=far), far.X), probabilities, atol=1e-2)
+    problem = make_data(n_spatial)
+    X = problem.everything.X
+    # The same rows in the same order: that of a problem depends on the values.
+    far = replace(problem, everything=replace(problem.everything, X=X * 1024 + 4096))
+    probabilities = predict(fit(n_spatial, data=problem), X)
+    np.testing.assert_allclose(predict(fit(n_spatial, data=far), far.everything.X), probabilities, atol=1e-2)
 
 
-@pytest.mark.parametrize("weight", [None, 1.0 + np.arange(30) % 2])
+@pytest.mark.parametrize("weight", [None, UNEVEN])
 def test_the_loss_counts_a_second_classifier(weight):
-    data = make_data(2, weight=weight)
-    net = make_net(make_architecture(2), data, 3, Recipe(**(vars(RECIPE) | {"max_epochs": 1})), 0)
-    net.set_params(module__auxiliary_weight=0.5)
-    net = train(net, data, 0)
+    problem = make_data(2, weight=weight)
+    samples = problem.everything
+    net = fit(2, data=problem, max_epochs=1, net_params={"module__auxiliary_weight": 0.5})
     assert math.isfinite(net.history[-1, "train_loss"])
     net.module_.train()
-    given = {"x": torch.from_numpy(data.X)}
-    if data.relative_weight is not None:
-        given["sample_weight"] = torch.from_numpy(data.relative_weight).float()
+    given = {"x": torch.from_numpy(samples.inputs())}
+    relative = problem.loss_weight(samples)
+    if relative is not None:
+        given["sample_weight"] = torch.from_numpy(relative).float()
     logits = net.module_(given["x"])
-    y = torch.from_numpy(data.y)
+    y = torch.from_numpy(samples.labels())
     both = net.get_loss(logits, y, given)
     first, second = (net.get_loss(each, y, given) for each in logits)
     torch.testing.assert_close(both, first + 0.5 * second)
-    assert predict_proba(net, data.X).shape == (30, 3)
+    assert predict(net, samples.inputs()).shape == (30, 3)
+
+
+def test_a_stratified_split_of_skorch():
+    net = fit(net_params={"train_split": ValidSplit(5, stratified=True)})
+    assert len(net.history[:, "valid_loss"]) == 2
+
+
+def test_read_only_data_are_read_without_a_warning():
+    X, y = make_arrays(2)
+    X.flags.writeable = y.flags.writeable = False
+    assert predict(fit(2, data=Problem.of(X, y)), X).shape == (30, 3)
+
+
+def test_a_trained_net_holds_no_copy_of_the_data():
+    X, y = make_arrays()
+    assert X[0].tobytes() not in pickle.dumps(fit(data=Problem.of(X, y)))

@@ -1,0 +1,93 @@
+"""Scores of a trained network on held-out rows, by scikit-learn's scorers or a function of the user's."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import get_scorer, make_scorer
+
+from skopdist.problem import Problem, Samples
+
+Scoring = str | Callable[..., float] | None
+# What computes the class probabilities of some rows, shape (n, n_classes).
+Probabilities = Callable[[Samples], NDArray[np.float64]]
+# The class of scikit-learn's own scorers, which hand X on to the estimator and look no further.
+_SKLEARN_SCORER = type(make_scorer(len))
+
+
+class Scorer:
+    """Scores probabilities on held-out rows, in the labels of the user.
+
+    A class that no held-out row has cannot be scored: scorers of probabilities then see those of the other classes
+    alone.
+
+    Parameters
+    ----------
+    scoring : str, callable or None
+        Any that scikit-learn takes; None takes the accuracy.
+    problem : Problem
+    """
+
+    def __init__(self, scoring: Scoring, problem: Problem) -> None:
+        self.scorer = get_scorer("accuracy" if scoring is None else scoring)
+        self.classes = problem.classes
+
+    def __call__(self, probabilities: Probabilities, held_out: Samples) -> float:
+        """Return the score of what computes the probabilities of rows."""
+        labels = held_out.labels()
+        present = np.unique(labels)
+        model = _Model(lambda X: probabilities(held_out if X is held_out else X), self.classes, present)
+        weight = held_out.relative_weight
+        arguments = {} if weight is None or not _takes_weights(self.scorer) else {"sample_weight": weight}
+        # Only a function of the user's looks at the inputs; for others they need not be copied.
+        X = held_out if isinstance(self.scorer, _SKLEARN_SCORER) else held_out.inputs()
+        return float(self.scorer(model, X, self.classes[labels], **arguments))
+
+
+class _Model(ClassifierMixin, BaseEstimator):
+    """Something trained that speaks the user's labels, for scorers.
+
+    Parameters
+    ----------
+    probabilities : callable
+    classes : ndarray of shape (n_classes,)
+    present : ndarray of int
+        Indices of the classes whose probabilities are asked for.
+    """
+
+    def __init__(
+        self, probabilities: Callable[[Any], NDArray[np.float64]], classes: NDArray[Any], present: NDArray[np.int64]
+    ) -> None:
+        self.probabilities = probabilities
+        self.classes = classes
+        self.present = present
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """Labels of the columns of the probabilities."""
+        return self.classes[self.present]
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the class probabilities, shape (n, n_present)."""
+        probabilities = self.probabilities(X)
+        if len(self.present) == len(self.classes):
+            return probabilities
+        chosen = probabilities[:, self.present]
+        total = chosen.sum(axis=1, keepdims=True)
+        # Where all is gone to other classes, nothing is known of these.
+        return np.where(total > 0, chosen / np.where(total > 0, total, 1.0), 1 / len(self.present))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable labels, shape (n,)."""
+        return self.classes[self.probabilities(X).argmax(axis=1)]
+
+
+def _takes_weights(scorer: Callable[..., float]) -> bool:
+    """Whether a scorer can be given weights: those made by scikit-learn can, a plain function need not."""
+    parameters = inspect.signature(scorer).parameters.values()
+    return any(p.name == "sample_weight" or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)

@@ -1,0 +1,162 @@
+"""The recipe: how networks are trained, described in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from torch import nn
+
+from skopdist.training._augmentation import AUGMENTATIONS, Augmentation
+
+_MOST_SAMPLES_PER_BATCH = 128
+_FEWEST_SAMPLES_PER_BATCH = 16
+_BATCHES_PER_EPOCH = 16
+# The highest learning rate of the schedule, by what it is for; other optimisers keep skorch's own default.
+_LEARNING_RATES: dict[Any, float] = {torch.optim.SGD: 0.1, torch.optim.AdamW: 0.003, torch.optim.Adam: 0.003}
+_OPTIMIZERS: dict[str, type] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
+
+
+class Training(BaseEstimator):
+    """How networks are trained: trials, final networks and supernets all follow the same recipe.
+
+    Parameters
+    ----------
+    max_epochs : int, default=20
+        Passes over the training data.
+    batch_size : int or None, default=None
+        The most samples in a batch; batches are of nearly equal size. None takes a sixteenth of the training data, but
+        16 samples at least and 128 at most.
+    lr : float or None, default=None
+        The highest learning rate. It rises linearly over the first fifth of the steps, and falls as a cosine to about
+        zero. None takes .1 for SGD, .003 for Adam and AdamW, and skorch's default for other optimisers.
+    optimizer : {"sgd", "adamw"} or class, default="sgd"
+        "sgd" has a Nesterov momentum of .9. A class is one of ``torch.optim``; ``net_params`` takes its arguments, such
+        as ``{"optimizer__momentum": 0.8}``.
+    weight_decay : float, default=5e-4
+    label_smoothing : float, default=0.1
+        Share of each target that is spread evenly over all classes.
+    augment : {"auto", "shift", "shift_flip"}, callable or None, default="auto"
+        "auto" shifts images by up to an eighth of their sides, and leaves everything else as it is. A callable takes
+        a batch of raw samples and a ``torch.Generator``, and returns a batch.
+    early_stopping : int or None, default=None
+        Epochs without a better loss on the held-out data after which the training of a trial stops. None trains to the
+        end, where the schedule is at its best. The final network, for which nothing is held out, is trained for as many
+        epochs as the best trial.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Precision of the matrix products while training. "auto" takes bfloat16 for images where the hardware multiplies
+        it natively, which makes training up to twice as fast.
+    net_params : mapping or None, default=None
+        Further arguments of ``skorch.NeuralNetClassifier``, such as ``{"callbacks": [...], "iterator_train": ...}``.
+        They win over the settings above, and callbacks are added.
+
+    See Also
+    --------
+    skopdist.OpDistNASClassifier : Takes a recipe as its parameter ``training``.
+    skopdist.evaluators.TrainingEvaluator : Scores architectures by training them.
+
+    Examples
+    --------
+    >>> from skopdist import OpDistNASClassifier
+    >>> from skopdist.training import Training
+    >>> clf = OpDistNASClassifier(training=Training(max_epochs=10, optimizer="adamw"))
+    >>> clf.set_params(training__lr=0.001).training
+    Training(lr=0.001, max_epochs=10, optimizer='adamw')
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "lr": [Interval(Real, 0, None, closed="neither"), None],
+        "optimizer": [StrOptions(set(_OPTIMIZERS)), type],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "augment": [StrOptions({"auto", *AUGMENTATIONS}), callable, None],
+        "early_stopping": [Interval(Integral, 1, None, closed="left"), None],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "net_params": [Mapping, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        max_epochs: int = 20,
+        batch_size: int | None = None,
+        lr: float | None = None,
+        optimizer: str | type = "sgd",
+        weight_decay: float = 5e-4,
+        label_smoothing: float = 0.1,
+        augment: str | Augmentation | None = "auto",
+        early_stopping: int | None = None,
+        precision: str = "auto",
+        net_params: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.augment = augment
+        self.early_stopping = early_stopping
+        self.precision = precision
+        self.net_params = net_params
+
+    def check(self) -> None:
+        """Refuse parameters that are out of range.
+
+        Raises
+        ------
+        sklearn.utils._param_validation.InvalidParameterError
+            A ValueError that names the parameter, what was expected and what came.
+        ValueError
+            If ``net_params`` sets the module, which is what the search is there to find.
+        """
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
+        )
+        if "module" in self.given:
+            raise ValueError(
+                "net_params cannot set 'module': the network is built from the architecture that is found."
+            )
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The arguments of skorch that the user set."""
+        return dict(self.net_params or {})
+
+    def batch_size_for(self, n_samples: int) -> int:
+        """Return the most samples in a batch of a training on so many."""
+        if self.batch_size is not None:
+            return min(self.batch_size, n_samples)
+        wanted = max(n_samples // _BATCHES_PER_EPOCH, _FEWEST_SAMPLES_PER_BATCH)
+        return min(wanted, _MOST_SAMPLES_PER_BATCH, n_samples)
+
+    @property
+    def optimizer_class(self) -> Callable[..., torch.optim.Optimizer]:
+        """The optimiser, which ``net_params`` may replace."""
+        chosen = self.given.get("optimizer", self.optimizer)
+        return _OPTIMIZERS[chosen] if isinstance(chosen, str) else chosen
+
+    def optimizer_params(self) -> dict[str, Any]:
+        """Return the learning rate and the optimiser's arguments, under skorch's names."""
+        params: dict[str, Any] = {"optimizer": self.optimizer_class}
+        lr = _LEARNING_RATES.get(self.optimizer_class) if self.lr is None else self.lr
+        if lr is not None:
+            params["lr"] = lr
+        if "optimizer" not in self.given:
+            params["optimizer__weight_decay"] = self.weight_decay
+            if self.optimizer == "sgd":
+                params |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
+        own = {name: value for name, value in self.given.items() if name == "lr" or name.startswith("optimizer__")}
+        return params | own
+
+    def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Make the optimiser of a network that is not trained through skorch."""
+        params = self.optimizer_params()
+        make = params.pop("optimizer")
+        return make(parameters, **{name.removeprefix("optimizer__"): value for name, value in params.items()})

@@ -1,0 +1,86 @@
+"""What skorch needs to be told: losses with weights, the schedule of the learning rate, an end at divergence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback
+from torch import Tensor
+
+
+class AuxiliaryNet(NeuralNetClassifier):
+    """A skorch classifier whose loss counts the second logits that a network may return while training."""
+
+    def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
+        """Return the loss of logits (n, n_classes), or of two of them, and class indices (n,)."""
+        if not isinstance(y_pred, tuple):
+            return super().get_loss(y_pred, y_true, X, *args, **kwargs)
+        logits, auxiliary = y_pred
+        loss: Tensor = super().get_loss(logits, y_true, X, *args, **kwargs)
+        return loss + self.module_.auxiliary_weight * super().get_loss(auxiliary, y_true, X, *args, **kwargs)
+
+
+class WeightedNet(AuxiliaryNet):
+    """A skorch classifier whose loss heeds the ``sample_weight`` of a mapping of inputs.
+
+    The criterion then must not reduce its losses: ``criterion__reduction="none"``.
+    """
+
+    def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
+        """Return the mean loss of logits (n, n_classes) and class indices (n,), weighted where X has weights."""
+        losses = super().get_loss(y_pred, y_true, X, *args, **kwargs)
+        if not isinstance(X, Mapping) or "sample_weight" not in X:
+            return losses.mean()
+        if losses.ndim == 0:
+            raise ValueError(
+                f"Samples have weights, but the criterion {type(self.criterion_).__name__} gives one loss for all; "
+                "it has to take reduction='none' and return one for each sample."
+            )
+        return (losses * X["sample_weight"].to(losses.device)).mean()
+
+
+def one_cycle(step: int, n_steps: int) -> float:
+    """Return the factor on the learning rate: up over a fifth of the steps, then half a cosine down to about zero.
+
+    After Smith & Topin, arXiv 1708.07120, with the cosine of Loshchilov & Hutter, arXiv 1608.03983.
+    """
+    warm = max(1, n_steps // 5)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (n_steps - warm + 1))))
+
+
+class OneCycle(Callback):
+    """Multiply the learning rate by :func:`one_cycle`, step by step."""
+
+    def on_train_begin(self, net: NeuralNetClassifier, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Plan all steps of the training."""
+        training_set, _ = net.get_split_datasets(X, y)
+        n_steps = net.max_epochs * len(net.get_iterator(training_set, training=True))
+        self.schedule_ = torch.optim.lr_scheduler.LambdaLR(net.optimizer_, partial(one_cycle, n_steps=n_steps))
+
+    def on_batch_end(self, net: NeuralNetClassifier, training: bool = False, **kwargs: Any) -> None:
+        """Take the next learning rate."""
+        if training:
+            self.schedule_.step()
+
+    def on_train_end(self, net: NeuralNetClassifier, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Forget the schedule, which belongs to this training and cannot be pickled."""
+        del self.schedule_
+
+
+class StopOnDivergence(Callback):
+    """Raise as soon as an epoch's training loss is not finite, instead of training on."""
+
+    def on_epoch_end(self, net: NeuralNetClassifier, **kwargs: Any) -> None:
+        """Look at the epoch's training loss."""
+        loss = net.history[-1, "train_loss"]
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"training diverged: the loss is {loss} after epoch {len(net.history)}; try a smaller lr (now {net.lr})"
+            )

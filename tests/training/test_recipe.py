@@ -1,0 +1,71 @@
+"""Tests of the description of a training."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+from skopdist.problem import Problem
+from skopdist.training import Trainer, Training
+
+
+def test_stores_what_it_is_given_and_clones():
+    training = Training(lr=0.5, net_params={"verbose": 0})
+    assert clone(training).get_params() == training.get_params()
+    assert repr(training) == "Training(lr=0.5, net_params={'verbose': 0})"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"max_epochs": 0}, r"'max_epochs' parameter of Training must be an int in the range \[1, inf\). Got 0"),
+        ({"max_epochs": "many"}, r"'max_epochs' .*Got 'many'"),
+        ({"batch_size": 1.5}, r"'batch_size' .*Got 1.5"),
+        ({"early_stopping": -1}, r"'early_stopping' .*Got -1"),
+        ({"lr": 0}, r"'lr' .*Got 0"),
+        ({"lr": np.nan}, r"'lr' .*Got nan"),
+        ({"label_smoothing": 1}, r"'label_smoothing' .*\[0.0, 1.0\).*Got 1"),
+        ({"weight_decay": -1}, r"'weight_decay' .*Got -1"),
+        ({"optimizer": "lion"}, r"'optimizer' .*Got 'lion'"),
+        ({"augment": "twirl"}, r"'augment' .*Got 'twirl'"),
+        ({"precision": "int4"}, r"'precision' .*Got 'int4'"),
+        ({"net_params": ["lr"]}, r"'net_params' .*Got \['lr'\]"),
+        ({"net_params": {"module": torch.nn.Linear}}, r"net_params cannot set 'module'"),
+    ],
+)
+def test_says_what_is_wrong(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        Training(**parameters).check()
+
+
+def test_augmentation_of_images_is_for_images():
+    problem = Problem.of(np.arange(6.0)[:, None], np.arange(6) % 2)
+    with pytest.raises(ValueError, match=r"augment='shift' is for images.*use 'auto' or None"):
+        Trainer(problem, Training(augment="shift"), 1, 4, "cpu")
+
+
+@pytest.mark.parametrize(("n", "expected"), [(10, 10), (100, 16), (1000, 62), (50_000, 128)])
+def test_batches_grow_with_the_data(n, expected):
+    assert Training().batch_size_for(n) == expected
+    assert Training(batch_size=30).batch_size_for(n) == min(n, 30)
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        (Training(), {"optimizer": torch.optim.SGD, "lr": 0.1, "optimizer__momentum": 0.9}),
+        (Training(optimizer="adamw"), {"optimizer": torch.optim.AdamW, "lr": 0.003, "optimizer__weight_decay": 5e-4}),
+        (Training(optimizer=torch.optim.AdamW, lr=0.5), {"optimizer": torch.optim.AdamW, "lr": 0.5}),
+        # Another optimiser than ours does not keep our learning rate.
+        (Training(net_params={"optimizer": torch.optim.AdamW}), {"optimizer": torch.optim.AdamW, "lr": 0.003}),
+        (Training(net_params={"optimizer": torch.optim.RMSprop}), {"optimizer": torch.optim.RMSprop}),
+        (Training(net_params={"lr": 0.25}), {"lr": 0.25}),
+    ],
+    ids=str,
+)
+def test_the_learning_rate_is_that_of_the_optimizer(training, expected):
+    params = training.optimizer_params()
+    assert {name: params.get(name) for name in expected} == expected
+    if "lr" not in expected:
+        assert "lr" not in params
+    assert isinstance(training.make_optimizer([torch.nn.Parameter(torch.ones(1))]), expected.get("optimizer", object))
