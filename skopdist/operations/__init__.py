@@ -12,8 +12,9 @@ Where a cell strides or changes the width of images, an operation that can do so
 the contract that a new one has to meet.
 """
 
-# Imported for the operations that they register.
-from skopdist.operations import _flat, _images, _passing, _series  # noqa: F401
+# The modules of the standard operations register them; the first two have no names of their own.
+import skopdist.operations._flat
+import skopdist.operations._series  # noqa: F401
 from skopdist.operations._convolutions import (
     DepthwiseConv,
     FactorizedReduce,

@@ -168,28 +168,43 @@ def get_operation(name: str) -> Operation:
         ) from None
 
 
-def own_operations() -> tuple[Operation, ...]:
-    """Return the operations that the user registered, in the order of their registration.
+def own_operations(names: Iterable[str] | None = None) -> tuple[Operation, ...]:
+    """Return the operations that the user registered.
 
-    Worker processes import the library and so have its own operations; these they have to be given.
+    A worker process imports the library, and so has the standard operations; those of the user it has to be given.
+
+    Parameters
+    ----------
+    names : iterable of str or None, default=None
+        Names to look among, of which unknown ones are left out; None takes all registered names.
+
+    Returns
+    -------
+    operations : tuple of Operation
+        Without those of the library.
 
     See Also
     --------
     adopt_operations : Register them in another process.
     """
-    return tuple(operation for operation in _REGISTRY.values() if not operation.is_standard)
+    known = _REGISTRY if names is None else [name for name in names if name in _REGISTRY]
+    return tuple(_REGISTRY[name] for name in known if not _REGISTRY[name].is_standard)
 
 
 def adopt_operations(operations: Iterable[Operation]) -> None:
-    """Register operations that another process has registered; names that are known here already stay as they are.
+    """Register operations of another process, in the place of any of the same names.
 
     Parameters
     ----------
     operations : iterable of Operation
-        What :func:`own_operations` returned there.
+        As :func:`own_operations` returned them there.
+
+    See Also
+    --------
+    own_operations : Return the operations to send.
     """
-    for operation in operations:
-        _REGISTRY.setdefault(operation.name, operation)
+    # Whoever changes an operation in a notebook registers it again, and a worker that lives on has the old one.
+    _REGISTRY.update({operation.name: operation for operation in operations})
 
 
 def is_zero(name: str) -> bool:

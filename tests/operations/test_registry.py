@@ -93,6 +93,7 @@ def test_own_operations_are_those_of_the_user():
     register_operation("test_scaled", n_spatial=0)(partial(scaled, factor=1))
     (added,) = (operation for operation in own_operations() if operation not in before)
     assert (added.name, added.is_standard) == ("test_scaled", False)
+    assert own_operations(["skip_connect", "test_scaled", "telepathy"]) == (added,)
 
 
 def test_another_process_adopts_own_operations(monkeypatch):
@@ -109,12 +110,11 @@ def test_another_process_adopts_own_operations(monkeypatch):
     assert [operation.name for operation in own_operations()] == ["test_elsewhere"]
 
 
-def test_adopting_leaves_what_is_known_as_it_is():
+def test_a_worker_that_lives_on_adopts_what_has_changed():
     register_operation("test_known", n_spatial=0)(partial(scaled, factor=1))
-    known = get_operation("test_known")
-    register_operation("test_other", n_spatial=0)(partial(scaled, factor=1))
-    adopt_operations([replace(get_operation("test_other"), name="test_known")])
-    assert get_operation("test_known") is known
+    changed = replace(get_operation("test_known"), factory=partial(scaled, factor=2))
+    adopt_operations([changed])
+    assert get_operation("test_known") is changed
 
 
 def test_sizes():
