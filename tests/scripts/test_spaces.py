@@ -44,8 +44,7 @@ def test_one_search_and_its_networks(spaces, scale, images, tmp_path, monkeypatc
     known = known_architectures()["nasbench201_best_cifar10"].architecture
     assert Architecture.from_json(by_name["known"]["architecture"]) == known
     for name in ("deeper", "larger", "uniform", "known"):
-        architecture = Architecture.from_json(by_name[name]["architecture"])
-        network = Network(architecture, (1, 4, 4), 10, channels=3, n_cells=2)
+        network = Network(Architecture.from_json(by_name[name]["architecture"]), (1, 4, 4), 10, channels=3, n_cells=2)
         assert sum(parameter.numel() for parameter in network.parameters()) == by_name[name]["n_parameters"]
     # All of them are of one search, and resumed, there is nothing to do.
     assert len({row["search_seconds"] for row in rows.rows if "search_seconds" in row}) == 1
