@@ -37,6 +37,7 @@ from skopdist.evaluators import Evaluator, TrainingEvaluator
 from skopdist.search import run_search
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, Strategy
 from skopdist.tables import load_nasbench201
+from skopdist.training import Training
 
 # With the strategies' own encodings: the distribution for the first two, the hybrid for the last.
 STRATEGIES: dict[str, tuple[Strategy, Encoding | None]] = {
@@ -66,7 +67,7 @@ def evaluator_of(arguments: argparse.Namespace, suite: str, name: str) -> Evalua
     X, y = load_images(arguments, name)
     chosen = stratified(y, N_IMAGES, seed=0)
     epochs = QUICK_EPOCHS if arguments.quick else EPOCHS
-    trainer = TrainingEvaluator(channels=CHANNELS, n_cells=1, max_epochs=epochs, device="cpu")
+    trainer = TrainingEvaluator(channels=CHANNELS, n_cells=1, training=Training(max_epochs=epochs), device="cpu")
     return trainer.fit(halved(X[chosen]), y[chosen], random_state=0)
 
 
