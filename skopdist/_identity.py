@@ -199,7 +199,8 @@ def _code(code: CodeType, path: tuple[int, ...]) -> str:
     n_arguments = code.co_argcount + code.co_kwonlyargcount
     constants = [_code(c, path) if isinstance(c, CodeType) else _content(c, path) for c in code.co_consts]
     # The names of arguments are part of what a function is; those of its other variables are not.
-    return repr((code.co_code.hex(), constants, code.co_names, code.co_varnames[:n_arguments], code.co_flags))
+    flags = code.co_flags & ~inspect.CO_NESTED
+    return repr((code.co_code.hex(), constants, code.co_names, code.co_varnames[:n_arguments], flags))
 
 
 def _class_content(value: type, path: tuple[int, ...]) -> str:

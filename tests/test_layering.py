@@ -144,6 +144,7 @@ def test_public_names_exist():
         "skopdist.tables",
         "skopdist.encodings",
         "skopdist.evaluators",
+        "skopdist.journal",
         "skopdist.spaces",
         "skopdist.strategies",
     ):
