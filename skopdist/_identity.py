@@ -1,4 +1,4 @@
-"""What a search depends on, described by content, so that two searches can be compared and their differences named."""
+"""Descriptions by content, by which two searches can be compared and their differences named."""
 
 from __future__ import annotations
 

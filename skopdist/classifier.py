@@ -29,8 +29,8 @@ from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
 from skopdist.journal import Journal, SearchRecord
 from skopdist.networks import NetworkCosts, pareto_front
 from skopdist.problem import combined_weights
-from skopdist.search import SearchFailedError, run_search
-from skopdist.spaces import SearchSpace
+from skopdist.search import SearchFailedError, run_search, space_identity
+from skopdist.spaces import SearchSpace, make_space
 from skopdist.strategies import BayesianOptimization, Strategy
 from skopdist.training._augmentation import Augmentation
 from skopdist.training._nets import predict_proba
@@ -425,9 +425,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         """Describe what the trials depend on, the seed aside."""
         settings = {name: value for name, value in self.get_params(deep=False).items() if name not in _FREE}
         settings |= {"strategy": self._strategy(), "prior": as_prior(self.prior)}
-        identity = {"data": joblib.hash(data)}
+        space = getattr(self.evaluator, "space", None) if self.search_space is None else self.search_space
+        identity = {"data": joblib.hash(data)} | space_identity(make_space(space, data[0].ndim - 2))
         for name, value in settings.items():
-            identity |= describe_parts(name, value)
+            identity |= value.identity() if isinstance(value, Evaluator) else describe_parts(name, value)
         return identity
 
     def _strategy(self) -> Strategy:

@@ -91,8 +91,9 @@ class SupervisedEvaluator(Evaluator):
     def _identity(self) -> dict[str, Any]:
         values = super()._identity()
         del values["device"]
-        data = self.data_
-        values["data"] = joblib.hash((data.X, self.classes_[data.y], data.weight, self.held_out_rows_))
+        if hasattr(self, "data_"):
+            data = self.data_
+            values["data"] = joblib.hash((data.X, self.classes_[data.y], data.weight, self.held_out_rows_))
         return values
 
     def _fit(self, X: NDArray[Any], y: NDArray[Any], sample_weight: NDArray[np.float64] | None, seed: int) -> None:

@@ -33,7 +33,7 @@ class JournalWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Contents:
-    """What a journal's file holds.
+    """The content of a journal's file.
 
     Attributes
     ----------

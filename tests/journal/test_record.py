@@ -133,6 +133,8 @@ def test_an_open_journal_and_a_record_are_one_too_many():
     record = SearchRecord({}, 0, ())
     with Journal(None, identify, 0) as journal, pytest.raises(ValueError, match=r"open Journal or a record, not both"):
         run_search(RandomSearch(), TABLE, n_trials=2, journal=journal, record=record)
+    with pytest.raises(ValueError, match=r"The Journal is not open; enter it first"):
+        run_search(RandomSearch(), TABLE, n_trials=2, journal=Journal(None, identify, 0))
 
 
 # With the estimator
