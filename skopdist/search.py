@@ -249,7 +249,7 @@ def run_search(
         )
         search.recall()
         with Workers(n_jobs) as workers:
-            search.run(workers, _AHEAD * effective_n_jobs(n_jobs))
+            search.run(workers, _AHEAD * max(1, effective_n_jobs(n_jobs)))
         return search.result()
 
 
