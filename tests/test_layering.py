@@ -152,6 +152,7 @@ def test_public_names_exist():
         "skopdist.encodings",
         "skopdist.evaluators",
         "skopdist.networks",
+        "skopdist.journal",
         "skopdist.spaces",
         "skopdist.strategies",
     ):
