@@ -20,7 +20,7 @@ def as_generator(random_state: RandomState) -> np.random.Generator:
 
 
 def root_entropy(random_state: RandomState) -> int:
-    """Give the integer from which all streams of one search are spawned."""
+    """Return the integer from which all streams of one search are spawned."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
     if isinstance(random_state, int | np.integer):
@@ -37,7 +37,7 @@ def root_entropy(random_state: RandomState) -> int:
 
 
 def stream(entropy: int, *key: int) -> np.random.Generator:
-    """Give the independent generator that belongs to `key`, whatever other streams were used before.
+    """Return the independent generator that belongs to `key`, whatever other streams were used before.
 
     Trials are seeded by their index and not by the order in which workers finish, so `n_jobs` cannot
     change a result.
@@ -46,5 +46,5 @@ def stream(entropy: int, *key: int) -> np.random.Generator:
 
 
 def seed(entropy: int, *key: int) -> int:
-    """Give the 32-bit seed that belongs to `key`."""
+    """Return the 32-bit seed that belongs to `key`."""
     return int(np.random.SeedSequence(entropy, spawn_key=key).generate_state(1)[0])

@@ -1,4 +1,4 @@
-"""What brings raw input to a scale that networks learn from: found once, in blocks, and moved by no absurd value."""
+"""The scale of the input: statistics that are found once, in blocks, and that no absurd value moves."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from skopdist._prior import PriorLike, as_prior
 from skopdist._random import RandomState, seed
 from skopdist._refit import Refit
 from skopdist.architecture import Architecture
+from skopdist.committee import Committee, choose_members, train_members
 from skopdist.display import progress_line
 from skopdist.encodings import Encoding, LimitedEncoding
 from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
@@ -35,17 +36,28 @@ from skopdist.problem import Problem
 from skopdist.search import SearchFailedError, run_search, space_identity
 from skopdist.spaces import SPACES, SearchSpace, make_space
 from skopdist.strategies import BayesianOptimization, Strategy
-from skopdist.training import Predictor, Trainer, Training
+from skopdist.training import Trainer, Training
 from skopdist.trial import Trial
 
 # Keys of the independent random streams of a fit.
-_SPLIT, _SEARCH, _REFIT, _REFIT_DRAW = range(4)
+_SPLIT, _SEARCH, _REFIT, _REFIT_DRAW, _MEMBER, _MEMBER_DRAW = range(6)
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 # What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
 _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
 _DECIDED_BY_RECIPE = ("max_epochs", "net_params")
 # Parameters that change neither which trials are made nor what they score.
-_FREE = {"n_trials", "max_time", "refit", "device", "n_jobs", "warm_start", "journal", "random_state", "verbose"}
+_FREE = {
+    "n_trials",
+    "max_time",
+    "n_members",
+    "refit",
+    "device",
+    "n_jobs",
+    "warm_start",
+    "journal",
+    "random_state",
+    "verbose",
+}
 _DTYPES = [np.float64, np.float32, np.uint8]
 
 
@@ -77,11 +89,15 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input.
     max_epochs : int or None, default=None
         Epochs of each training; None takes those of `training`, 20 unless said otherwise.
+    n_members : int, default=1
+        Networks that predict together, as a committee whose class probabilities are averaged. The members are the best
+        architectures of the search, each trained on all data, and further draws from the best distribution where these
+        are too few.
     limits : mapping or None, default=None
-        The most that a network of the search may cost: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds for one
-        sample) and ``"latency"`` (seconds for one sample on the device). No strategy proposes anything beyond a limit,
-        and nothing beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`. Measured latencies differ
-        from fit to fit, and so may the search.
+        The most that what predicts may cost: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds for one sample)
+        and ``"latency"`` (seconds for one sample on the device). A committee counts as a whole. No strategy proposes
+        anything beyond a limit, and nothing beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`.
+        Measured latencies differ from fit to fit, and so may the search.
     training : Training or None, default=None
         The recipe by which all networks are trained: batch size, learning rate, optimiser, weight decay, augmentation,
         precision and more; None takes :class:`Training() <skopdist.training.Training>`. A grid may set its
@@ -109,9 +125,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     warm_start : bool, default=False
         Whether a further `fit` to the same data continues with the trials of the last one, if `n_trials` has grown;
         with the same `n_trials` only the final network is trained anew. The result is that of a single, longer fit. Of
-        the other parameters only those that change no trial may differ: ``max_time``, ``refit``, ``device``,
-        ``n_jobs``, ``journal`` and ``verbose``. With a `random_state` that is no integer, the randomness of the first
-        fit goes on. A supernet's trials build on each other, so that more of them are all made anew.
+        the other parameters only those that change no trial may differ: ``max_time``, ``n_members``, ``refit``,
+        ``device``, ``n_jobs``, ``journal`` and ``verbose``. With a `random_state` that is no integer, the randomness of
+        the first fit goes on. A supernet's trials build on each other, so that more of them are all made anew.
     net_params : mapping or None, default=None
         Further arguments of ``skorch.NeuralNetClassifier`` (``callbacks``, ``iterator_train``, ...), in place of those
         of `training`.
@@ -147,7 +163,12 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     stop_reason_ : str
         Why the search ended; see :class:`~skopdist.search.SearchResult`.
     net_ : skorch.NeuralNetClassifier
-        The trained net; its classes are indices into ``classes_``.
+        The network of ``best_architecture_``, or the draw of another length; its classes are indices into
+        ``classes_``.
+    nets_ : tuple of skorch.NeuralNetClassifier
+        All members of the committee, ``net_`` first.
+    member_weights_ : ndarray of shape (n_members,)
+        Their weights in the average.
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
         ``X.shape[1]``.
@@ -201,6 +222,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         "n_cells": [_POSITIVE_INTEGER, None],
         "channels": [_POSITIVE_INTEGER, None],
         "max_epochs": [_POSITIVE_INTEGER, None],
+        "n_members": [_POSITIVE_INTEGER],
         "limits": [Mapping, None],
         "training": [Training, None],
         "refit": ["boolean", Refit],
@@ -229,6 +251,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         n_cells: int | None = None,
         channels: int | None = None,
         max_epochs: int | None = None,
+        n_members: int = 1,
         limits: Mapping[str, float | None] | None = None,
         training: Training | None = None,
         refit: bool | Refit = True,
@@ -255,6 +278,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.n_cells = n_cells
         self.channels = channels
         self.max_epochs = max_epochs
+        self.n_members = n_members
         self.limits = limits
         self.training = training
         self.refit = refit
@@ -328,7 +352,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             self.classes_ = problem.classes
             self.sample_shape_ = problem.sample_shape
             # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
-            for name in ("net_", "refit_architecture_", "_predictor"):
+            for name in ("net_", "nets_", "member_weights_", "refit_architecture_", "_predictor"):
                 self.__dict__.pop(name, None)
             best = self._search(trainer, book)
         if self.refit:
@@ -445,11 +469,19 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         settings = {name: value for name, value in self.get_params(deep=False).items() if name not in _FREE}
         settings = {name: value for name, value in settings.items() if name not in _DECIDED_BY_RECIPE}
         settings |= {"strategy": self._strategy(), "prior": as_prior(self.prior), "training": self._recipe()}
+        settings |= {"limits": self._member_limits()}
         space = getattr(self.evaluator, "space", None) if self.search_space is None else self.search_space
         identity = {"data": problem.fingerprint} | space_identity(make_space(space, problem.n_spatial))
         for name, value in settings.items():
             identity |= value.identity() if isinstance(value, Evaluator) else describe_parts(name, value)
         return identity
+
+    def _member_limits(self) -> dict[str, float | None]:
+        """Return the limits of a single network: a committee counts as a whole, so that each member has its share."""
+        try:
+            return {k: v if v is None else v / self.n_members for k, v in (self.limits or {}).items()}
+        except TypeError as error:
+            raise ValueError(f"limits must be a mapping of positive numbers, got {self.limits!r}.") from error
 
     def _strategy(self) -> Strategy:
         return BayesianOptimization() if self.strategy is None else self.strategy
@@ -491,7 +523,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         costs = NetworkCosts(
             problem.sample_shape, len(problem.classes), trainer.channels, trainer.n_cells, trainer.device
         )
-        limits, strategy, encoding = costs.limits(self.limits or {}), self._strategy(), self.encoding
+        limits, strategy, encoding = costs.limits(self._member_limits()), self._strategy(), self.encoding
         if limits:
             encoding = LimitedEncoding(strategy.default_encoding if encoding is None else encoding, limits)
         try:
@@ -527,11 +559,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         return result.best_trial
 
     def _train_final(self, trainer: Trainer, best: Trial, entropy: int) -> None:
-        """Train the final network on all data, or as the best trial did where that fails."""
+        """Train the members of the committee on all data, or one as the best trial did where that fails."""
         refit = self.refit if isinstance(self.refit, Refit) else Refit()
-        architecture = best.architecture
-        if refit.length is not None:
-            architecture = self.sample_architecture(refit.length, seed(entropy, _REFIT_DRAW))
         training = copy.copy(trainer.training)
         if refit.max_epochs is not None:
             training.max_epochs = refit.max_epochs
@@ -543,28 +572,49 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             n_cells=trainer.n_cells if refit.n_cells is None else refit.n_cells,
             channels=trainer.channels if refit.channels is None else refit.channels,
         )
-        try:
-            net = final.train(architecture, trainer.problem.everything, seed(entropy, _REFIT))
-        except Exception as error:
-            if best.status != "ok" or not isinstance(self.evaluator_, TrainingEvaluator):
-                raise
+        architectures = self._members(refit, entropy)
+        seeds = [seed(entropy, _REFIT), *(seed(entropy, _MEMBER, i) for i in range(1, len(architectures)))]
+        trained = train_members(final, architectures, seeds, self.n_jobs)
+        failures = [result for result in trained if isinstance(result, str)]
+        nets = [(a, net) for a, net in zip(architectures, trained, strict=True) if not isinstance(net, str)]
+        if failures and nets:
             warnings.warn(
-                f"The final training failed ({type(error).__name__}: {error}). The network of the best trial, which "
-                "did not see the held-out rows, predicts instead.",
+                f"{len(failures)} of {len(trained)} members of the committee failed, and the others predict without "
+                f"them. The reasons: {'; '.join(sorted(set(failures)))}",
+                stacklevel=3,
+            )
+        if not nets:
+            if best.status != "ok" or not isinstance(self.evaluator_, TrainingEvaluator):
+                raise RuntimeError(f"The final training failed. The reason: {failures[0]}")
+            warnings.warn(
+                f"The final training failed ({failures[0]}). The network of the best trial, which did not see the "
+                "held-out rows, predicts instead.",
                 stacklevel=3,
             )
             # Equal seeds train equal networks.
-            architecture = best.architecture
             problem = trainer.problem
-            net = trainer.train(architecture, problem.training, best.seed, problem.held_out)
-        self.refit_architecture_ = architecture
-        self.net_ = net
+            net = trainer.train(best.architecture, problem.training, best.seed, problem.held_out)
+            nets = [(best.architecture, net)]
+        self.refit_architecture_, self.net_ = nets[0]
+        self.nets_ = tuple(net for _, net in nets)
+        self.member_weights_ = np.full(len(nets), 1 / len(nets))
         self._prepare_to_predict()
 
+    def _members(self, refit: Refit, entropy: int) -> list[Architecture]:
+        """Choose the architectures that are trained in the end."""
+
+        def draw(i: int) -> Architecture:
+            return self.sample_architecture(refit.length, seed(entropy, _MEMBER_DRAW, i))
+
+        if refit.length is None:
+            return choose_members(self.trials_, self.n_members, draw)
+        first = self.sample_architecture(refit.length, seed(entropy, _REFIT_DRAW))
+        return list(dict.fromkeys([first, *(draw(i) for i in range(1, self.n_members))]))
+
     def _prepare_to_predict(self) -> None:
-        # Pickles leave it out, for it may hold a second copy of the network.
+        # Pickles leave it out, for it may hold a second copy of the networks.
         if hasattr(self, "net_"):
-            self._predictor = Predictor(self.net_.module_, len(self.sample_shape_) - 1)
+            self._predictor = Committee(self.nets_, self.member_weights_.tolist(), len(self.sample_shape_) - 1)
 
     def _shaped(self, X: NDArray[Any]) -> NDArray[Any]:
         """Return X in the shape of its samples."""

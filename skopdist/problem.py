@@ -80,7 +80,7 @@ class Samples:
 
     @cached_property
     def scaling(self) -> Scaling:
-        """What brings the inputs to a scale that networks learn from, found in these rows."""
+        """Statistics of these rows, by which inputs are scaled before they enter a network."""
         return find_scaling(self)
 
 

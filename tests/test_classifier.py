@@ -27,7 +27,7 @@ from skopdist.networks import Network, NetworkCosts
 from skopdist.search import SearchFailedError
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
 from skopdist.strategies import BayesianOptimization, DifferentiableSearch, LocalSearch, RandomSearch
-from skopdist.training import Trainer, Training
+from skopdist.training import Predictor, Trainer, Training
 
 STRATEGIES = [RandomSearch(), LocalSearch(), BayesianOptimization()]
 NAMES = np.array(["setosa", "versicolor", "virginica"])
@@ -475,6 +475,80 @@ def test_bad_sizes_of_the_final_network(name, value, iris):
         make(refit=Refit(**{name: value})).fit(*iris)
 
 
+# The committee
+
+
+@pytest.mark.parametrize("data", ["iris", "series", "images"])
+def test_members_predict_together(data, request):
+    X, y = request.getfixturevalue(data)
+    clf = make(RandomSearch(), n_trials=5, n_members=3).fit(X, y)
+    assert len(clf.nets_) == 3
+    assert clf.net_ is clf.nets_[0]
+    assert clf.member_weights_.tolist() == [1 / 3] * 3
+    architectures = [net.module__architecture for net in clf.nets_]
+    assert len(set(architectures)) == 3
+    ranked = sorted(clf.trials_, key=lambda trial: -trial.score)
+    assert architectures == [trial.architecture for trial in ranked][:3]
+    alone = [make(RandomSearch(), n_trials=5).fit(X, y)]
+    np.testing.assert_array_equal(alone[0].net_.predict_proba(X.astype("f4")), clf.net_.predict_proba(X.astype("f4")))
+    members = [Predictor(net.module_, X.ndim - 2)(X) for net in clf.nets_]
+    np.testing.assert_allclose(clf.predict_proba(X), np.mean(members, axis=0))
+    restored = pickle.loads(pickle.dumps(clf))
+    np.testing.assert_array_equal(restored.predict_proba(X), clf.predict_proba(X))
+    assert restored.net_ is restored.nets_[0]
+
+
+def test_workers_train_the_same_committee(iris):
+    one, two = (make(RandomSearch(), n_members=3, n_trials=4, n_jobs=n).fit(*iris) for n in (None, 2))
+    assert_equal_fits(one, two, iris[0])
+
+
+def test_further_draws_fill_a_committee(iris):
+    clf = make(RandomSearch(), n_trials=1, n_members=4).fit(*iris)
+    assert len({net.module__architecture for net in clf.nets_}) == 4
+    # A space of two cells has no more.
+    small = make(RandomSearch(), search_space=DenseSpace(["linear_relu", "skip_connect"]), length=1, n_members=4)
+    assert 1 <= len(small.fit(*iris).nets_) <= 2
+    long = make(RandomSearch(), n_members=3, refit=Refit(length=9)).fit(*iris)
+    assert {net.module__architecture.length for net in long.nets_} == {9}
+    assert long.refit_architecture_ == make(RandomSearch(), refit=Refit(length=9)).fit(*iris).refit_architecture_
+
+
+def test_limits_count_the_whole_committee(images):
+    X, y = images
+    clf = make(RandomSearch(), n_trials=3, n_members=3, channels=8, limits={"params": 9000}).fit(X, y)
+    total = sum(parameter.numel() for net in clf.nets_ for parameter in net.module_.parameters())
+    assert total <= 9000
+
+
+def test_a_member_that_fails_is_left_out(iris, monkeypatch):
+    train = Trainer.train
+    calls = []
+
+    def failing(self, architecture, samples, seed, held_out=None):
+        if len(samples) == len(self.problem.everything):
+            calls.append(architecture)
+            if len(calls) == 2:
+                raise FloatingPointError("a fake divergence")
+        return train(self, architecture, samples, seed, held_out)
+
+    monkeypatch.setattr(Trainer, "train", failing)
+    with pytest.warns(UserWarning, match=r"1 of 3 members of the committee failed.*FloatingPointError: a fake div"):
+        clf = make(RandomSearch(), n_trials=4, n_members=3).fit(*iris)
+    assert [net.module__architecture for net in clf.nets_] == [calls[0], calls[2]]
+    assert clf.member_weights_.tolist() == [0.5, 0.5]
+    np.testing.assert_allclose(clf.predict_proba(iris[0]).sum(axis=1), 1)
+
+
+def test_the_number_of_members_changes_no_trial(iris):
+    clf = make(n_trials=3, warm_start=True).fit(*iris)
+    before = clf.trials_
+    clf.set_params(n_members=2).fit(*iris)
+    assert [a is b for a, b in zip(clf.trials_, before, strict=True)] == [True] * 3
+    with pytest.raises(ValueError, match=r"'n_members' parameter .*Got 0"):
+        clf.set_params(n_members=0).fit(*iris)
+
+
 # What is known beforehand
 
 
@@ -717,7 +791,7 @@ def test_where_the_final_training_fails_the_best_trial_predicts(images, monkeypa
     assert clf.score(held_out.inputs(), problem.classes[held_out.labels()]) == clf.best_score_
     table = TabularEvaluator(NASBench201Space(), lambda operations: 1.0)
     clf = make(n_trials=1, evaluator=table)
-    with pytest.raises(MemoryError):
+    with pytest.raises(RuntimeError, match=r"The final training failed. The reason: MemoryError: a fake shortage"):
         clf.fit(X, y)
     with pytest.raises(NotFittedError, match=r"or its last fit failed"):
         clf.predict(X)

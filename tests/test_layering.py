@@ -21,6 +21,7 @@ MODULES = {
 LAYERS = [
     {"testing"},
     {"classifier", "tables"},
+    {"committee"},
     {"search"},
     {"display"},
     {"strategies", "evaluators"},
@@ -33,7 +34,7 @@ LAYERS = [
     {"distribution"},
     {"_identity", "_random", "_refit", "_scaling", "_validation", "_version", "_workers"},
 ]
-TORCH = ("operations", "networks", "training", "_device", "evaluators._training", "evaluators._supernet")
+TORCH = ("committee", "operations", "networks", "training", "_device", "evaluators._training", "evaluators._supernet")
 
 
 def imports_of(path):

@@ -52,7 +52,7 @@ def describe(distribution: OperationDistribution) -> str:
 
 
 def leaderboard(trials: Sequence[Trial], n: int = 5, references: Mapping[str, float] | None = None) -> str:
-    """Give a table of the best trials and of what they have to beat.
+    """Return a table of the best trials, and of the references that they have to beat.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def leaderboard(trials: Sequence[Trial], n: int = 5, references: Mapping[str, fl
 
 
 def grid_table(cv_results: Mapping[str, Any], n: int | None = None, scoring: str = "score") -> str:
-    """Give the ``cv_results_`` of a ``GridSearchCV`` as a table that fits a terminal.
+    """Return the ``cv_results_`` of a ``GridSearchCV`` as a table that fits a terminal.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ from skopdist.trial import Status, Trial
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an evaluator found: the part of a trial that is its own.
+    """The result of one evaluation: the part of a trial that is the evaluator's own.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Evaluator(BaseEstimator, ABC):
 
     @property
     def replicas(self) -> Sequence[Self]:
-        """What the trials of a search are shared out to: trial i goes to the i-th, modulo their number.
+        """The evaluators among which a search shares out its trials: trial i goes to the i-th, modulo their number.
 
         Only itself, unless an evaluator has several devices and returns a shallow copy for each.
         """
