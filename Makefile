@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # Two workers with one thread each: the nets are small, and threads of several workers would fight for the cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-# Where `make bench` stores its rows and tables; benchmarks/results holds those that README and docs quote.
+# Where `make bench` stores its rows and tables; results/ holds those that README and docs quote.
 BENCH_RESULTS ?= build/bench/$(if $(FULL),full,quick)
 # The longest first. The latter measure times.
 BENCHES     := search_efficiency ablations any_length claims differentiable datasets \

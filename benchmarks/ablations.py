@@ -39,7 +39,7 @@ from _common import Rows, machines, parser, rows_of, table
 from claims import TABLES, Population, available, share_between, units_of
 from numpy.typing import NDArray
 
-from skopdist import OperationDistribution
+from skopdist import OperationDistribution, Prior
 from skopdist.distribution import SAMPLING_METHODS
 from skopdist.encodings import Encoding, HybridEncoding
 from skopdist.encodings._graph import GraphEncoding
@@ -134,10 +134,8 @@ def regret(
         evaluator,
         encoding=encoding,
         n_trials=max(QUERIES),
-        batch_size=1,
-        prior=prior,
         # The prior matters to the first points alone; so strong, they hardly deviate from it.
-        prior_strength=1000,
+        prior=None if prior is None else Prior(prior, strength=1000),
         random_state=seed,
     )
     found = np.maximum.accumulate([trial.score for trial in result.trials])
@@ -158,7 +156,7 @@ KERNELS: dict[str, tuple[Sequence[str], bool]] = {
 def with_kernel(evaluator: TabularEvaluator, smooth: Sequence[str], one: bool, seed: int) -> dict[str, float]:
     """Give the regret of a search with another kernel."""
     encoding = OnePart(hybrid_units(evaluator)) if one else HybridEncoding()
-    return regret(evaluator, BayesianOptimization(smooth=smooth), seed, encoding)
+    return regret(evaluator, BayesianOptimization(smooth=smooth, trial_batch=1), seed, encoding)
 
 
 @cache
@@ -173,10 +171,15 @@ Measure = Callable[[TabularEvaluator, int], dict[str, float]]
 ABLATIONS: dict[str, dict[str, Measure]] = {
     "sampling": {method: (lambda e, s, m=method: sampling(e, m, s)) for method in SAMPLING_METHODS},
     "architectures": {f"{n} each": (lambda e, s, n=n: architectures(e, n, s)) for n in (1, 2, 3, 5, 10)},
-    "transform": {t: (lambda e, s, t=t: regret(e, BayesianOptimization(transform=t), s)) for t in ("log", "none")},
+    "transform": {
+        t: (lambda e, s, t=t: regret(e, BayesianOptimization(transform=t, trial_batch=1), s)) for t in ("log", "none")
+    },
     "initial": {
-        **{f"{n}": (lambda e, s, n=n: regret(e, BayesianOptimization(n_initial=n), s)) for n in (1, 3, 5, 10)},
-        "3, balanced": lambda e, s: regret(e, BayesianOptimization(), s, prior=e.search_space.uniform()),
+        **{
+            f"{n}": (lambda e, s, n=n: regret(e, BayesianOptimization(n_initial=n, trial_batch=1), s))
+            for n in (1, 3, 5, 10)
+        },
+        "3, balanced": lambda e, s: regret(e, BayesianOptimization(trial_batch=1), s, prior=e.search_space.uniform()),
     },
     "kernel": {name: (lambda e, s, k=kernel: with_kernel(e, *k, s)) for name, kernel in KERNELS.items()},
 }

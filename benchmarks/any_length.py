@@ -58,7 +58,9 @@ def run(rows: Rows, arguments: argparse.Namespace, seeds: Iterable[int], lengths
         space.operation_names, [[name == "nor_conv_3x3" for name in space.operation_names]], space.cell_types
     )
     for seed in seeds:
-        found = run_search(BayesianOptimization(), evaluator, n_trials=QUERIES, random_state=seed).best_distribution
+        found = run_search(
+            BayesianOptimization(trial_batch=1), evaluator, n_trials=QUERIES, random_state=seed
+        ).best_distribution
         distributions = dict(zip(SOURCES, (found, space.uniform(), convolutions), strict=True))
         for length, images, source in product(lengths, arguments.images, SOURCES):
             key = {"images": images, "source": source, "length": length, "seed": seed}

@@ -35,7 +35,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skopdist import Architecture, Cell, OpDistNASClassifier
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.strategies import RandomSearch
-from skopdist.training._nets import predict_proba
+from skopdist.training import Predictor, Training
 
 KEYS = ("suite", "dataset", "method", "seed")
 OURS = "OpDistNASClassifier"
@@ -116,15 +116,17 @@ class FixedCell:
     def fit(self, X: NDArray[Any], y: NDArray[Any]) -> FixedCell:
         if X.ndim == 4 and X.dtype != np.uint8:
             X = X.astype(np.float32)
-        self.evaluator = TrainingEvaluator(max_epochs=self.max_epochs).fit(X, y, random_state=self.seed)
+        training = Training(max_epochs=self.max_epochs)
+        self.evaluator = TrainingEvaluator(training=training).fit(X, y, random_state=self.seed)
         space = self.evaluator.search_space
         edges = space.sample(space.uniform(), random_state=0).cells[0].edges
         architecture = Architecture([Cell([STRONGEST[X.ndim - 2]] * len(edges), edges)])
-        self.net = self.evaluator.train_on_all(architecture, self.seed)
+        self.net = self.evaluator.trainer_.train(architecture, self.evaluator.problem_.everything, self.seed)
         return self
 
     def predict(self, X: NDArray[Any]) -> NDArray[Any]:
-        return self.evaluator.classes_[predict_proba(self.net, X).argmax(axis=1)]
+        probabilities = Predictor(self.net.module_, X.ndim - 2)(X)
+        return self.evaluator.problem_.classes[probabilities.argmax(axis=1)]
 
     def cost(self) -> float:
         return float(len(self.net.history))
@@ -166,7 +168,7 @@ def measure(method: str, suite: str, seed: int, split: Split, n_trials: int, max
         "n_classes": len(np.unique(y_train)),
     }
     if method in SEARCHES:
-        recipe = model.evaluator_.recipe_
+        trainer = model.evaluator_.trainer_
         row |= {
             "epochs": sum(trial.cost for trial in model.trials_) + len(model.net_.history),
             "n_trials": len(model.trials_),
@@ -180,7 +182,11 @@ def measure(method: str, suite: str, seed: int, split: Split, n_trials: int, max
                 )
             ),
             "recipe": {
-                name: getattr(recipe, name) for name in ("channels", "n_cells", "max_epochs", "batch_size", "lr")
+                "channels": trainer.channels,
+                "n_cells": trainer.n_cells,
+                "max_epochs": trainer.training.max_epochs,
+                "batch_size": trainer.training.batch_size_for(len(trainer.problem.training)),
+                "lr": trainer.training.optimizer_params()["lr"],
             },
         }
     elif method == "fixed cell":

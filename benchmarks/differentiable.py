@@ -36,13 +36,14 @@ from skopdist.evaluators import SupernetEvaluator, TabularEvaluator
 from skopdist.search import run_search
 from skopdist.strategies import BayesianOptimization, CollapseWarning, DifferentiableSearch, RandomSearch, Strategy
 from skopdist.tables import load_digits_cells
+from skopdist.training import Training
 
 KEYS = ("suite", "method", "seed")
 EPOCHS_PER_TRIAL = 0.25
 DIFFERENTIABLE = DifferentiableSearch(n_warmup=15)
 METHODS: dict[str, tuple[Strategy, Encoding | None]] = {
     "random search": (RandomSearch(), None),
-    "Bayesian optimisation": (BayesianOptimization(), None),
+    "Bayesian optimisation": (BayesianOptimization(trial_batch=1), None),
     "differentiable, one Dirichlet": (DIFFERENTIABLE, DistributionEncoding()),
     "differentiable, one for each edge": (DIFFERENTIABLE, AdjacencyEncoding()),
 }
@@ -83,7 +84,12 @@ def run(suite: str, method: str, seed: int, split: Split, settings: dict[str, An
     n_trials, evaluator = TRIALS[suite], None
     if strategy.needs_gradient:
         n_trials = round(n_trials * settings["max_epochs"] / COST_OF_PASS / EPOCHS_PER_TRIAL)
-        evaluator = SupernetEvaluator(epochs_per_trial=EPOCHS_PER_TRIAL, channels=settings.get("channels"))
+        # Its size and recipe are those of the final network, too.
+        training = Training(max_epochs=settings["max_epochs"])
+        evaluator = SupernetEvaluator(
+            epochs_per_trial=EPOCHS_PER_TRIAL, channels=settings.get("channels"), training=training
+        )
+        settings = {}
     clf = OpDistNASClassifier(
         strategy, encoding=encoding, evaluator=evaluator, n_trials=n_trials, random_state=seed, **settings
     )

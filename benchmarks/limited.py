@@ -38,10 +38,10 @@ SHARES = (0.25, 0.5)
 # Sides and classes, from which the FLOPs follow; the published network has 16 channels and 15 cells.
 TASKS = {"cifar10": (32, 10), "cifar100": (32, 100), "ImageNet16-120": (16, 120)}
 OURS: dict[str, tuple[Strategy, Encoding]] = {
-    "Bayesian, hybrid": (BayesianOptimization(), HybridEncoding()),
-    "Bayesian, distribution": (BayesianOptimization(), DistributionEncoding()),
-    "local, adjacency": (LocalSearch(), AdjacencyEncoding()),
-    "local, distribution": (LocalSearch(), DistributionEncoding()),
+    "Bayesian, hybrid": (BayesianOptimization(trial_batch=1), HybridEncoding()),
+    "Bayesian, distribution": (BayesianOptimization(trial_batch=1), DistributionEncoding()),
+    "local, adjacency": (LocalSearch(trial_batch=1), AdjacencyEncoding()),
+    "local, distribution": (LocalSearch(trial_batch=1), DistributionEncoding()),
     "random, distribution": (RandomSearch(), DistributionEncoding()),
 }
 TPE = {"Optuna TPE, rejection": False, "Optuna TPE, constraints and rejection": True}
@@ -67,7 +67,7 @@ def ours(method: str, scores: Table, limit: Limit, seed: int) -> tuple[list[floa
     strategy, encoding = OURS[method]
     evaluator = TabularEvaluator(NASBench201Space(), scores)
     result = run_search(
-        strategy, evaluator, encoding=LimitedEncoding(encoding, [limit]), n_trials=QUERIES, batch_size=1,
+        strategy, evaluator, encoding=LimitedEncoding(encoding, [limit]), n_trials=QUERIES,
         random_state=seed,
     )  # fmt: skip
     if not all(limit.allows(trial.architecture) for trial in result.trials):

@@ -34,6 +34,7 @@ from skopdist import Architecture
 from skopdist.encodings import AdjacencyEncoding
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.spaces import NASBench201Space
+from skopdist.training import Training
 
 OPERATIONS = ("skip_connect", "nor_conv_3x3", "avg_pool_3x3")
 # Small and short enough that the best cells are still far from the 99 % which longer training reaches.
@@ -83,11 +84,10 @@ def make_trainer(
         space,
         channels=channels,
         n_cells=1,
-        max_epochs=epochs,
+        training=Training(max_epochs=epochs, precision="float32"),
         validation_fraction=0.5,
         scoring=scores,
         device="cpu",
-        precision="float32",
     ).fit(X_rest, y_rest, random_state=0)
 
     def train(architecture: Architecture, seed: int) -> dict[str, Any]:

@@ -47,10 +47,10 @@ from skopdist.trial import Trial
 
 KEYS = ("table", "strategy", "encoding", "seeds")
 STRATEGIES: dict[str, Callable[[], Strategy]] = {
-    "bayesian": BayesianOptimization,
-    "local": LocalSearch,
+    "bayesian": lambda: BayesianOptimization(trial_batch=1),
+    "local": lambda: LocalSearch(trial_batch=1),
     "evolution": RegularizedEvolution,
-    "sequential": lambda: RandomSearch(sequential=True),
+    "sequential": lambda: RandomSearch(sequential=True, trial_batch=1),
     "random": RandomSearch,
 }
 Method = tuple[str, str]
@@ -119,7 +119,6 @@ def our_search(
             evaluator,
             encoding=ENCODINGS[encoding](),
             n_trials=queries,
-            batch_size=1,
             random_state=seed,
             callback=ends,
         )

@@ -26,18 +26,19 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 
-from skopdist import Architecture, OpDistNASClassifier
+from skopdist import Architecture, OpDistNASClassifier, Refit
 from skopdist.formats import known_architectures
 from skopdist.networks import NetworkCosts
-from skopdist.training._nets import predict_proba
+from skopdist.training import Predictor
 
 KEYS = ("scale", "data", "space", "seed", "network")
 Split = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
@@ -80,7 +81,12 @@ LARGE = {
 }
 SCALES = {
     "quick": Scale(
-        ("fashion",), 1000, 2000, 1, SMALL, {"device": "cpu", "n_trials": 2, "max_epochs": 2, "refit_max_epochs": 2}
+        ("fashion",),
+        1000,
+        2000,
+        1,
+        SMALL,
+        {"device": "cpu", "n_trials": 2, "max_epochs": 2, "refit": Refit(max_epochs=2)},
     ),
     "cpu": Scale(
         ("fashion", "cifar10"),
@@ -88,10 +94,15 @@ SCALES = {
         10_000,
         3,
         SMALL,
-        {"device": "cpu", "n_trials": 8, "max_epochs": 5, "refit_max_epochs": 10},
+        {"device": "cpu", "n_trials": 8, "max_epochs": 5, "refit": Refit(max_epochs=10)},
     ),
     "full": Scale(
-        ("fashion", "cifar10"), None, 10_000, 3, LARGE, {"n_trials": 20, "max_epochs": 10, "refit_max_epochs": 50}
+        ("fashion", "cifar10"),
+        None,
+        10_000,
+        3,
+        LARGE,
+        {"n_trials": 20, "max_epochs": 10, "refit": Refit(max_epochs=50)},
     ),
 }
 DATA = {"fashion": "Fashion-MNIST", "cifar10": "CIFAR-10"}
@@ -153,6 +164,7 @@ def train_all(space: str, sizes: tuple[Size, Size], settings: dict[str, Any], sp
     """Search, and give the figures of one network after the other."""
     X_train, X_test, y_train, y_test = split
     small, large = sizes
+    final: Refit = settings["refit"]
     clf = OpDistNASClassifier(
         search_space=space,
         length=small.length,
@@ -160,9 +172,8 @@ def train_all(space: str, sizes: tuple[Size, Size], settings: dict[str, Any], sp
         channels=small.channels,
         # The fits after the first then only train another final network.
         warm_start=True,
-        refit=False,
         random_state=seed,
-        **settings,
+        **settings | {"refit": False},
     )
     _, search_seconds = timed(clf, lambda: clf.fit(X_train, y_train))
     found = {
@@ -172,23 +183,24 @@ def train_all(space: str, sizes: tuple[Size, Size], settings: dict[str, Any], sp
     }
 
     def refit(**changes: int | None) -> Any:
-        clf.set_params(refit=True, **changes).fit(X_train, y_train)
+        clf.set_params(refit=clone(final).set_params(**changes)).fit(X_train, y_train)
         return clf.net_, clf.refit_architecture_
 
     def train(architecture: Architecture) -> Any:
-        evaluator = clf.evaluator_
-        net = evaluator.train_on_all(architecture, seed, clf.refit_max_epochs, large.n_cells, large.channels)
-        return net, architecture
+        searched = clf.evaluator_.trainer_
+        training = clone(searched.training).set_params(max_epochs=final.max_epochs)
+        trainer = replace(searched, training=training, n_cells=large.n_cells, channels=large.channels)
+        return trainer.train(architecture, trainer.problem.everything, seed), architecture
 
     def longer_uniform() -> Architecture:
         search_space = clf.evaluator_.search_space
         return search_space.sample(search_space.uniform(), large.length, seed)
 
-    width = {"refit_n_cells": large.n_cells, "refit_channels": large.channels}
+    width = {"n_cells": large.n_cells, "channels": large.channels}
     make: dict[str, Callable[[], Any]] = {
         "searched": lambda: refit(),
         "deeper": lambda: refit(**width),
-        "larger": lambda: refit(**width, refit_length=large.length),
+        "larger": lambda: refit(**width, length=large.length),
         "uniform": lambda: train(longer_uniform()),
         "known": lambda: train(known_architectures()[KNOWN[space][1]].architecture),
     }
@@ -196,7 +208,7 @@ def train_all(space: str, sizes: tuple[Size, Size], settings: dict[str, Any], sp
         (net, architecture), seconds = timed(clf, make[name])
         size = small if name == "searched" else large
         costs = NetworkCosts(X_train.shape[1:], len(clf.classes_), size.channels, size.n_cells)
-        predicted = clf.classes_[predict_proba(net, X_test).argmax(axis=1)]
+        predicted = clf.classes_[Predictor(net.module_, X_test.ndim - 2)(X_test).argmax(axis=1)]
         yield {
             "network": name,
             "length": architecture.length,

@@ -21,16 +21,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader
 
 from skopdist import Architecture, Cell
 from skopdist.networks import Network
-from skopdist.problem import WeightedData
+from skopdist.problem import Problem
 from skopdist.spaces import NASBench201Space
-from skopdist.training._augmentation import shift
-from skopdist.training._nets import Recipe, input_statistics, make_net, train
+from skopdist.training import Trainer, Training, shift
 
 KEYS = ("comparison", "data", "channels", "cell")
 CELLS = {
@@ -41,7 +41,7 @@ CELLS = {
 EDGES = NASBench201Space().sample(NASBench201Space().uniform(), random_state=0).cells[0].edges
 
 
-def data(name: str) -> WeightedData:
+def data(name: str) -> Problem:
     if name == "digits":
         X, y = load_digits(return_X_y=True)
         X, y = X.reshape(-1, 1, 8, 8).astype(np.float32)[:1347], y.astype(np.int64)[:1347]
@@ -50,38 +50,42 @@ def data(name: str) -> WeightedData:
         rng = np.random.default_rng(0)
         X = rng.integers(0, 256, (640, 1, 28, 28), dtype=np.uint8)
         y = rng.integers(0, 10, 640)
-    return WeightedData(X, y, np.ones(len(y)))
+    return Problem.of(X, y)
 
 
-def recipe_for(samples: WeightedData, channels: int, epochs: int, **changes: Any) -> Recipe:
-    # Those that the estimator takes for all of digits and for 10,000 images of Fashion-MNIST.
-    batch_size = 84 if samples.X.shape[-1] == 8 else 128
-    recipe = Recipe(channels, n_cells=3, max_epochs=epochs, batch_size=batch_size, lr=0.1, augmentation=shift)
-    return dataclasses.replace(recipe, **changes)
+def trainer_for(problem: Problem, channels: int, epochs: int) -> Trainer:
+    # Batches are those that the estimator takes for all of digits and for 10,000 images of Fashion-MNIST.
+    batch_size = 84 if problem.sample_shape[-1] == 8 else 128
+    training = Training(max_epochs=epochs, batch_size=batch_size, lr=0.1, augment="shift", precision="float32")
+    return Trainer(problem, training, n_cells=3, channels=channels, device="cpu")
 
 
-def by_skorch(architecture: Architecture, samples: WeightedData, recipe: Recipe) -> list[float]:
+def changed(trainer: Trainer, **changes: Any) -> Trainer:
+    """Return a trainer with another recipe."""
+    return dataclasses.replace(trainer, training=clone(trainer.training).set_params(**changes))
+
+
+def by_skorch(architecture: Architecture, trainer: Trainer) -> list[float]:
     """Train through the estimator's net, and give the losses of the epochs."""
-    net = make_net(architecture, samples, 10, recipe, seed=0)
-    train(net, samples, seed=0)
+    net = trainer.train(architecture, trainer.problem.everything, seed=0)
     return [float(loss) for loss in net.history[:, "train_loss"]]
 
 
-def by_hand(
-    architecture: Architecture, samples: WeightedData, recipe: Recipe, channels_last: bool = True
-) -> list[float]:
+def by_hand(architecture: Architecture, trainer: Trainer, channels_last: bool = True) -> list[float]:
     """Train with a plain loop, and give the losses of the epochs."""
     torch.manual_seed(0)
-    mean, std = input_statistics(samples)
+    problem, recipe = trainer.problem, trainer.training
+    samples, scaling = problem.everything, problem.everything.scaling
     model = Network(
-        architecture, samples.X.shape[1:], 10, recipe.channels, recipe.n_cells, mean, std, precision=recipe.precision
-    )
+        architecture, problem.sample_shape, len(problem.classes), trainer.channels, trainer.n_cells,
+        scaling.mean, scaling.std, precision=recipe.precision,
+    )  # fmt: skip
     if not channels_last:
         model = _contiguous(model)
     optimizer = torch.optim.SGD(
         model.parameters(), recipe.lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
     )
-    X, y = torch.from_numpy(samples.X), torch.from_numpy(samples.y)
+    X, y = torch.from_numpy(samples.inputs()), torch.from_numpy(samples.labels())
     n_batches = -(-len(y) // recipe.batch_size)
     n_steps = recipe.max_epochs * n_batches
     warm = max(1, n_steps // 5)
@@ -100,8 +104,8 @@ def by_hand(
         total = 0.0
         for indices in torch.randperm(len(y), generator=generator).tensor_split(n_batches):
             batch = X[indices]
-            if recipe.augmentation is not None:
-                batch = recipe.augmentation(batch, generator)
+            if recipe.augment is not None:
+                batch = shift(batch, generator)
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(batch), y[indices], label_smoothing=recipe.label_smoothing)
             loss.backward()
@@ -151,31 +155,31 @@ def comparisons(arguments: Any) -> list[tuple[str, str, int, str]]:
 
 
 def measure(comparison: str, name: str, channels: int, cell: str, repetitions: int) -> dict[str, Any]:
-    samples = data(name)
+    problem = data(name)
     architecture = Architecture([Cell(CELLS[cell], EDGES)])
-    recipe = recipe_for(samples, channels, epochs=6 if name == "digits" else 1)
+    trainer = trainer_for(problem, channels, epochs=6 if name == "digits" else 1)
     if comparison.startswith("skorch"):
-        a_recipe = recipe
+        a_trainer = trainer
         if "DataLoader" in comparison:
             # It has no place for the augmentation of whole batches, so neither has the loop here.
-            recipe = dataclasses.replace(recipe, augmentation=None)
-            a_recipe = dataclasses.replace(recipe, net_params={"iterator_train": DataLoader})
-        a, b = lambda: by_skorch(architecture, samples, a_recipe), lambda: by_hand(architecture, samples, recipe)
+            trainer = changed(trainer, augment=None)
+            a_trainer = changed(trainer, net_params={"iterator_train": DataLoader})
+        a, b = lambda: by_skorch(architecture, a_trainer), lambda: by_hand(architecture, trainer)
         # Otherwise they would not do the same work. Rounding makes them drift apart from the second epoch on.
         agree = bool("DataLoader" in comparison or np.isclose(a()[0], b()[0], rtol=2e-3))
     else:
         agree = None
         if comparison.startswith("bfloat16"):
-            changed, other = dataclasses.replace(recipe, precision="bfloat16"), recipe
-            a, b = lambda: by_hand(architecture, samples, changed), lambda: by_hand(architecture, samples, other)
+            faster, other = changed(trainer, precision="bfloat16"), trainer
+            a, b = lambda: by_hand(architecture, faster), lambda: by_hand(architecture, other)
         else:
             if comparison.endswith("bfloat16"):
-                recipe = dataclasses.replace(recipe, precision="bfloat16")
-            a = lambda: by_hand(architecture, samples, recipe)  # noqa: E731
-            b = lambda: by_hand(architecture, samples, recipe, channels_last=False)  # noqa: E731
+                trainer = changed(trainer, precision="bfloat16")
+            a = lambda: by_hand(architecture, trainer)  # noqa: E731
+            b = lambda: by_hand(architecture, trainer, channels_last=False)  # noqa: E731
     times = in_turns(a, b, repetitions)
     wall, cpu = np.moveaxis(times[1] / times[0], 1, 0)
-    n = len(samples) * recipe.max_epochs
+    n = len(problem.everything) * trainer.training.max_epochs
     return {
         "ratio": float(np.median(wall)),
         "ratio_min": float(wall.min()),
@@ -186,7 +190,7 @@ def measure(comparison: str, name: str, channels: int, cell: str, repetitions: i
         "samples_per_cpu_second": (n / np.median(times[:, :, 1], axis=1)).tolist(),
         "same_losses": agree,
         "repetitions": repetitions,
-        "batch_size": recipe.batch_size,
+        "batch_size": trainer.training.batch_size,
         "seed": 0,
         "load": common.load_average(),
         "seconds": float(times[:, :, 0].sum()),

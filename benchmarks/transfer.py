@@ -37,13 +37,14 @@ from skopdist.evaluators import Evaluator, TrainingEvaluator
 from skopdist.search import run_search
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, Strategy
 from skopdist.tables import load_nasbench201
+from skopdist.training import Training
 
 # With the strategies' own encodings: the distribution for the first two, the hybrid for the last.
 STRATEGIES: dict[str, tuple[Strategy, Encoding | None]] = {
     "RandomSearch": (RandomSearch(), None),
     "LocalSearch": (LocalSearch(), None),
     "LocalSearch on cells": (LocalSearch(), AdjacencyEncoding()),
-    "BayesianOptimization": (BayesianOptimization(), None),
+    "BayesianOptimization": (BayesianOptimization(trial_batch=1), None),
 }
 SEEDS = {"tables": 50, "images": 10}
 QUICK_SEEDS = {"tables": 2, "images": 1}
@@ -66,7 +67,7 @@ def evaluator_of(arguments: argparse.Namespace, suite: str, name: str) -> Evalua
     X, y = load_images(arguments, name)
     chosen = stratified(y, N_IMAGES, seed=0)
     epochs = QUICK_EPOCHS if arguments.quick else EPOCHS
-    trainer = TrainingEvaluator(channels=CHANNELS, n_cells=1, max_epochs=epochs, device="cpu")
+    trainer = TrainingEvaluator(channels=CHANNELS, n_cells=1, training=Training(max_epochs=epochs), device="cpu")
     return trainer.fit(halved(X[chosen]), y[chosen], random_state=0)
 
 
@@ -105,7 +106,7 @@ def found(rows: Rows, source: Evaluator, suite: str, seed: int, n_trials: int) -
     """Give the distribution that is found on the source with a seed, and store it."""
     key = {"suite": suite, "target": SOURCE[suite], "strategy": "BayesianOptimization", "prior": False, "seed": seed}
     if key not in rows:
-        result = run_search(BayesianOptimization(), source, n_trials=n_trials, random_state=seed)
+        result = run_search(BayesianOptimization(trial_batch=1), source, n_trials=n_trials, random_state=seed)
         distribution = result.best_distribution.to_dict()
         rows.add(**key, n_trials=len(result.trials), best=result.best_score, distribution=distribution)
     return OperationDistribution.from_dict(rows.select(**key)[0]["distribution"])

@@ -1,6 +1,7 @@
 """Sphinx configuration: ``make docs`` builds into docs/_build/html."""
 
 import os
+import re
 
 import skopdist
 
@@ -32,6 +33,19 @@ autosummary_imported_members = True
 autosummary_ignore_module_all = False
 autodoc_typehints = "none"  # the docstrings give types in words
 numpydoc_show_class_members = False  # _templates/class.rst lists them
+
+
+def escape_stars(app, what, name, obj, options, lines):
+    """Let shapes such as (n, *input_shape) stand in docstrings: outside of code, a star would open emphasis."""
+    for i, line in enumerate(lines):
+        parts = line.split("``")
+        parts[::2] = [re.sub(r"(?<=[(,] )\*(?=\w)|(?<=\()\*(?=\w)", r"\*", part) for part in parts[::2]]
+        lines[i] = "``".join(parts)
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", escape_stars)
+
 
 # What is inherited from scikit-learn refers to labels of its own documentation.
 suppress_warnings = ["ref.ref"]

@@ -33,18 +33,18 @@ print(table.evaluate(space.sample(space.uniform(), random_state=0)))
 searches = {
     "random search, distribution": (RandomSearch(), DistributionEncoding()),
     "random search, graph": (RandomSearch(), AdjacencyEncoding()),
-    "local search, distribution": (LocalSearch(), DistributionEncoding()),
-    "local search, graph": (LocalSearch(), AdjacencyEncoding()),
+    "local search, distribution": (LocalSearch(trial_batch=1), DistributionEncoding()),
+    "local search, graph": (LocalSearch(trial_batch=1), AdjacencyEncoding()),
     "evolution, graph": (RegularizedEvolution(), AdjacencyEncoding()),
-    "Bayesian optimisation, distribution": (BayesianOptimization(), DistributionEncoding()),
-    "Bayesian optimisation, graph": (BayesianOptimization(), AdjacencyEncoding()),
-    "Bayesian optimisation, hybrid": (BayesianOptimization(), HybridEncoding()),
+    "Bayesian optimisation, distribution": (BayesianOptimization(trial_batch=1), DistributionEncoding()),
+    "Bayesian optimisation, graph": (BayesianOptimization(trial_batch=1), AdjacencyEncoding()),
+    "Bayesian optimisation, hybrid": (BayesianOptimization(trial_batch=1), HybridEncoding()),
 }
 
 
 def regret(strategy, encoding, seed):
     """Points below the best cell of the table, after each trial."""
-    result = run_search(strategy, table, encoding=encoding, n_trials=N_TRIALS, batch_size=1, random_state=seed)
+    result = run_search(strategy, table, encoding=encoding, n_trials=N_TRIALS, random_state=seed)
     return table.optimum - np.maximum.accumulate([trial.score for trial in result.trials])
 
 

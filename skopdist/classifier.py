@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,15 +21,17 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from skopdist._device import resolve_devices
-from skopdist._prior import Prior, read_prior
-from skopdist._random import RandomState, root_entropy, seed
+from skopdist._identity import Identity, describe, describe_parts
+from skopdist._prior import PriorLike, as_prior
+from skopdist._random import RandomState, seed
 from skopdist._refit import Refit
-from skopdist._warm_start import Beginning
 from skopdist.architecture import Architecture
 from skopdist.display import progress_line
 from skopdist.encodings import Encoding, LimitedEncoding
 from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
+from skopdist.journal import Journal, SearchRecord
 from skopdist.networks import NetworkCosts, pareto_front
+from skopdist.operations import own_operations
 from skopdist.problem import Problem
 from skopdist.search import SearchFailedError, run_search
 from skopdist.spaces import SPACES, SearchSpace
@@ -42,6 +45,8 @@ _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 # What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
 _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
 _DECIDED_BY_RECIPE = ("max_epochs", "net_params")
+# Parameters that change neither which trials are made nor what they score.
+_FREE = {"n_trials", "max_time", "refit", "device", "n_jobs", "warm_start", "journal", "random_state", "verbose"}
 _DTYPES = [np.float64, np.float32, np.uint8]
 
 
@@ -112,7 +117,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Further arguments of ``skorch.NeuralNetClassifier`` (``callbacks``, ``iterator_train``, ...), in place of those
         of `training`.
     journal : str, Path or None, default=None
-        File to which each trial is written; a fit that finds trials of an interrupted one there continues with them.
+        File to which each trial is written. A fit that finds the trials of an interrupted one there continues with
+        them; those of other data or settings are refused. In a folder each search has a file of its own, as
+        cross-validation and grid search need it.
     random_state : int, Generator, RandomState or None, default=None
     verbose : int, default=0
         1 prints a line for each trial.
@@ -232,7 +239,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         class_weight: Mapping[Any, float] | str | None = None,
         device: Any = "auto",
         n_jobs: int | None = None,
-        prior: Prior | None = None,
+        prior: PriorLike | None = None,
         warm_start: bool = False,
         net_params: Mapping[str, Any] | None = None,
         journal: str | os.PathLike[str] | None = None,
@@ -313,18 +320,20 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         """
         self._check_parameters()
         problem = self._make_problem(X, y, sample_weight)
-        known = self._begin(problem)
-        entropy = self._beginning.entropy
-        self.evaluator_ = self._make_evaluator().fit_problem(problem, seed(entropy, _SPLIT))
-        trainer = getattr(self.evaluator_, "trainer_", None) or self._make_trainer(problem)
-        self.classes_ = problem.classes
-        self.sample_shape_ = problem.sample_shape
-        # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
-        for name in ("net_", "refit_architecture_", "_predictor"):
-            self.__dict__.pop(name, None)
-        best = self._search(trainer, seed(entropy, _SEARCH), known)
+        path = None if self.journal is None else Path(os.fspath(self.journal))
+        if path is not None and not os.fspath(self.journal or "").strip():
+            raise ValueError("journal must be the path of a file or a folder, or None for no journal; got ''.")
+        with Journal(path, lambda: self._identity(problem), self.random_state, self._earlier()) as book:
+            self.evaluator_ = self._make_evaluator().fit_problem(problem, seed(book.seed, _SPLIT))
+            trainer = getattr(self.evaluator_, "trainer_", None) or self._make_trainer(problem)
+            self.classes_ = problem.classes
+            self.sample_shape_ = problem.sample_shape
+            # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
+            for name in ("net_", "refit_architecture_", "_predictor"):
+                self.__dict__.pop(name, None)
+            best = self._search(trainer, book)
         if self.refit:
-            self._train_final(trainer, best, entropy)
+            self._train_final(trainer, best, book.seed)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -420,28 +429,32 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             weight = _check_sample_weight(sample_weight, samples, dtype=np.float64, ensure_non_negative=True)
         return Problem.of(self._shaped(samples), labels, weight, self.class_weight)
 
-    def _begin(self, problem: Problem) -> tuple[Trial, ...]:
-        """Note what the search begins with, and return the trials that are known from the last fit."""
-        parameters = self.get_params(deep=False)
-        if self.prior is not None:
-            parameters["prior"] = read_prior(self.prior).to_json()
-        earlier: Beginning | None = getattr(self, "_beginning", None) if self.warm_start else None
-        # A generator has moved on, and None has nothing to begin with again: the first fit's randomness goes on.
-        entropy = root_entropy(self.random_state) if earlier is None else earlier.entropy
-        beginning = Beginning.of(entropy, problem.fingerprint, parameters)
-        known: tuple[Trial, ...] = ()
-        if earlier is None:
+    def _earlier(self) -> SearchRecord | None:
+        """Return the record of the last fit, where this one is to go on with it."""
+        record: SearchRecord | None = getattr(self, "_record", None) if self.warm_start else None
+        if record is None:
             self.__dict__.pop("trials_", None)
-        else:
-            beginning.check_continues(earlier)
-            known = getattr(self, "trials_", ())
-            if self.n_trials < len(known):
-                raise ValueError(
-                    f"n_trials={self.n_trials} must be at least {len(known)}, the number of trials of the last fit, "
-                    "where warm_start=True goes on with them."
-                )
-        self._beginning = beginning
-        return known
+        elif self.n_trials < len(record.trials):
+            raise ValueError(
+                f"n_trials={self.n_trials} must be at least {len(record.trials)}, the number of trials of the last "
+                "fit, where warm_start=True goes on with them."
+            )
+        return record
+
+    def _identity(self, problem: Problem) -> Identity:
+        """Describe what the trials depend on, the seed and the library aside."""
+        settings = {name: value for name, value in self.get_params(deep=False).items() if name not in _FREE}
+        settings = {name: value for name, value in settings.items() if name not in _DECIDED_BY_RECIPE}
+        settings |= {"strategy": self._strategy(), "prior": as_prior(self.prior), "training": self._recipe()}
+        identity = {"data": problem.fingerprint}
+        for name, value in settings.items():
+            identity |= describe_parts(name, value)
+        identity.pop("evaluator__device", None)
+        space = self.search_space if self.evaluator is None else getattr(self.evaluator, "space", None)
+        if isinstance(space, SearchSpace):
+            own = own_operations(space.operation_names)
+            identity |= {f"operation__{operation.name}": describe(operation) for operation in own}
+        return identity
 
     def _strategy(self) -> Strategy:
         return BayesianOptimization() if self.strategy is None else self.strategy
@@ -470,8 +483,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         """Make what trains the final network, where the evaluator trains none."""
         return Trainer.of(problem, self._recipe(), self.n_cells, self.channels, resolve_devices(self.device)[0])
 
-    def _search(self, trainer: Trainer, random_state: int, known: Sequence[Trial]) -> Trial:
-        """Search behind the known trials, set what was found, and return the best trial."""
+    def _search(self, trainer: Trainer, book: Journal) -> Trial:
+        """Search behind the trials on record, set what was found, and return the best trial."""
 
         def report(trial: Trial) -> None:
             best = max((t.score for t in seen if t.succeeded), default=-np.inf)
@@ -495,15 +508,16 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 length=self.length,
                 max_time=self.max_time,
                 prior=self.prior,
-                known=known,
-                random_state=random_state,
+                random_state=seed(book.seed, _SEARCH),
                 n_jobs=self.n_jobs,
-                journal=None if self.journal is None else os.fspath(self.journal),
+                journal=book,
                 callback=report if self.verbose else None,
             )
         except SearchFailedError as error:
             self.trials_ = tuple(error.trials)
+            self._record = book.record
             raise
+        self._record = book.record
         self.trials_ = result.trials
         self.strategy_ = result.strategy
         self.stop_reason_ = result.stop_reason

@@ -6,15 +6,18 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import delayed
+from joblib import delayed, effective_n_jobs
 from numpy.typing import NDArray
 
-from skopdist._prior import PRIOR_STRENGTH, Prior, read_prior
+from skopdist._identity import Identity, describe, describe_parts
+from skopdist._prior import Prior, PriorLike, as_prior
 from skopdist._random import RandomState, root_entropy, seed, stream
 from skopdist._validation import check_positive_integer
 from skopdist._workers import Workers
@@ -22,14 +25,18 @@ from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
 from skopdist.evaluators import Evaluator
-from skopdist.journal import Journal
+from skopdist.journal import Journal, SearchRecord
+from skopdist.operations import Operation, adopt_operations, own_operations
 from skopdist.strategies import Strategy
 from skopdist.trial import Trial, best_trial
 
-__all__ = ["SearchFailedError", "SearchResult", "run_search"]
+__all__ = ["SearchFailedError", "SearchRecord", "SearchResult", "run_search"]
 
 # Keys of the independent random streams of a search.
 _STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR = range(4)
+# Points drawn at a time for each worker where trials teach nothing: the first trial begins at once, and at the end of
+# such a round no worker waits for long.
+_AHEAD = 32
 
 
 class SearchFailedError(RuntimeError):
@@ -52,20 +59,25 @@ class SearchFailedError(RuntimeError):
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """The trials of a search, and what they lead to.
 
     Attributes
     ----------
     trials : tuple of Trial
         In the order of suggestion.
     best_distribution : OperationDistribution
-        What the strategy recommends.
+        The distribution that the strategy recommends.
     best_trial : Trial
         The trial of the highest score.
     strategy : Strategy
-        The strategy in its last state.
+        The strategy at the end of the search: its parameters, its trials and what :meth:`Strategy.recommend` needs.
     stop_reason : {"n_trials", "max_time", "exhausted", "interrupted", "callback"}
         Why the search ended.
+
+    See Also
+    --------
+    run_search : Makes it.
+    skopdist.OpDistNASClassifier : Searches, and trains what it has found.
     """
 
     trials: tuple[Trial, ...]
@@ -73,10 +85,21 @@ class SearchResult:
     best_trial: Trial
     strategy: Strategy
     stop_reason: str
+    _make_record: Callable[[], SearchRecord] = field(repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The data, which a record is made from, stay behind.
+        record = self.record
+        return self.__dict__ | {"record": record, "_make_record": None}
+
+    @cached_property
+    def record(self) -> SearchRecord:
+        """What a later search needs to go on behind this one; see the `record` of :func:`run_search`."""
+        return self._make_record()
 
     @property
     def best_architecture(self) -> Architecture:
-        """What was evaluated best."""
+        """The architecture of the highest score."""
         return self.best_trial.architecture
 
     @property
@@ -85,18 +108,19 @@ class SearchResult:
         return self.best_trial.score
 
     def table(self) -> dict[str, NDArray[Any]]:
-        """Give the trials as columns of equal length, shaped like ``GridSearchCV.cv_results_``.
+        """Return the trials as columns of equal length, shaped like ``GridSearchCV.cv_results_``.
 
         Times are left out (``trials`` has them), so that equal searches give equal tables.
         """
         scores = np.array([trial.score for trial in self.trials])
         # The best has rank 1 and equals share a rank; failed trials come last.
         comparable = np.where(np.isnan(scores), -np.inf, scores)
+        n_not_better = np.searchsorted(np.sort(comparable), comparable, side="right")
         columns: dict[str, NDArray[Any]] = {
             "trial": np.array([trial.index for trial in self.trials]),
             "status": np.array([trial.status for trial in self.trials]),
             "score": scores,
-            "rank": 1 + (comparable[None, :] > comparable[:, None]).sum(axis=1),
+            "rank": 1 + len(scores) - n_not_better,
             "cost": np.array([trial.cost for trial in self.trials]),
             "seed": np.array([trial.seed for trial in self.trials]),
             "architecture": np.array([str(trial.architecture) for trial in self.trials]),
@@ -117,14 +141,12 @@ def run_search(
     encoding: Encoding | None = None,
     n_trials: int,
     length: int | None = None,
-    batch_size: int | None = None,
     max_time: float | None = None,
-    prior: Prior | None = None,
-    prior_strength: float = PRIOR_STRENGTH,
-    known: Sequence[Trial] = (),
+    prior: PriorLike | None = None,
+    record: SearchRecord | None = None,
     random_state: RandomState = None,
     n_jobs: int | None = None,
-    journal: str | Path | None = None,
+    journal: str | Path | Journal | None = None,
     callback: Callable[[Trial], object] | None = None,
 ) -> SearchResult:
     """Search with a strategy for the architecture that an evaluator scores highest.
@@ -136,31 +158,28 @@ def run_search(
     encoding : Encoding or None, default=None
         None takes the strategy's own default.
     n_trials : int
-        Number of evaluations.
+        Number of trials, those of an earlier search included.
     length : int or None, default=None
         Number of operations in a cell; None takes the space's default.
-    batch_size : int or None, default=None
-        How many points are suggested together, and so the most that can be evaluated at a time. None takes the
-        strategy's own. The result depends on it, and never on `n_jobs`.
     max_time : float or None, default=None
-        Seconds after which no result is waited for any more.
-    prior : OperationDistribution, fitted OpDistNASClassifier, str, Path or None, default=None
-        What is known from elsewhere, itself or in a file of :meth:`OperationDistribution.save`: random points are drawn
-        around this distribution, from a Dirichlet of which it is the mode.
-    prior_strength : float, default=20.0
-        How many observed operations the prior counts for, beside one of each kind that a search begins with anyway: the
-        more, the nearer to the prior are the points, and 0 is none. Nothing is ever ruled out.
-    known : sequence of Trial, default=()
-        The trials of a shorter search of the same kind, in order: they are not evaluated again, and the result is that
-        of a search that was never interrupted. Those of a sequential evaluator count only if they are all, for its
-        state is lost with the search.
+        Time limit in seconds. When it has passed, the search waits for no further trial.
+    prior : Prior, OperationDistribution, fitted OpDistNASClassifier, str, Path or None, default=None
+        What is known from elsewhere: random points are drawn around this distribution. All but a :class:`Prior`, which
+        has a strength of its own, count as one of the default strength.
+    record : SearchRecord or None, default=None
+        The ``record`` of an earlier result of the same search. Its trials are not evaluated again, and the result is
+        that of one longer search. Where each trial builds on those before it, as in a supernet, the state is lost with
+        the earlier search: its trials count if they are all, and are made anew otherwise.
     random_state : int, Generator, RandomState or None, default=None
+        An integer has to be that of the record or journal, if there is one; otherwise the seed on record is taken up.
     n_jobs : int or None, default=None
-        Number of trials that joblib runs in parallel, unless the evaluator is sequential. Which workers they are is for
-        ``joblib.parallel_config`` to say: processes of this machine (loky, the default), dask or ray.
-    journal : str, Path or None, default=None
-        File to which every trial is written when it is known. Trials that it holds already are not evaluated again,
-        unless they are some of a sequential evaluator, whose state is lost with its process.
+        Number of trials that joblib runs in parallel, unless the evaluator is sequential. It never changes the result.
+        ``joblib.parallel_config`` decides which workers they are: processes of this machine (loky, the default), dask
+        or ray.
+    journal : str, Path, Journal or None, default=None
+        File to which every trial is written when it is known, and from which a search that was interrupted is resumed;
+        or a folder, in which each search has a file of its own. It is a record on disk, and treated as `record` is. An
+        estimator may give a :class:`~skopdist.journal.Journal` that it has opened.
     callback : callable or None, default=None
         Called with each trial, in order; the search ends when it returns True.
 
@@ -172,11 +191,17 @@ def run_search(
     ------
     ValueError
         If `n_trials` or another number is out of range, the strategy needs gradients and the evaluator gives none, the
-        journal or the known trials are those of another search, or the prior is one over other operations.
+        record or the journal is that of another search (the message lists what differs), or the prior is one over
+        other operations.
     SearchFailedError
         If no trial succeeded.
     KeyboardInterrupt
-        If the search is interrupted before a trial has succeeded; later, it ends and gives what it has.
+        If the search is interrupted before a trial has succeeded; later, it ends and returns what it has.
+
+    See Also
+    --------
+    skopdist.OpDistNASClassifier : Searches on data, and trains the best architecture.
+    skopdist.journal.read_journal : Reads the record in a journal.
 
     Examples
     --------
@@ -189,100 +214,214 @@ def run_search(
     >>> len(result.trials), result.best_score
     (30, 3.0)
 
-    Another search begins with what is known, and may be continued:
+    A search may begin with what is known from another one, and may be continued:
 
-    >>> shorter = run_search(RandomSearch(), table, n_trials=2, prior=result.best_distribution, random_state=0)
-    >>> longer = run_search(
-    ...     RandomSearch(), table, n_trials=5, prior=result.best_distribution, known=shorter.trials, random_state=0
-    ... )
+    >>> settings = {"prior": result.best_distribution, "random_state": 0}
+    >>> shorter = run_search(RandomSearch(), table, n_trials=2, **settings)
+    >>> longer = run_search(RandomSearch(), table, n_trials=5, record=shorter.record, **settings)
     >>> longer.trials[:2] == shorter.trials
     True
     """
-    _check_arguments(strategy, evaluator, n_trials, batch_size, max_time)
-    entropy = root_entropy(random_state)
+    _check_arguments(strategy, evaluator, n_trials, max_time)
+    known = as_prior(prior)
     bound = (strategy.default_encoding if encoding is None else encoding).bind(evaluator.search_space, length)
-    centre = None if prior is None else read_prior(prior)
-    started = strategy.start(bound, stream(entropy, _STRATEGY), centre, prior_strength)
-    ready = evaluator.start(bound.length_, n_trials, seed(entropy, _EVALUATOR))
-    deadline = None if max_time is None else time.monotonic() + max_time
-    batch_size = strategy.batch_size if batch_size is None else batch_size
-    book = None if journal is None else Journal(journal)
-    written = [] if book is None else book.read()
-    records = _Records(written, known, all_or_none=ready.sequential, n_trials=n_trials)
+    with ExitStack() as stack:
+        if isinstance(journal, Journal):
+            if record is not None:
+                raise ValueError("Give an open Journal or a record, not both: the journal has its record already.")
+            book, entropy = journal, root_entropy(random_state)
+        else:
+            identify = partial(_identify, strategy, evaluator, bound, known)
+            book = stack.enter_context(Journal(journal, identify, random_state, record))
+            entropy = book.seed
+        search = _Search(
+            strategy.start(bound, stream(entropy, _STRATEGY), known),
+            evaluator.start(bound.length_, n_trials, seed(entropy, _EVALUATOR)),
+            bound,
+            book,
+            entropy,
+            n_trials,
+            deadline=None if max_time is None else time.monotonic() + max_time,
+            callback=callback,
+        )
+        search.recall()
+        with Workers(n_jobs) as workers:
+            search.run(workers, _AHEAD * effective_n_jobs(n_jobs))
+        return search.result()
 
-    trials: list[Trial] = []
-    stop_reason = "n_trials"
-    with Workers(n_jobs) as workers:
-        while len(trials) < n_trials and stop_reason == "n_trials":
-            room = n_trials - len(trials)
-            # A longer search would ask for more here: the first of its points are these, by the contract of strategies.
-            points = started.suggest(room if batch_size is None else min(batch_size, room))
-            if not len(points):
-                stop_reason = "exhausted"
+
+def _check_arguments(strategy: Strategy, evaluator: Evaluator, n_trials: int, max_time: float | None) -> None:
+    for value, expected, name in ((strategy, Strategy, "strategy"), (evaluator, Evaluator, "evaluator")):
+        if not isinstance(value, expected):
+            raise TypeError(f"{name} must be an instance of {expected.__name__}, got {value!r}.")
+    check_positive_integer("n_trials", n_trials)
+    if max_time is not None and not max_time > 0:
+        raise ValueError(f"max_time must be a positive number of seconds or None, got {max_time!r}.")
+    if strategy.needs_gradient and not evaluator.gives_gradient:
+        raise ValueError(
+            f"{type(strategy).__name__} learns from gradients, which {type(evaluator).__name__} does not give; "
+            "use an evaluator that does, or another strategy."
+        )
+
+
+def _identify(strategy: Strategy, evaluator: Evaluator, encoding: Encoding, prior: Prior | None) -> Identity:
+    """Describe what the trials of a search depend on, the seed and the library aside."""
+    space = evaluator.search_space
+    own = {f"operation__{operation.name}": describe(operation) for operation in own_operations(space.operation_names)}
+    return {
+        **describe_parts("strategy", strategy),
+        **describe_parts("encoding", encoding),
+        **describe_parts("space", space),
+        **own,
+        **evaluator.identity(),
+        "length": describe(encoding.length_),
+        "prior": describe(prior),
+    }
+
+
+@dataclass
+class _Search:
+    """A search under way."""
+
+    strategy: Strategy
+    evaluator: Evaluator
+    encoding: Encoding
+    journal: Journal
+    entropy: int
+    n_trials: int
+    deadline: float | None
+    callback: Callable[[Trial], object] | None
+    trials: list[Trial] = field(default_factory=list)
+    known: Sequence[Trial] = ()
+    stop_reason: str = ""
+
+    def recall(self) -> None:
+        """Take up the trials that are on record, as far as they can be used, and prepare the journal for more."""
+        known, sequential = self.journal.trials, self.evaluator.sequential
+        if sequential and len(known) > self.n_trials:
+            raise ValueError(
+                f"There are {len(known)} trials on record. Each builds on those before it, so that a search of "
+                f"n_trials={self.n_trials} would be another one; give n_trials={len(known)}, more, or another journal."
+            )
+        self.journal.begin()
+        if sequential and len(known) < self.n_trials:
+            # What earlier trials left behind is gone, and a longer search may train each of them differently.
+            self.journal.restart()
+        self.known = tuple(self.journal.trials)
+
+    def run(self, workers: Workers, n_ahead: int) -> None:
+        """Make trials until there is a reason to stop; `n_ahead` points at a time where trials teach nothing."""
+        while not self.stop_reason:
+            tasks = self._next_tasks(n_ahead)
+            if tasks:
+                self._make(workers, tasks)
+            else:
+                self.stop_reason = "exhausted"
                 warnings.warn(
                     "The search space holds no more points: "
-                    f"the search ended after {len(trials)} of {n_trials} trials.",
-                    stacklevel=2,
+                    f"the search ended after {len(self.trials)} of {self.n_trials} trials.",
+                    stacklevel=3,
                 )
-                break
-            batch = []
-            for index, point in enumerate(points, start=len(trials)):
-                architecture = bound.decode(point, stream(entropy, _PLACEMENT, index))
-                batch.append(
-                    _Task(
-                        index,
-                        architecture,
-                        bound.distribution(point),
-                        bound.mixture(point),
-                        seed(entropy, _EVALUATION, index),
-                    )
-                )
-            results: list[Trial] = []
-            evaluated = _evaluate(workers, ready, batch, records)
-            try:
-                for trial in evaluated:
-                    if book is not None and trial.index >= len(written):
-                        book.append(trial)
-                    results.append(trial)
-                    if callback is not None and callback(trial) is True:
-                        stop_reason = "callback"
-                    elif deadline is not None and time.monotonic() >= deadline:
-                        stop_reason = "max_time"
-                    if stop_reason != "n_trials":
-                        break
-            except KeyboardInterrupt:
-                if best_trial([*trials, *results]) is None:
-                    raise
-                stop_reason = "interrupted"
-            finally:
-                # Ends what is still running.
-                evaluated.close()
-            trials.extend(results)
-            started.observe(results)
-    best = best_trial(trials)
-    if best is None:
-        reasons = sorted({trial.message for trial in trials})
-        raise SearchFailedError(
-            f"All {len(trials)} trials failed, so there is nothing to choose from. The reasons: " + "; ".join(reasons),
-            trials,
+            if not self.stop_reason and len(self.trials) >= self.n_trials:
+                self.stop_reason = "n_trials"
+
+    def result(self) -> SearchResult:
+        """Sum up the search."""
+        best = best_trial(self.trials)
+        if best is None:
+            reasons = sorted({trial.message for trial in self.trials})
+            raise SearchFailedError(
+                f"All {len(self.trials)} trials failed, so there is nothing to choose from. The reasons: "
+                + "; ".join(reasons),
+                self.trials,
+            )
+        recommended, strategy, journal = self.strategy.recommend(), self.strategy.finish(), self.journal
+        return SearchResult(tuple(self.trials), recommended, best, strategy, self.stop_reason, lambda: journal.record)
+
+    def _next_tasks(self, n_ahead: int) -> list[_Task]:
+        """Ask the strategy for points, and draw an architecture at each."""
+        at_once = self.strategy.points_at_once
+        # A longer search would ask for more at its end: the first of its points are these, by the contract.
+        n = min(n_ahead if at_once is None else at_once, self.n_trials - len(self.trials))
+        return [self._task(i, point) for i, point in enumerate(self.strategy.suggest(n), start=len(self.trials))]
+
+    def _task(self, index: int, point: NDArray[np.float64]) -> _Task:
+        return _Task(
+            index,
+            self.encoding.decode(point, stream(self.entropy, _PLACEMENT, index)),
+            self.encoding.distribution(point),
+            self.encoding.mixture(point),
+            seed(self.entropy, _EVALUATION, index),
+            self._operations,
         )
-    return SearchResult(tuple(trials), started.recommend(), best, started, stop_reason)
+
+    @cached_property
+    def _operations(self) -> tuple[Operation, ...]:
+        return own_operations(self.encoding.space_.operation_names)
+
+    def _make(self, workers: Workers, tasks: Sequence[_Task]) -> None:
+        """Make the trials of some tasks, unless the search ends before, and let the strategy observe them."""
+        made: list[Trial] = []
+        evaluated = self._evaluate(workers, tasks)
+        try:
+            for trial in evaluated:
+                if trial.index >= len(self.journal.trials):
+                    self.journal.append(trial)
+                made.append(trial)
+                self.stop_reason = self._reason_to_stop(trial)
+                if self.stop_reason:
+                    break
+        except KeyboardInterrupt:
+            if best_trial([*self.trials, *made]) is None:
+                raise
+            self.stop_reason = "interrupted"
+        finally:
+            # Ends what is still running.
+            evaluated.close()
+        self.trials.extend(made)
+        self.strategy.observe(made)
+
+    def _reason_to_stop(self, trial: Trial) -> str:
+        if self.callback is not None and self.callback(trial) is True:
+            return "callback"
+        return "max_time" if self.deadline is not None and time.monotonic() >= self.deadline else ""
+
+    def _evaluate(self, workers: Workers, tasks: Sequence[_Task]) -> Generator[Trial, None, None]:
+        """Yield the trials of some tasks in order: those on record first, the others as workers finish them."""
+        n_known = max(0, min(len(self.known) - tasks[0].index, len(tasks)))
+        for task in tasks[:n_known]:
+            yield task.recognise(self.known[task.index])
+        rest = tasks[n_known:]
+        if self.evaluator.sequential:
+            for task in rest:
+                yield task.run(self.evaluator)
+            return
+        replicas = self.evaluator.replicas
+        calls = [delayed(_Task.run)(task, replicas[task.index % len(replicas)]) for task in rest]
+        yield from workers.run(calls, lambda i, message: rest[i].fail(message))
 
 
 @dataclass(frozen=True)
 class _Task:
-    """A trial that is still to be made."""
+    """A trial that is still to be made, with all that a worker needs beside the evaluator."""
 
     index: int
     architecture: Architecture
     distribution: OperationDistribution
     mixture: NDArray[np.float64]
     seed: int
+    operations: tuple[Operation, ...] = ()
 
     def run(self, evaluator: Evaluator) -> Trial:
-        trial = evaluator.evaluate(
-            self.architecture, distribution=self.distribution, mixture=self.mixture, seed=self.seed
-        )
+        """Evaluate; whatever raises makes a failed trial."""
+        try:
+            # A worker has registered only what the library brings along.
+            adopt_operations(self.operations)
+            trial = evaluator.evaluate(
+                self.architecture, distribution=self.distribution, mixture=self.mixture, seed=self.seed
+            )
+        except Exception as error:  # noqa: BLE001 - the search goes on
+            return self.fail(f"{type(error).__name__}: {error}")
         return trial.replace(index=self.index)
 
     def fail(self, message: str) -> Trial:
@@ -296,68 +435,13 @@ class _Task:
             index=self.index,
         )
 
-    def check(self, trial: Trial, source: str) -> Trial:
+    def recognise(self, trial: Trial) -> Trial:
+        """Return a trial on record, if it is the one that this task would make."""
         if (trial.index, trial.seed, trial.architecture) != (self.index, self.seed, self.architecture):
             raise ValueError(
-                f"{source} {trial.index} (seed {trial.seed}, {trial.architecture}) is not the one that this search "
-                f"makes (seed {self.seed}, {self.architecture}). It is that of another search, or of one with other "
-                "settings or another random_state: give another file or other trials, or the settings of that search."
+                f"The trial {trial.index} on record (seed {trial.seed}, {trial.architecture}) is not the one that this "
+                f"search makes (seed {self.seed}, {self.architecture}), though their settings are the same: the file "
+                "was changed, or the search depends on something that differs each time, such as a measured latency. "
+                "Give another journal or record, or none."
             )
         return trial
-
-
-class _Records:
-    """The trials of earlier searches: those of a journal, and those that are known."""
-
-    def __init__(self, journal: Sequence[Trial], known: Sequence[Trial], *, all_or_none: bool, n_trials: int) -> None:
-        usable = not all_or_none or len(known) == n_trials
-        self.sources = {"The journal's trial": journal, "The known trial": known if usable else ()}
-        longest = max(len(trials) for trials in self.sources.values())
-        self.n_known = longest if not all_or_none or longest == n_trials else 0
-
-    def find(self, task: _Task) -> Trial | None:
-        """Give the trial of a task, checked against all sources, if it need not be made again."""
-        found = [
-            task.check(trials[task.index], source)
-            for source, trials in self.sources.items()
-            if task.index < len(trials)
-        ]
-        return found[0] if task.index < self.n_known else None
-
-
-def _evaluate(
-    workers: Workers, evaluator: Evaluator, batch: Sequence[_Task], records: _Records
-) -> Generator[Trial, None, None]:
-    """Give the trials of a batch in its order: those on record first, the others as workers finish them."""
-    if evaluator.sequential:
-        # What earlier trials left behind is gone: unless all are there, they are made again, and come out the same.
-        for task in batch:
-            trial = records.find(task)
-            yield task.run(evaluator) if trial is None else trial
-        return
-    n_known = sum(task.index < records.n_known for task in batch)
-    for task in batch[:n_known]:
-        trial = records.find(task)
-        assert trial is not None
-        yield trial
-    tasks, replicas = batch[n_known:], evaluator.replicas
-    calls = [delayed(_Task.run)(task, replicas[task.index % len(replicas)]) for task in tasks]
-    yield from workers.run(calls, lambda i, message: tasks[i].fail(message))
-
-
-def _check_arguments(
-    strategy: Strategy, evaluator: Evaluator, n_trials: int, batch_size: int | None, max_time: float | None
-) -> None:
-    for value, expected, name in ((strategy, Strategy, "strategy"), (evaluator, Evaluator, "evaluator")):
-        if not isinstance(value, expected):
-            raise TypeError(f"{name} must be an instance of {expected.__name__}, got {value!r}.")
-    check_positive_integer("n_trials", n_trials)
-    if batch_size is not None:
-        check_positive_integer("batch_size", batch_size)
-    if max_time is not None and not max_time > 0:
-        raise ValueError(f"max_time must be a positive number of seconds or None, got {max_time!r}.")
-    if strategy.needs_gradient and not evaluator.gives_gradient:
-        raise ValueError(
-            f"{type(strategy).__name__} learns from gradients, which {type(evaluator).__name__} does not give; "
-            "use an evaluator that does, or another strategy."
-        )

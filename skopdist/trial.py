@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
 
+__all__ = ["Trial", "best_trial"]
+
 Status = Literal["ok", "invalid", "failed"]
 
 

@@ -7,6 +7,7 @@ from sklearn.exceptions import NotFittedError
 
 from skopdist import OpDistNASClassifier
 from skopdist.spaces import DenseSpace, SequenceSpace
+from skopdist.strategies import LocalSearch
 from skopdist.training import Training
 
 
@@ -152,6 +153,7 @@ def test_n_trials(iris, n_trials):
         ({"max_time": -1}, ValueError, r"'max_time' .*Got -1"),
         ({"max_time": "1h"}, ValueError, r"'max_time' .*Got '1h'"),
         ({"refit": "no"}, ValueError, r"'refit' .*Got 'no'"),
+        ({"strategy": LocalSearch(trial_batch=0)}, ValueError, r"trial_batch must be an integer >= 1, got 0"),
         ({"limits": 50_000}, ValueError, r"'limits' .*Got 50000"),
         ({"limits": {"size": 3}}, ValueError, r"Unknown limit 'size'; expected \['flops', 'latency', 'params'\]"),
         ({"validation_fraction": 1.5}, ValueError, r"'validation_fraction' .*Got 1\.5"),

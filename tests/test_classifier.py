@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping, EpochScoring
 
-from skopdist import Architecture, OpDistNASClassifier, OperationDistribution, Refit
+from skopdist import Architecture, OpDistNASClassifier, OperationDistribution, Prior, Refit
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.networks import Network, NetworkCosts
 from skopdist.search import SearchFailedError
@@ -489,7 +489,7 @@ def guided(strategy=None, **changes):
 
 def test_a_prior_from_another_fit(iris, tmp_path):
     def distributions(prior):
-        clf = guided(prior=prior).fit(*iris)
+        clf = guided(prior=None if prior is None else Prior(prior, 50)).fit(*iris)
         return [trial.distribution for trial in clf.trials_]
 
     first = guided(n_trials=30).fit(*iris)
@@ -568,9 +568,11 @@ def test_warm_start_goes_on_in_a_copy(iris):
 def test_warm_start_refuses_another_search(iris):
     X, y = iris
     clf = guided(warm_start=True).fit(X, y)
-    with pytest.raises(ValueError, match=r"but the data changed since"):
+    with pytest.raises(
+        ValueError, match=r"what differs: data: \w+ then, \w+ now\. Restore .*warm_start=False in an estimator"
+    ):
         clf.fit(X[:-1], y[:-1])
-    with pytest.raises(ValueError, match=r"but length, random_state changed since"):
+    with pytest.raises(ValueError, match=r"what differs: length: None then, 4 now; seed: 0 then, 1 now\."):
         clf.set_params(length=4, random_state=1).fit(X, y)
     with pytest.raises(ValueError, match=r"n_trials=2 must be at least 3, the number of trials of the last fit"):
         clf.set_params(length=None, random_state=0, n_trials=2).fit(X, y)
@@ -582,7 +584,9 @@ def test_warm_start_refuses_another_search(iris):
 def test_warm_start_after_a_fit_that_failed(iris):
     broken = TabularEvaluator(DenseSpace(), lambda operations: 1 / 0)
     clf = guided().fit(*iris).set_params(evaluator=broken, warm_start=True, length=2)
-    with pytest.raises(ValueError, match=r"evaluator, length changed since"):
+    with pytest.raises(
+        ValueError, match=r"differs: evaluator__scores: function \w+ then, function \w+ now; length: None"
+    ):
         clf.fit(*iris)
     with pytest.raises(SearchFailedError):
         clf.set_params(warm_start=False).fit(*iris)
@@ -757,28 +761,28 @@ def test_a_killed_search_goes_on_behind_its_journal(iris, tmp_path):
         "import os, signal, sys, torch; torch.set_num_threads(1)\n"
         "from sklearn.datasets import load_iris\n"
         "from skopdist import OpDistNASClassifier\n"
-        "import skopdist.journal as journal\n"
-        "append = journal.Journal.append\n"
+        "from skopdist.journal import Journal\n"
+        "append = Journal.append\n"
         "def killing(self, t):\n"
         "    append(self, t)\n"
         "    if t.index == 2:\n"
         "        open(self.path, 'a').write('{\"architecture\": {')\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "journal.Journal.append = killing\n"
+        "Journal.append = killing\n"
         "OpDistNASClassifier(n_trials=5, max_epochs=4, n_cells=1, channels=8, random_state=0, journal=sys.argv[1])"
         ".fit(*load_iris(return_X_y=True))\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(journal)], check=False)
     assert done.returncode == -9
-    assert len(journal.read_text().splitlines()) == 4
+    assert len(journal.read_text().splitlines()) == 1 + 4
     assert_equal_fits(make(n_trials=5, journal=journal).fit(X, y), whole, X)
-    records = [json.loads(line) for line in journal.read_text().splitlines()]
+    records = [json.loads(line) for line in journal.read_text().splitlines()[1:]]
     assert [record["index"] for record in records] == list(range(5))
 
 
 def test_the_journal_of_another_search_is_refused(iris, tmp_path):
     make(journal=tmp_path / "j").fit(*iris)
-    with pytest.raises(ValueError, match=r"is not the one that this search makes.*give another file"):
+    with pytest.raises(ValueError, match=r"holds the trials of another search.*seed: 0 then, 1 now.*give another file"):
         make(journal=tmp_path / "j", random_state=1).fit(*iris)
 
 

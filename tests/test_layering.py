@@ -31,7 +31,7 @@ LAYERS = [
     {"problem", "_device", "trial", "_strides"},
     {"operations", "architecture", "_prior"},
     {"distribution"},
-    {"_random", "_refit", "_validation", "_warm_start", "_workers"},
+    {"_identity", "_random", "_refit", "_validation", "_version", "_workers"},
 ]
 TORCH = ("operations", "networks", "training", "_device", "evaluators._training", "evaluators._supernet")
 
@@ -68,7 +68,11 @@ def test_imports_point_downward(module):
 
 
 def test_no_files_import_each_other_in_a_circle():
-    graph = {module: {name for name in imports_of(path) if name in MODULES} for module, path in MODULES.items()}
+    # A package that imports a part of its own names itself.
+    graph = {
+        module: {name for name in imports_of(path) if name in MODULES and name != module}
+        for module, path in MODULES.items()
+    }
     # It raises a CycleError that lists the circle.
     assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
 

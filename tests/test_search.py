@@ -1,19 +1,24 @@
 import json
+import pickle
 import time
 
 import joblib
 import numpy as np
 import pytest
 from plugins import Misbehaving
+from sklearn.base import clone
 
+from skopdist import Prior
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding
 from skopdist.evaluators import TabularEvaluator
+from skopdist.journal import read_journal
 from skopdist.search import SearchFailedError, SearchResult, run_search
 from skopdist.spaces import NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution
 
 STRATEGIES = [RandomSearch(), LocalSearch(), BayesianOptimization(), RegularizedEvolution()]
+BATCHED = [LocalSearch(), BayesianOptimization(), RegularizedEvolution(), RandomSearch(sequential=True)]
 ENCODINGS = [DistributionEncoding(), AdjacencyEncoding()]
 TABLE = TabularEvaluator(NASBench201Space(), lambda operations: operations.count("nor_conv_3x3") / 6)
 
@@ -79,11 +84,23 @@ def test_table_has_equal_columns_and_ranks():
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 100])
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
-def test_batches_of_any_size(strategy, batch_size):
-    result = run_search(strategy, TABLE, n_trials=10, batch_size=batch_size, random_state=0)
+@pytest.mark.parametrize("trial_batch", [1, 3, 100])
+@pytest.mark.parametrize("strategy", BATCHED, ids=str)
+def test_batches_of_any_size(strategy, trial_batch):
+    strategy = clone(strategy).set_params(trial_batch=trial_batch)
+    result = run_search(strategy, TABLE, n_trials=10, random_state=0)
     assert len(result.trials) == 10
+    assert strategy.points_at_once == trial_batch
+
+
+def test_random_points_are_drawn_as_they_are_needed(monkeypatch):
+    n_drawn, begin = [], time.monotonic()
+    decode = DistributionEncoding._decode
+    monkeypatch.setattr(DistributionEncoding, "_decode", lambda *args: n_drawn.append(1) or decode(*args))
+    result = run_search(RandomSearch(), TABLE, n_trials=10**6, random_state=0, callback=lambda trial: trial.index == 99)
+    assert len(result.trials) == 100
+    assert len(n_drawn) < 200
+    assert time.monotonic() - begin < 10
 
 
 @pytest.mark.parametrize("length", [1, 2, 9, 40])
@@ -177,7 +194,7 @@ def test_ctrl_c_keeps_the_best_so_far(tmp_path):
     )
     assert result.stop_reason == "interrupted"
     assert [trial.index for trial in result.trials] == [0, 1, 2]
-    assert len(journal.read_text().splitlines()) == 3
+    assert len(journal.read_text().splitlines()) == 1 + 3
     # And the search can go on later.
     resumed = run_search(RandomSearch(), Misbehaving(), n_trials=8, random_state=0, journal=journal)
     whole = run_search(RandomSearch(), Misbehaving(), n_trials=8, random_state=0)
@@ -190,28 +207,36 @@ def test_ctrl_c_before_any_success_is_raised():
         run_search(RandomSearch(), Misbehaving("interrupt", seeds[:1]), n_trials=3, random_state=0)
 
 
-# The journal
+# Going on with a record, or with a journal
+
+
+class Counting(TabularEvaluator):
+    """A table that counts how often it is asked."""
+
+    def _evaluate(self, *args):
+        self.__dict__.setdefault("asked_", []).append(args)
+        return super()._evaluate(*args)
+
+
+def counting():
+    return Counting(TABLE.space, TABLE.scores)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
 @pytest.mark.parametrize("n_known", [0, 1, 5, 11, 12])
 def test_a_search_goes_on_behind_its_journal(strategy, n_known, tmp_path):
     settings = {"n_trials": 12, "random_state": 0}
-    whole = run_search(strategy, TABLE, **settings, journal=tmp_path / "whole")
+    whole = run_search(strategy, counting(), **settings, journal=tmp_path / "whole")
     lines = (tmp_path / "whole").read_text().splitlines(keepends=True)
-    assert len(lines) == 12
+    assert len(lines) == 1 + 12
     part = tmp_path / "part"
-    part.write_text("".join(lines[:n_known]) + (lines[n_known][:50] if n_known < 12 else ""))
-    evaluated = []
-
-    def score(operations):
-        evaluated.append(operations)
-        return operations.count("nor_conv_3x3") / 6
-
-    resumed = run_search(strategy, TabularEvaluator(NASBench201Space(), score), **settings, journal=part)
+    part.write_text("".join(lines[: n_known + 1]) + (lines[n_known + 1][:50] if n_known < 12 else ""))
+    evaluator = counting()
+    evaluator.asked_ = []
+    resumed = run_search(strategy, evaluator, **settings, journal=part)
     assert_equal_tables(resumed.table(), whole.table())
     assert resumed.best_distribution == whole.best_distribution
-    assert len(evaluated) == 12 - n_known
+    assert len(evaluator.asked_) == 12 - n_known
     kept, expected = (
         [json.loads(x) | {"duration": 0} for x in path.read_text().splitlines()] for path in (part, tmp_path / "whole")
     )
@@ -224,63 +249,179 @@ def test_a_journal_may_be_extended(tmp_path):
     assert_equal_tables(longer.table(), run_search(RandomSearch(), TABLE, n_trials=9, random_state=0).table())
     shorter = run_search(RandomSearch(), TABLE, n_trials=2, random_state=0, journal=tmp_path / "j")
     assert len(shorter.trials) == 2
+    assert len(read_journal(tmp_path / "j").trials) == 9
 
 
-@pytest.mark.parametrize(
-    "other",
-    [{"random_state": 1}, {"length": 4}, {"encoding": AdjacencyEncoding()}],
-    ids=lambda other: next(iter(other)),
-)
-def test_the_journal_of_another_search_is_refused(other, tmp_path):
-    run_search(RandomSearch(), TABLE, n_trials=4, random_state=0, journal=tmp_path / "j")
+OTHERS = {
+    "seed": {"random_state": 1},
+    "length": {"length": 4},
+    "encoding": {"encoding": AdjacencyEncoding()},
+    "prior": {"prior": OperationDistribution.uniform(NASBench201Space().operation_names)},
+    "strategy": {"strategy": LocalSearch()},
+    "strategy__concentration": {"strategy": RandomSearch(2.0)},
+    "evaluator__scores": {"evaluator": TabularEvaluator(NASBench201Space(), lambda operations: 0.0)},
+    "space__operations": {"evaluator": TabularEvaluator(NASBench201Space(["nor_conv_1x1"]), TABLE.scores)},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("where", ["journal", "record"])
+def test_another_search_is_refused_with_what_differs(name, where, tmp_path):
+    settings = {"strategy": RandomSearch(), "evaluator": TABLE, "n_trials": 4, "random_state": 0}
+    first = run_search(**settings, journal=tmp_path / "j")
     before = (tmp_path / "j").read_text()
+    given = {"journal": tmp_path / "j"} if where == "journal" else {"record": first.record}
     with pytest.raises(
-        ValueError, match=r"journal's trial \d .*is not the one that this search makes.*give another file"
+        ValueError, match=rf"{where}.* holds the trials of another search.*what differs: .*{name}: .* now.* Restore"
     ):
-        run_search(RandomSearch(), TABLE, **({"n_trials": 6, "random_state": 0, "journal": tmp_path / "j"} | other))
+        run_search(**(settings | OTHERS[name]), **given)
     assert (tmp_path / "j").read_text() == before
 
 
-# Known trials
+def test_what_changes_no_trial_may_differ(tmp_path):
+    first = run_search(RandomSearch(), TABLE, n_trials=4, random_state=0, journal=tmp_path / "j")
+    free = {"n_trials": 6, "n_jobs": 2, "max_time": 60, "callback": len, "journal": tmp_path / "j"}
+    with joblib.parallel_config(backend="threading"):
+        free["callback"] = lambda trial: None
+        longer = run_search(RandomSearch(), TABLE, **free, random_state=0, record=first.record)
+    assert [a is b for a, b in zip(longer.trials, first.trials, strict=False)] == [True] * 4
 
 
-@pytest.mark.parametrize("batch_size", [None, 1, 4, 7])
-@pytest.mark.parametrize("strategy", [*STRATEGIES, RandomSearch(sequential=True)], ids=str)
-def test_a_continued_search_equals_an_uninterrupted_one(strategy, batch_size):
-    settings = {"batch_size": batch_size, "random_state": 0}
-    whole = run_search(strategy, TABLE, n_trials=13, **settings)
-    evaluated = []
-
-    def score(operations):
-        evaluated.append(operations)
-        return operations.count("nor_conv_3x3") / 6
-
-    table, known = TabularEvaluator(NASBench201Space(), score), ()
+@pytest.mark.parametrize("trial_batch", [1, 4, 7])
+@pytest.mark.parametrize("strategy", [*BATCHED, RandomSearch()], ids=str)
+def test_a_continued_search_equals_an_uninterrupted_one(strategy, trial_batch):
+    strategy = clone(strategy).set_params(trial_batch=trial_batch)
+    whole = run_search(strategy, TABLE, n_trials=13, random_state=0)
+    record, n_known = None, 0
     for n_trials in (3, 6, 6, 13):
-        evaluated.clear()
-        continued = run_search(strategy, table, n_trials=n_trials, known=known, **settings)
-        assert len(evaluated) == n_trials - len(known)
-        known = continued.trials
+        evaluator = counting()
+        evaluator.asked_ = []
+        continued = run_search(strategy, evaluator, n_trials=n_trials, record=record, random_state=0)
+        assert len(evaluator.asked_) == n_trials - n_known
+        record, n_known = continued.record, n_trials
     assert_equal_tables(continued.table(), whole.table())
     assert continued.best_distribution == whole.best_distribution
 
 
-@pytest.mark.parametrize("other", [{"random_state": 1}, {"length": 4}], ids=lambda other: next(iter(other)))
-def test_known_trials_of_another_search_are_refused(other):
-    known = run_search(RandomSearch(), TABLE, n_trials=4, random_state=0).trials
-    with pytest.raises(ValueError, match=r"The known trial 0 .* is not the one that this search makes"):
-        run_search(RandomSearch(), TABLE, **({"n_trials": 6, "random_state": 0, "known": known} | other))
-
-
 @pytest.mark.parametrize(("n_written", "n_known"), [(2, 5), (5, 2), (3, 3)])
-def test_known_trials_and_a_journal(n_written, n_known, tmp_path):
-    whole = run_search(RandomSearch(), TABLE, n_trials=7, random_state=0)
-    run_search(RandomSearch(), TABLE, n_trials=n_written, random_state=0, journal=tmp_path / "j")
-    settings = {"n_trials": 7, "journal": tmp_path / "j", "known": whole.trials[:n_known]}
-    assert_equal_tables(run_search(RandomSearch(), TABLE, random_state=0, **settings).table(), whole.table())
-    assert [json.loads(line)["index"] for line in (tmp_path / "j").read_text().splitlines()] == list(range(7))
-    with pytest.raises(ValueError, match=r"The journal's trial 0 "):
-        run_search(RandomSearch(), TABLE, random_state=1, **settings)
+def test_a_record_and_a_journal(n_written, n_known, tmp_path):
+    settings = {"strategy": RandomSearch(), "evaluator": TABLE, "random_state": 0}
+    whole = run_search(**settings, n_trials=7)
+    record = run_search(**settings, n_trials=n_known).record
+    run_search(**settings, n_trials=n_written, journal=tmp_path / "j")
+    resumed = run_search(**settings, n_trials=7, record=record, journal=tmp_path / "j")
+    assert_equal_tables(resumed.table(), whole.table())
+    assert [trial.index for trial in read_journal(tmp_path / "j").trials] == list(range(7))
+
+
+@pytest.mark.parametrize("random_state", [None, 3, "generator", "moved generator", "legacy"])
+def test_the_seed_on_record_is_taken_up(random_state, tmp_path):
+    made = {
+        "generator": lambda: np.random.default_rng(0),
+        "moved generator": (shared := np.random.default_rng(0)) and (lambda: shared),
+        "legacy": lambda: np.random.RandomState(0),
+    }.get(random_state, lambda: random_state)
+    first = run_search(RandomSearch(), TABLE, n_trials=3, random_state=made(), journal=tmp_path / "j")
+    longer = run_search(RandomSearch(), TABLE, n_trials=6, random_state=made(), journal=tmp_path / "j")
+    again = run_search(RandomSearch(), TABLE, n_trials=6, random_state=made(), record=first.record)
+    assert [t.seed for t in longer.trials[:3]] == [t.seed for t in first.trials]
+    assert_equal_tables(longer.table(), again.table())
+    whole = run_search(RandomSearch(), TABLE, n_trials=6, random_state=first.record.seed)
+    assert_equal_tables(longer.table(), whole.table())
+    # Of other searches not even the seed is taken up.
+    with pytest.raises(ValueError, match=r"what differs: length: 6 then, 4 now\. Restore"):
+        run_search(RandomSearch(), TABLE, n_trials=6, length=4, random_state=made(), journal=tmp_path / "j")
+
+
+def test_a_generator_moves_on_alike_with_and_without_a_journal(tmp_path):
+    rng, other = np.random.default_rng(0), np.random.default_rng(0)
+    run_search(RandomSearch(), TABLE, n_trials=2, random_state=rng)
+    for _ in range(2):
+        other = np.random.default_rng(0)
+        run_search(RandomSearch(), TABLE, n_trials=2, random_state=other, journal=tmp_path / "j")
+        assert other.bit_generator.state == rng.bit_generator.state
+
+
+def test_a_trial_that_was_changed_is_refused(tmp_path):
+    run_search(RandomSearch(), TABLE, n_trials=3, random_state=0, journal=tmp_path / "j")
+    lines = (tmp_path / "j").read_text().splitlines()
+    lines[2] = json.dumps(json.loads(lines[2]) | {"seed": 17})
+    (tmp_path / "j").write_text("\n".join(lines) + "\n")
+    with pytest.raises(ValueError, match=r"trial 1 on record \(seed 17, .* is not the one that this search makes"):
+        run_search(RandomSearch(), TABLE, n_trials=3, random_state=0, journal=tmp_path / "j")
+
+
+def test_a_search_that_cannot_begin_leaves_no_journal(tmp_path):
+    with pytest.raises(ValueError, match=r"concentration must be positive"):
+        run_search(RandomSearch(concentration=0), TABLE, n_trials=2, random_state=0, journal=tmp_path / "j")
+    assert list(tmp_path.iterdir()) == []
+    run_search(RandomSearch(), TABLE, n_trials=2, random_state=0, journal=tmp_path / "j")
+
+
+def test_a_folder_holds_a_journal_for_each_search(tmp_path):
+    """As cross-validation needs it, whose folds are evaluators with other data."""
+
+    class Fold(TabularEvaluator):
+        def __init__(self, space, scores, fold):
+            super().__init__(space, scores)
+            self.fold = fold
+
+        def _identity(self):
+            return super()._identity() | {"data": np.arange(self.fold)}
+
+    def search(fold, **settings):
+        evaluator = Fold(TABLE.space, TABLE.scores, fold)
+        return run_search(
+            RandomSearch(), evaluator, **({"n_trials": 3, "journal": tmp_path, "random_state": 0} | settings)
+        )
+
+    for n_trials in (3, 3, 5):
+        for fold in range(3):
+            assert len(search(fold, n_trials=n_trials).trials) == n_trials
+    assert len(list(tmp_path.iterdir())) == 3
+    assert {len(read_journal(path).trials) for path in tmp_path.iterdir()} == {5}
+    search(0, random_state=1)
+    assert len(list(tmp_path.iterdir())) == 4
+    drawn = search(0, random_state=None)
+    assert search(0, random_state=None, n_trials=4).record.seed == drawn.record.seed
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+@pytest.mark.parametrize(
+    ("journal", "error", "message"),
+    [
+        ("", ValueError, r"journal must be the path of a file or a folder, or None for no journal; got ''"),
+        (3, TypeError, r"journal must be the path .* got 3"),
+        ("no/such/folder/j", FileNotFoundError, r"folder no.such.folder of the journal j does not exist; create it"),
+        ("~/no_such_folder/j", FileNotFoundError, r"folder [^~]*no_such_folder of the journal j does not exist"),
+        ("/dev/null", ValueError, r"but .dev.null is neither"),
+    ],
+)
+def test_the_place_of_a_journal_is_checked_before_any_trial(journal, error, message):
+    evaluator = counting()
+    evaluator.asked_ = []
+    with pytest.raises(error, match=message):
+        run_search(RandomSearch(), evaluator, n_trials=2, random_state=0, journal=journal)
+    assert evaluator.asked_ == []
+
+
+def test_a_journal_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    run_search(RandomSearch(), TABLE, n_trials=2, random_state=0, journal="~/jörnal 1")
+    assert len(read_journal(tmp_path / "jörnal 1").trials) == 2
+
+
+def test_a_record_outlives_its_search():
+    result = run_search(RandomSearch(), TABLE, n_trials=3, random_state=0)
+    copied = pickle.loads(pickle.dumps(result))
+    assert copied.record.identity == result.record.identity
+    assert copied.best_distribution == result.best_distribution
+    longer = run_search(RandomSearch(), TABLE, n_trials=5, record=copied.record)
+    assert [trial.seed for trial in longer.trials[:3]] == [trial.seed for trial in result.trials]
+    for wrong in (result, result.trials, "record"):
+        with pytest.raises(TypeError, match=r"record must be the SearchRecord of an earlier search or None, got"):
+            run_search(RandomSearch(), TABLE, n_trials=5, record=wrong)
 
 
 # A prior
@@ -295,9 +436,9 @@ def test_a_prior_moves_the_first_points(strategy, tmp_path):
         trials = run_search(strategy, TABLE, n_trials=3, random_state=0, **settings).trials
         return np.mean([trial.architecture.operations.count("nor_conv_3x3") / 6 for trial in trials])
 
-    without, weak, strong = share(), share(prior=prior, prior_strength=0), share(prior=prior, prior_strength=1000)
+    without, weak, strong = share(), share(prior=Prior(prior, 0)), share(prior=Prior(prior, 1000))
     assert without == weak < 0.5 < strong
-    assert share(prior=tmp_path / "prior.json") == share(prior=prior)
+    assert share(prior=tmp_path / "prior.json") == share(prior=prior) == share(prior=Prior(prior, strength=20))
 
 
 def test_a_prior_over_other_operations_is_refused():
@@ -328,7 +469,7 @@ class NeedsGradients(RandomSearch):
         ({"evaluator": len}, TypeError, r"evaluator must be an instance of Evaluator, got"),
         ({"n_trials": 0}, ValueError, r"n_trials must be an integer >= 1, got 0"),
         ({"n_trials": 2.5}, ValueError, r"n_trials must be an integer >= 1, got 2\.5"),
-        ({"batch_size": 0}, ValueError, r"batch_size must be an integer >= 1, got 0"),
+        ({"strategy": LocalSearch(trial_batch=0)}, ValueError, r"trial_batch must be an integer >= 1, got 0"),
         ({"max_time": 0}, ValueError, r"max_time must be a positive number of seconds or None, got 0"),
         ({"length": 0}, ValueError, r"length must be an integer >= 1"),
         ({"random_state": "x"}, ValueError, r"random_state must be"),

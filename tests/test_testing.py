@@ -132,7 +132,7 @@ class TooMany(RandomSearch):
 
 
 class Repeats(RandomSearch):
-    batch_size = 4
+    learns_from_trials = True
 
     def _suggest(self, n):
         return super()._suggest(1) * n
@@ -157,6 +157,18 @@ class Forgets(RandomSearch):
         self.prior_counts_ = 0 * self.prior_counts_
 
 
+class AllAtOnce(RandomSearch):
+    def _suggest(self, n):
+        points = super()._suggest(4)
+        self.rng_ = np.random.default_rng(len(points))
+        return points[:n]
+
+
+class Careless(RandomSearch):
+    def _finish(self):
+        self.trials_ = []
+
+
 class ExpectsScores(RandomSearch):
     def _observe(self, trials):
         assert all(trial.score == trial.score for trial in trials), "a NaN came"
@@ -172,6 +184,8 @@ class ExpectsScores(RandomSearch):
         (Stubborn(), r"Three seeds gave the same points"),
         (Hasty(), r"After 0 trials, suggest\(2\) beside the first of suggest\(4\) must be"),
         (Forgets(), r"A prior that holds only 'avg_pool_3x3' must move the first suggestions there"),
+        (AllAtOnce(), r"The points of suggest\(1\) and suggest\(3\), beside those of suggest\(4\), must be"),
+        (Careless(), r"finish\(\) must keep the trials"),
         (ExpectsScores(), r"a NaN came"),
     ],
     ids=lambda value: type(value).__name__,

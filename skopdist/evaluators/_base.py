@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from skopdist._identity import describe, describe_parts
 from skopdist._random import RandomState, root_entropy
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
@@ -134,6 +135,24 @@ class Evaluator(BaseEstimator, ABC):
 
     def _start(self, length: int, n_trials: int, seed: int) -> None:
         """Set up the state of a new search, where there is any: nothing, unless the trials are sequential."""
+
+    def identity(self) -> dict[str, str]:
+        """Return what its scores depend on, as short texts under names that begin with ``evaluator``.
+
+        Trials of an earlier search are taken up only if this has not changed since.
+        """
+        parts = {"evaluator": describe(type(self))}
+        for name, value in self._identity().items():
+            parts |= describe_parts(f"evaluator__{name}", value)
+        return parts
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what the scores depend on, by name: the parameters.
+
+        A subclass leaves out what changes no score, and adds what it holds beside its parameters, such as data.
+        """
+        parameters: dict[str, Any] = self.get_params(deep=False)
+        return parameters
 
     def without_data(self) -> Self:
         """Return a copy that knows its space and settings, but holds no samples and so can score nothing."""

@@ -79,6 +79,16 @@ class SupervisedEvaluator(Evaluator):
             replicas.append(replica)
         return replicas
 
+    def _identity(self) -> dict[str, Any]:
+        values = super()._identity()
+        # Where networks are trained changes no score that would be compared.
+        del values["device"]
+        values["training"] = Training() if self.training is None else self.training
+        problem = self.problem_
+        # Which rows are held out decides the scores too.
+        values["data"] = (problem.fingerprint, problem.held_out.rows)
+        return values
+
     def _fit(self, problem: Problem, seed: int) -> None:
         parameters = {name: getattr(self, name) for name in self._parameter_constraints}
         validate_parameter_constraints(self._parameter_constraints, parameters, caller_name=type(self).__name__)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
-from skopdist._prior import PRIOR_STRENGTH, prior_counts
+from skopdist._prior import PriorLike, as_prior, prior_counts
 from skopdist._random import RandomState, as_generator
+from skopdist._validation import check_positive_integer
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import DistributionEncoding, Encoding
 from skopdist.strategies._smoothing import smoothed_best
@@ -21,19 +23,25 @@ from skopdist.trial import Trial
 class Strategy(BaseEstimator, ABC):
     """A search technique, written against an encoding and free of data and networks.
 
-    ``start`` is called once, then ``suggest`` and ``observe`` in turn. A new strategy must implement one method,
-    ``_suggest``; it may implement ``_start``, ``_observe`` and ``_recommend``, whose docstrings say what the defaults
-    do. ``skopdist.testing.check_strategy`` is the contract that it has to meet.
+    ``start`` is called once, then ``suggest`` and ``observe`` in turn, and ``finish`` at the end. A new strategy must
+    implement one method, ``_suggest``; it may implement ``_start``, ``_observe``, ``_recommend`` and ``_finish``, whose
+    docstrings say what the defaults do. ``skopdist.testing.check_strategy`` is the contract that it has to meet.
 
     Attributes
     ----------
-    batch_size : int or None
-        How many points it likes to suggest at a time; None if it learns nothing from trials, so that all may be
-        suggested at once. This, and never the number of workers, decides what is known when a point is suggested.
+    trial_batch : int
+        How many points are suggested together, and so the most trials that can run in parallel. This number, and never
+        the number of workers, decides what is known when a point is suggested. It is 1 unless a subclass has a
+        parameter of this name.
     needs_gradient : bool
-        Whether it learns from ``Trial.gradient`` and so needs an evaluator that gives one.
+        Whether the strategy learns from ``Trial.gradient`` and so needs an evaluator that gives one.
+
+    See Also
+    --------
+    skopdist.search.run_search : Runs a strategy.
     """
 
+    trial_batch: int = 1
     needs_gradient: ClassVar[bool] = False
     # What `default_encoding` makes; a subclass names another.
     _encoding_class: ClassVar[type[Encoding]] = DistributionEncoding
@@ -67,10 +75,24 @@ class Strategy(BaseEstimator, ABC):
         """
         return smoothed_best(self.encoding_, succeeded)
 
+    def _finish(self) -> None:
+        """Drop the attributes that only suggestions need, so that a finished strategy is small: none, unless told."""
+
     @property
-    def batch_size(self) -> int | None:
-        """How many points to suggest at a time; see the class. A subclass may state a plain number instead."""
-        return 1
+    def learns_from_trials(self) -> bool:
+        """Whether suggestions depend on the trials observed: True, unless a subclass says otherwise.
+
+        If they do not, ``suggest(a)`` and then ``suggest(b)`` have to give the points of ``suggest(a + b)``.
+        """
+        return True
+
+    @property
+    def points_at_once(self) -> int | None:
+        """How many points a search asks for together: ``trial_batch``, or None where trials teach nothing.
+
+        Then any number may be asked for, which keeps all workers busy.
+        """
+        return self.trial_batch if self.learns_from_trials else None
 
     @property
     def default_encoding(self) -> Encoding:
@@ -81,37 +103,35 @@ class Strategy(BaseEstimator, ABC):
         self,
         encoding: Encoding,
         random_state: RandomState = None,
-        prior: OperationDistribution | None = None,
-        prior_strength: float = PRIOR_STRENGTH,
+        prior: PriorLike | None = None,
     ) -> Self:
-        """Give a copy of this strategy that begins a new search.
+        """Return a copy of this strategy that begins a new search.
 
         Parameters
         ----------
         encoding : Encoding
             Bound to a space and a length.
         random_state : int, Generator, RandomState or None, default=None
-        prior : OperationDistribution or None, default=None
+        prior : Prior, OperationDistribution or None, default=None
             What random points are drawn around; None draws them from the whole simplex.
-        prior_strength : float, default=20.0
-            How many observed operations the prior counts for.
 
         Raises
         ------
         ValueError
             If a parameter is out of range, or the prior has other operations or cell types than the space.
         """
+        check_positive_integer("trial_batch", self.trial_batch)
         started: Self = clone(self)
         started.encoding_ = encoding
         started.rng_ = as_generator(random_state)
         space = encoding.space_
-        started.prior_counts_ = prior_counts(prior, prior_strength, space.operation_names, space.cell_types)
+        started.prior_counts_ = prior_counts(as_prior(prior), space.operation_names, space.cell_types)
         started.trials_ = []
         started._start()
         return started
 
     def suggest(self, n: int = 1) -> NDArray[np.float64]:
-        """Give points to evaluate next.
+        """Return points to evaluate next.
 
         Parameters
         ----------
@@ -122,18 +142,25 @@ class Strategy(BaseEstimator, ABC):
         points : ndarray of shape (n, n_dims)
             Fewer rows, or none, if the space holds no more. The first of them do not depend on `n`, so that a search
             that is continued equals one that was longer from the beginning.
+
+        Raises
+        ------
+        ValueError
+            If `n` is less than 1, or the strategy has been finished.
         """
+        self._check_running()
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}.")
         return np.array(self._suggest(n), dtype=np.float64).reshape(-1, self.encoding_.n_dims)
 
     def observe(self, trials: Sequence[Trial]) -> None:
         """Learn from the trials of the points suggested last, in their order."""
+        self._check_running()
         self.trials_.extend(trials)
         self._observe(trials)
 
     def recommend(self) -> OperationDistribution:
-        """Give the distribution believed best, not that of one lucky draw.
+        """Return the distribution believed best, which need not be that of the luckiest trial.
 
         Raises
         ------
@@ -144,3 +171,22 @@ class Strategy(BaseEstimator, ABC):
         if not succeeded:
             raise ValueError("recommend needs at least one trial that succeeded; observe some first.")
         return self._recommend(succeeded)
+
+    def finish(self) -> Self:
+        """Return a small copy of this strategy, as it is kept when the search is over.
+
+        It has its parameters and trials, and can :meth:`recommend`; it can neither suggest nor observe any more. A
+        finished strategy, and its pickle, are about as large as its trials.
+        """
+        finished = copy(self)
+        finished._finish()
+        # No generator, no further points.
+        finished.__dict__.pop("rng_", None)
+        return finished
+
+    def _check_running(self) -> None:
+        if not hasattr(self, "rng_"):
+            raise ValueError(
+                f"This {type(self).__name__} is not in a search: it was not started, or its search is over. Call start "
+                "to begin another one; to go on with a search, give its record to run_search."
+            )

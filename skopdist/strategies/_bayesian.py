@@ -20,8 +20,9 @@ from skopdist.trial import Trial
 Array = NDArray[np.float64]
 
 TRANSFORMS = ("log", "none")
-# Counts along paths act gradually. An operation's place, and the mixture on the lattice, may act abruptly: one step can
-# cut the cell, and no path summary of its own has to say so.
+# Scores change gradually with the counts of operations along paths. They may jump with an operation's place or with
+# the ratio of operations: a single step can cut the only path through the cell. The kernel of these parts allows for
+# such jumps, so that the features need not announce them.
 SMOOTH = ("paths",)
 # The ceiling of the scores, seen from the best one, in units of the best one's lead over the median.
 _HEADROOM = 0.3
@@ -38,28 +39,36 @@ _FAR = -20.0
 class BayesianOptimization(Strategy):
     """Ask where a Gaussian process expects the largest improvement.
 
-    The process has one kernel for each part of the encoding's features and learns how much each matters, so with the
-    default :class:`~skopdist.encodings.HybridEncoding` it leans on the distribution of operations first and on their
+    The process has one kernel for each part of the encoding's features and learns how much each matters. With the
+    default :class:`~skopdist.encodings.HybridEncoding` it relies on the distribution of operations first, and on their
     placement as observations grow. With :class:`~skopdist.encodings.DistributionEncoding` it is the search of the paper
-    [1]_: every question about a distribution is answered by another architecture, and what these differ by is noise.
+    [1]_: every question about a distribution is answered by another architecture, and their differences count as noise.
 
-    Where the space is small, all of it is scored; otherwise random points, the neighbours of the best ones, and from
-    these a climb on the expected improvement. Points suggested together are chosen one by one, each in the belief that
-    those before it will score as the model predicts ("kriging believer" [2]_).
+    Where the space is small, the expected improvement is computed at all of its points. Otherwise it is computed at
+    random points and at the neighbours of the best ones, and a climb from these raises it further. Points suggested
+    together are chosen one by one, each as if those before it had scored what the model predicts ("kriging believer"
+    [2]_).
 
     Parameters
     ----------
     n_initial : int, default=3
         Random points before the first fit.
     transform : {"log", "none"}, default="log"
-        What is modelled: ``"log"`` takes minus the logarithm of the distance to a ceiling somewhat above the best
-        score, and clips the lower tail, so that differences among good architectures count and bad ones do not swamp
-        them. It is the logarithm of the error in all but the unknown ceiling, for any scale of the scores. ``"none"``
-        takes the scores as they are.
+        The quantity that is modelled. ``"log"`` takes minus the logarithm of the distance to a ceiling somewhat above
+        the best score, and clips the lower tail: differences among good architectures count, and bad ones do not
+        dominate them. Were the ceiling the highest possible score, it would be the logarithm of the error; the scale of
+        the scores does not matter. ``"none"`` takes the scores as they are.
     smooth : sequence of str, default=("paths",)
-        Names of the parts of the encoding's features along which scores change gradually: their kernel is squared
-        exponential, and that of all other parts exponential, which allows for jumps. An encoding need not have parts of
+        Names of the parts of the encoding's features along which scores change gradually. Their kernel is squared
+        exponential; that of all other parts is exponential, which allows for jumps. An encoding need not have parts of
         these names.
+    trial_batch : int, default=4
+        Points suggested together, and so the most trials that can run in parallel. Four at a time find about as much in
+        twenty trials as one by one.
+
+    See Also
+    --------
+    RandomSearch : Needs no model, and no trial before the next.
 
     References
     ----------
@@ -82,10 +91,13 @@ class BayesianOptimization(Strategy):
 
     _encoding_class = HybridEncoding
 
-    def __init__(self, n_initial: int = 3, transform: str = "log", smooth: Sequence[str] = SMOOTH) -> None:
+    def __init__(
+        self, n_initial: int = 3, transform: str = "log", smooth: Sequence[str] = SMOOTH, trial_batch: int = 4
+    ) -> None:
         self.n_initial = n_initial
         self.transform = transform
         self.smooth = smooth
+        self.trial_batch = trial_batch
 
     def _start(self) -> None:
         if self.n_initial < 1:
@@ -152,7 +164,7 @@ class BayesianOptimization(Strategy):
         return rows
 
     def _improvement(self, rows: NDArray[np.int64], incumbent: float) -> Array:
-        """Give the logarithm of the expected improvement, which has no plateaus of zeros."""
+        """Return the logarithm of the expected improvement, which has no plateaus of zeros."""
         if not len(rows):
             return np.empty(0)
         mean, deviation = self.model_.predict(self.pool_.select(rows))
@@ -179,6 +191,11 @@ class BayesianOptimization(Strategy):
         self.points_ = np.concatenate([self.points_, np.reshape(points, (-1, self.encoding_.n_dims))])
         self.scores_ = np.append(self.scores_, [trial.score if trial.succeeded else np.nan for trial in trials])
 
+    def _finish(self) -> None:
+        self.model_ = self.model_.without_observations()
+        del self.pool_
+        self.asked_ = set()
+
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
         z = transformed(self.scores_, self.transform)
         # A copy, for asking what is best must not change what is suggested next.
@@ -192,9 +209,9 @@ class BayesianOptimization(Strategy):
 
 
 def transformed(scores: Array, transform: str) -> Array:
-    """Give what the process models: standardised, with failed trials (NaN) as bad as the worst score.
+    """Turn scores into what the process models: standardised, with failed trials (NaN) as bad as the worst score.
 
-    A failure tells that its surroundings are bad, and leaving it out would have the search come back.
+    A failure says that its surroundings are bad; if it were left out, the search would come back there.
     """
     y = np.where(np.isfinite(scores), scores, np.nanmin(scores))
     # Differences first: scores of 1e300 must not overflow, nor may 1e-300 vanish.
@@ -215,7 +232,7 @@ def transformed(scores: Array, transform: str) -> Array:
 
 
 def log_expected_improvement(mean: Array, deviation: Array, incumbent: float) -> Array:
-    """Give the logarithm of E[max(f - incumbent, 0)] for f ~ N(mean, deviation**2), without underflow."""
+    """Return the logarithm of E[max(f - incumbent, 0)] for f ~ N(mean, deviation**2), without underflow."""
     u = (mean - incumbent) / deviation
     log_density = -0.5 * u**2 - 0.5 * np.log(2 * np.pi)
     near = np.maximum(u, _FAR)

@@ -24,10 +24,10 @@ _REFERENCE = 400
 class CandidatePool:
     """Candidates of a space, each once, with their features.
 
-    Points whose architectures compute the same function are one candidate, and it is closed when it has been asked:
-    another training of the same network would tell about its noise and about little else. A point that stands for
-    many architectures stays open for as many questions. Equals of what has been asked, and points that cannot be
-    trained, are kept for the very end of a small space.
+    Points whose architectures compute the same function are one candidate. A candidate is closed, and not suggested
+    again, as soon as it has been evaluated: another training of the same network would measure little more than noise.
+    A candidate that stands for many architectures is closed after as many trials. Points that equal an evaluated
+    candidate, and points that cannot be trained, come last, when a small space holds nothing else.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class CandidatePool:
             self._room[self._row[key]] -= 1
 
     def open_rows(self) -> NDArray[np.int64]:
-        """Give the rows that may be asked; where there are none left, open the rest of the space first."""
+        """Return the rows that may be asked; where there are none left, open the rest of the space first."""
         rows = np.flatnonzero(self._room > 0)
         if not len(rows) and self._listed is None:
             self._draw(_DRAWN // 10)
@@ -118,11 +118,11 @@ class CandidatePool:
         return rows
 
     def select(self, rows: NDArray[np.int64]) -> dict[str, Array]:
-        """Give the features of some candidates."""
+        """Return the features of some candidates."""
         return {name: part[rows] for name, part in self.parts.items()}
 
     def units(self) -> dict[str, float]:
-        """Give the mean squared distance between candidates, by part."""
+        """Return the mean squared distance between candidates, by part."""
         rows = np.unique(np.linspace(0, max(len(self.points) - 1, 0), _REFERENCE).astype(np.int64))
         units = {}
         for name, part in self.select(rows[: len(self.points)]).items():

@@ -26,29 +26,35 @@ class CollapseWarning(UserWarning):
 class DifferentiableSearch(Strategy):
     """Follow the gradient of a supernet's score with respect to Dirichlet concentrations, as DrNAS does [2]_.
 
-    Each trial is a draw from the Dirichlet distribution at which the evaluator trains its supernet and measures the
-    gradient; the pathwise derivative of the draw carries that on to the concentrations. With ``DistributionEncoding``
-    one Dirichlet serves all slots, which is the operation distribution of the paper [1]_; with ``AdjacencyEncoding``
-    each edge has its own, as in DrNAS. It needs an evaluator that gives gradients, such as ``SupernetEvaluator``, and
-    is the cheaper the shorter its trials are; see there.
+    Each trial is a draw from the Dirichlet distribution. The evaluator trains its supernet at the draw and measures the
+    gradient; the pathwise derivative of the draw turns that into a gradient of the concentrations. With
+    ``DistributionEncoding`` one Dirichlet serves all slots, which is the operation distribution of the paper [1]_; with
+    ``AdjacencyEncoding`` each edge has its own, as in DrNAS. The strategy needs an evaluator that gives gradients, such
+    as ``SupernetEvaluator``. A search costs the less, the shorter its trials are.
 
     Parameters
     ----------
     learning_rate : float, default=0.2
-        Of Adam, on the logarithms of the concentrations; the t-th step is divided by the square root of t, for nobody
-        knows beforehand how many there will be.
+        Learning rate of Adam, which moves the logarithms of the concentrations. The t-th step is divided by the square
+        root of t, since the number of steps is not known beforehand.
     n_warmup : int, default=5
         Trials that only train the supernet, before the first step.
     concentration : float, default=1.0
-        At the start, of all operations alike, before a prior adds to it; 1 is uniform on the simplex.
+        Concentration of each operation at the start, before a prior adds to it; 1 is uniform on the simplex.
     regularization : float, default=0.001
         Strength with which the logarithms of the concentrations are held near their start: half of it times their
         squared distance is taken off the score.
+    trial_batch : int, default=1
+        Points suggested together; each step follows the mean of their gradients.
 
     Warns
     -----
     CollapseWarning
         If more than 90 % of the probability comes to lie on operations without parameters, skip or none.
+
+    See Also
+    --------
+    skopdist.evaluators.SupernetEvaluator : Gives the gradients.
 
     References
     ----------
@@ -76,11 +82,13 @@ class DifferentiableSearch(Strategy):
         n_warmup: int = 5,
         concentration: float = 1.0,
         regularization: float = 0.001,
+        trial_batch: int = 1,
     ) -> None:
         self.learning_rate = learning_rate
         self.n_warmup = n_warmup
         self.concentration = concentration
         self.regularization = regularization
+        self.trial_batch = trial_batch
 
     def _start(self) -> None:
         for name, lowest_excluded in (("learning_rate", True), ("concentration", True), ("regularization", False)):
@@ -155,6 +163,9 @@ class DifferentiableSearch(Strategy):
         point = self.encoding_.from_mixture(rows.reshape(self.encoding_.mixture_shape))
         return self.encoding_.distribution(point)
 
+    def _finish(self) -> None:
+        self.draws_ = []
+
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
-        """Give the mean of the Dirichlet distribution, over all edges if each has its own."""
+        """Return the mean of the Dirichlet distribution, over all edges if each has its own."""
         return self._mean()

@@ -53,7 +53,7 @@ def draw_dirichlet(concentrations: Array, rng: np.random.Generator) -> Dirichlet
 
 
 def dirichlet_at(concentrations: Array, uniforms: Array) -> DirichletDraw:
-    """Give the draw that belongs to uniform numbers, shape (2, rows, k)."""
+    """Return the draw that belongs to uniform numbers, shape (2, rows, k)."""
     shape = concentrations + 1
     gamma = gammaincinv(shape, uniforms[0])
     # The quantile moves with the shape as the level set of the distribution function does.

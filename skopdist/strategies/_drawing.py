@@ -47,6 +47,6 @@ def draw_unseen(
 
 
 def point_key(point: NDArray[np.float64]) -> bytes:
-    """Give equal keys to equal points."""
+    """Return a key that is equal for equal points."""
     # Rounded, for 0.1 + 0.2 and 0.3 are the same point; + 0.0 turns -0.0 into 0.0.
     return (np.round(point, 9) + 0.0).tobytes()

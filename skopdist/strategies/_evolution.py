@@ -26,6 +26,12 @@ class RegularizedEvolution(Strategy):
         default and that of `sample_size` for its regularised evolution.
     sample_size : int, default=3
         How many of the population compete to be the parent.
+    trial_batch : int, default=1
+        Points suggested together, and so the most trials that can run in parallel.
+
+    See Also
+    --------
+    LocalSearch : Moves from the best point alone.
 
     References
     ----------
@@ -46,9 +52,10 @@ class RegularizedEvolution(Strategy):
     1.0
     """
 
-    def __init__(self, population_size: int = 10, sample_size: int = 3) -> None:
+    def __init__(self, population_size: int = 10, sample_size: int = 3, trial_batch: int = 1) -> None:
         self.population_size = population_size
         self.sample_size = sample_size
+        self.trial_batch = trial_batch
 
     def _start(self) -> None:
         if not 1 <= self.sample_size <= self.population_size:
@@ -84,7 +91,7 @@ class RegularizedEvolution(Strategy):
         return fresh[self.rng_.integers(len(fresh))] if fresh else None
 
     def _last_resort(self) -> NDArray[np.float64] | None:
-        """Give a point that no draw finds, such as one without a path, next to any of the population."""
+        """Return a point that no draw finds, such as one without a path, next to any of the population."""
         mutants = (self._mutant(point) for _, point in self.population_)
         return next((point for point in mutants if point is not None), None)
 
@@ -92,3 +99,6 @@ class RegularizedEvolution(Strategy):
         for trial in trials:
             if trial.succeeded:
                 self.population_.append((trial.score, self.encoding_.encode(trial.architecture)))
+
+    def _finish(self) -> None:
+        self.asked_, self.population_ = set(), deque()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,9 @@ class AdditiveGaussianProcess:
     variance of the noise maximise the posterior density. That is automatic relevance determination by part: a
     part that explains nothing loses its variance.
 
-    scikit-learn's ``GaussianProcessRegressor`` could hold the same kernel, but computes all distances anew for every
-    evaluation of the likelihood; see ``benchmarks/suggestion_times.py`` for the times. It warns
-    when a parameter comes near its bound, and raises when a matrix is not positive definite.
+    scikit-learn's ``GaussianProcessRegressor`` could hold the same kernel. But it computes all distances anew for every
+    evaluation of the likelihood (``benchmarks/suggestion_times.py`` has the times), warns when a parameter comes near
+    its bound, and raises when a matrix is not positive definite.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ class AdditiveGaussianProcess:
         self._weights = lapack.dpotrs(factor, z, lower=1)[0]
 
     def predict(self, parts: Parts) -> tuple[Array, Array]:
-        """Give the posterior mean and standard deviation, without noise, at other points, each of shape (m,)."""
+        """Return the posterior mean and standard deviation, without noise, at other points, each of shape (m,)."""
         variances, scales, _ = self._unpack(self.theta)
         # Thousands of candidates make this the dear part, and it takes a third of the time in single precision. Its
         # errors, some 1e-4 of a standardised score, are below any difference that matters among candidates.
@@ -109,6 +110,13 @@ class AdditiveGaussianProcess:
         variance = variances.sum() - np.einsum("ij,ij->j", solved, solved)
         mean = self._weights.astype(np.float32) @ cross
         return mean.astype(np.float64), np.sqrt(np.maximum(variance, 1e-8)).astype(np.float64)
+
+    def without_observations(self) -> AdditiveGaussianProcess:
+        """Return a copy that keeps the hyper-parameters alone; it has to be fitted before it can predict."""
+        bare = copy(self)
+        for name in ("_parts", "_z", "_factor", "_weights"):
+            bare.__dict__.pop(name, None)
+        return bare
 
     @property
     def noise(self) -> float:
@@ -144,7 +152,7 @@ class AdditiveGaussianProcess:
         return kernel
 
     def _loss(self, theta: Array, distances: list[Array]) -> tuple[float, Array]:
-        """Give the negative log posterior density of the hyper-parameters, and its gradient."""
+        """Return the negative log posterior density of the hyper-parameters, and its gradient."""
         k = len(self.units)
         variances, scales, noise = self._unpack(theta)
         ratios = [distance / scale for distance, scale in zip(distances, scales, strict=True)]

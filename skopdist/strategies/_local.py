@@ -22,6 +22,12 @@ class LocalSearch(Strategy):
     ----------
     n_initial : int, default=5
         Random points from whose best each climb starts.
+    trial_batch : int, default=4
+        Points suggested together, and so the most trials that can run in parallel.
+
+    See Also
+    --------
+    RegularizedEvolution : Moves from any of the latest points instead of the best one.
 
     References
     ----------
@@ -40,10 +46,9 @@ class LocalSearch(Strategy):
     1.0
     """
 
-    batch_size = 4
-
-    def __init__(self, n_initial: int = 5) -> None:
+    def __init__(self, n_initial: int = 5, trial_batch: int = 4) -> None:
         self.n_initial = n_initial
+        self.trial_batch = trial_batch
 
     def _start(self) -> None:
         if self.n_initial < 1:
@@ -87,3 +92,6 @@ class LocalSearch(Strategy):
             neighbours = self.encoding_.neighbours(self.current_[1])
             fresh = [point for point in neighbours if point_key(point) not in self.asked_]
             self.queue_ = [fresh[i] for i in self.rng_.permutation(len(fresh))]
+
+    def _finish(self) -> None:
+        self.asked_, self.queue_, self.current_ = set(), [], None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from skopdist.strategies._base import Strategy
 from skopdist.strategies._drawing import draw_point, draw_unseen, point_key
+from skopdist.trial import Trial
 
-_SEQUENTIAL_BATCH = 4
 # Every so many draws one comes from the prior.
 _PRIOR_EVERY = 4
 _TRIES = 20
@@ -20,19 +21,26 @@ _TRIES = 20
 class RandomSearch(Strategy):
     """Draw distributions from a Dirichlet prior, which may concentrate around the best of those seen.
 
-    The sequential form draws the n-th distribution from a Dirichlet whose concentration is that of the prior, plus n
-    times one of the ceil(sqrt(n)) best distributions: the prior fades like a posterior's, and the best are an ever
-    smaller part of what has been seen. It takes turns with the prior itself, so that nothing is ever ruled out, and
-    asks no point twice.
+    The sequential form learns. After n trials it picks one of the ceil(sqrt(n)) best distributions at random, adds n
+    times this distribution to the concentration of the prior, and draws from the Dirichlet of the sum. So the prior
+    counts less with every trial, as it does in Bayesian inference, and the best are an ever smaller part of all trials.
+    Every fourth point is drawn from the prior alone, so that nothing is ever ruled out, and no point is asked twice.
 
     Parameters
     ----------
     concentration : float, default=1.0
         Concentration of the symmetric Dirichlet distribution: 1 is uniform on the simplex, smaller values prefer cells
-        with few kinds of operations, larger ones an even mixture. What is known from elsewhere, the ``prior`` of
-        :func:`~skopdist.search.run_search`, adds to it.
+        with few kinds of operations, larger ones an even mixture. The ``prior`` of
+        :func:`~skopdist.search.run_search` adds to it.
     sequential : bool, default=False
-        Whether to learn from trials. The draws are then no longer independent, and fewer are suggested at a time.
+        Whether to learn from trials. The draws are then no longer independent.
+    trial_batch : int, default=4
+        Points suggested together by the sequential form, and so the most trials that can run in parallel. The other
+        form has no such limit.
+
+    See Also
+    --------
+    BayesianOptimization : Learns from trials by a model.
 
     References
     ----------
@@ -50,20 +58,23 @@ class RandomSearch(Strategy):
            [0.05, 0.06, 0.21, 0.45, 0.24, 0.  ]])
     """
 
-    def __init__(self, concentration: float = 1.0, sequential: bool = False) -> None:
+    def __init__(self, concentration: float = 1.0, sequential: bool = False, trial_batch: int = 4) -> None:
         self.concentration = concentration
         self.sequential = sequential
+        self.trial_batch = trial_batch
 
     @property
-    def batch_size(self) -> int | None:
-        """How many points it likes to suggest at a time; all, unless it learns from trials."""
-        return _SEQUENTIAL_BATCH if self.sequential else None
+    def learns_from_trials(self) -> bool:
+        """Whether suggestions depend on the trials observed, as those of the sequential form do."""
+        return self.sequential
 
     def _start(self) -> None:
         if not self.concentration > 0:
             raise ValueError(f"concentration must be positive, got {self.concentration!r}.")
         self.n_drawn_ = 0
         self.asked_: set[bytes] = set()
+        # The trials that succeeded, the best first: minus the score, and the number of the trial.
+        self.ranking_: list[tuple[float, int]] = []
 
     def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
         if not self.sequential:
@@ -84,10 +95,20 @@ class RandomSearch(Strategy):
 
     def _draw(self) -> NDArray[np.float64]:
         self.n_drawn_ += 1
-        seen = [trial for trial in self.trials_ if trial.succeeded]
-        if not seen or self.n_drawn_ % _PRIOR_EVERY == 0:
+        n_seen = len(self.ranking_)
+        if not n_seen or self.n_drawn_ % _PRIOR_EVERY == 0:
             return draw_point(self.encoding_, self.rng_, self.prior_counts_, self.concentration)
-        best = sorted(seen, key=lambda trial: -trial.score)[: math.ceil(math.sqrt(len(seen)))]
-        centre = self.encoding_.space_.encode(best[self.rng_.integers(len(best))].architecture)
-        counts = self.prior_counts_ + len(seen) * centre.probabilities
+        chosen = self.ranking_[self.rng_.integers(math.ceil(math.sqrt(n_seen)))][1]
+        centre = self.encoding_.space_.encode(self.trials_[chosen].architecture)
+        counts = self.prior_counts_ + n_seen * centre.probabilities
         return draw_point(self.encoding_, self.rng_, counts, self.concentration)
+
+    def _observe(self, trials: Sequence[Trial]) -> None:
+        if self.sequential:
+            first = len(self.trials_) - len(trials)
+            for number, trial in enumerate(trials, start=first):
+                if trial.succeeded:
+                    insort(self.ranking_, (-trial.score, number))
+
+    def _finish(self) -> None:
+        self.asked_, self.ranking_ = set(), []

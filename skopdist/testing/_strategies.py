@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from sklearn.base import clone
 
+from skopdist._prior import Prior
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
 from skopdist.operations import is_zero
@@ -61,7 +62,7 @@ def check_strategy(
     space = NASBench201Space() if space is None else space
     encoding = strategy.default_encoding if encoding is None else encoding
     assert isinstance(encoding, Encoding), f"default_encoding must be an Encoding, got {encoding!r}."
-    assert strategy.batch_size is None or strategy.batch_size >= 1, f"batch_size is {strategy.batch_size!r}."
+    assert strategy.trial_batch >= 1, f"trial_batch must be at least 1, got {strategy.trial_batch!r}."
     bound = encoding.bind(space)
     for score in (Synthetic(space), Synthetic(space, constant=True), Synthetic(space, failing=3)):
         for batch_size in (1, 4):
@@ -111,6 +112,10 @@ def _check_prefix(strategy: Strategy, bound: Encoding, random_state: int) -> Non
         search.run(n_trials, 3)
         more, fewer = (copy.deepcopy(search.started).suggest(n) for n in (4, 2))
         check_equal(fewer, more[:2], f"After {len(search.trials)} trials, suggest(2) beside the first of suggest(4)")
+        if not strategy.learns_from_trials:
+            twice = copy.deepcopy(search.started)
+            parts = np.concatenate([twice.suggest(1), twice.suggest(3)])
+            check_equal(parts, more, "The points of suggest(1) and suggest(3), beside those of suggest(4),")
 
 
 def _check_prior(strategy: Strategy, bound: Encoding, random_state: int) -> None:
@@ -123,7 +128,7 @@ def _check_prior(strategy: Strategy, bound: Encoding, random_state: int) -> None
     seeds = (random_state, random_state + 1)
 
     def share(prior: OperationDistribution | None) -> float:
-        started = [strategy.start(bound, seed, prior, prior_strength=100 * k) for seed in seeds]
+        started = [strategy.start(bound, seed, None if prior is None else Prior(prior, 100.0 * k)) for seed in seeds]
         drawn = [search.encoding_.distribution(search.suggest(1)[0]).probabilities for search in started]
         return float(np.mean([p[:, favourite] for p in drawn]))
 
@@ -143,6 +148,10 @@ def _check_copies(strategy: Strategy, bound: Encoding, random_state: int) -> Non
     expected = search.run(21, 3).points
     for how, copied in copies.items():
         check_equal(copied.run(21, 3).points, expected, f"The points suggested after a {how} in mid-search")
+    finished = pickle.loads(pickle.dumps(search.started.finish()))
+    assert len(finished.trials_) == len(search.trials), "finish() must keep the trials."
+    assert finished.recommend() == search.started.recommend(), "finish() must leave recommend() as it was."
+    check_refuses(lambda: finished.suggest(1), "suggest() after finish()")
     fresh = clone(search.started)
     assert not hasattr(fresh, "trials_"), "A clone must forget the search."
 

@@ -63,7 +63,7 @@ class TracedSearch:
         assert points.shape[1] == encoding.n_dims, f"{where} gave {points.shape[1]} and not {encoding.n_dims} columns."
         assert len(points) <= batch_size, f"{where} gave {len(points)} points, more than it was asked for."
         assert np.isfinite(points).all(), f"{where} gave a point that is not finite: {points}."
-        if strategy.batch_size is not None and not strategy.needs_gradient:
+        if strategy.learns_from_trials and not strategy.needs_gradient:
             # A strategy that learns nothing may draw a point again, and another step from the same point teaches more.
             assert len({p.round(9).tobytes() for p in points + 0.0}) == len(points), (
                 f"{where} repeats points: {points}."

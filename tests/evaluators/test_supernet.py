@@ -23,10 +23,10 @@ def test_contract(data, partial_channels, request):
     check_evaluator(SupernetEvaluator(partial_channels=partial_channels, **SMALL), X, y)
 
 
-def search(X, y, n_trials=12, strategy=None, encoding=None, journal=None, n_jobs=None, known=(), **settings):
+def search(X, y, n_trials=12, strategy=None, encoding=None, journal=None, n_jobs=None, record=None, **settings):
     evaluator = SupernetEvaluator(**(SMALL | settings)).fit(X, y, random_state=0)
     strategy = DifferentiableSearch(n_warmup=3) if strategy is None else strategy
-    where = {"journal": journal, "n_jobs": n_jobs, "known": known}
+    where = {"journal": journal, "n_jobs": n_jobs, "record": record}
     return run_search(strategy, evaluator, encoding=encoding, n_trials=n_trials, random_state=0, **where)
 
 
@@ -61,18 +61,28 @@ def test_an_interrupted_search_is_made_again(iris, tmp_path):
     whole = search(*iris, n_trials=5)
     search(*iris, n_trials=5, journal=tmp_path / "trials.jsonl")
     lines = (tmp_path / "trials.jsonl").read_text().splitlines(keepends=True)
-    (tmp_path / "trials.jsonl").write_text("".join(lines[:2]))
+    (tmp_path / "trials.jsonl").write_text("".join(lines[:3]))
     resumed = search(*iris, n_trials=5, journal=tmp_path / "trials.jsonl")
     np.testing.assert_array_equal(resumed.table()["score"], whole.table()["score"])
-    assert len((tmp_path / "trials.jsonl").read_text().splitlines()) == 5
+    assert len((tmp_path / "trials.jsonl").read_text().splitlines()) == 1 + 5
+    # The learning rate falls over all trials: those of a shorter search must not be mixed with those of a longer one.
+    longer = search(*iris, n_trials=7, journal=tmp_path / "trials.jsonl")
+    again = search(*iris, n_trials=7, journal=tmp_path / "trials.jsonl")
+    expected = search(*iris, n_trials=7).table()["score"]
+    for result in (longer, again):
+        np.testing.assert_array_equal(result.table()["score"], expected)
+    with pytest.raises(
+        ValueError, match=r"7 trials on record\. Each builds on those before it.* give n_trials=7, more"
+    ):
+        search(*iris, n_trials=4, journal=tmp_path / "trials.jsonl")
 
 
 def test_known_trials_count_if_they_are_all(iris):
     shorter, whole = search(*iris, n_trials=3), search(*iris, n_trials=5)
     # The learning rate falls over all trials, so those of a shorter search are others.
-    longer = search(*iris, n_trials=5, known=shorter.trials)
+    longer = search(*iris, n_trials=5, record=shorter.record)
     np.testing.assert_array_equal(longer.table()["score"], whole.table()["score"])
-    again = search(*iris, n_trials=5, known=whole.trials)
+    again = search(*iris, n_trials=5, record=whole.record)
     assert [a is b for a, b in zip(again.trials, whole.trials, strict=True)] == [True] * 5
     assert again.best_distribution == whole.best_distribution
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from skopdist import Architecture
+from skopdist import Architecture, Refit
 from skopdist.formats import known_architectures
 from skopdist.networks import Network
 
-SETTINGS = {"device": "cpu", "n_trials": 2, "max_epochs": 1, "refit_max_epochs": 2}
+SETTINGS = {"device": "cpu", "n_trials": 2, "max_epochs": 1, "refit": Refit(max_epochs=2)}
 
 
 @pytest.fixture

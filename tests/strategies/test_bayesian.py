@@ -71,9 +71,10 @@ def test_finds_the_optimum(table):
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("batch_size", [1, 7])
-def test_same_seed_same_search(encoding, batch_size, table):
-    one, other = (run(table, encoding(), n_trials=15, batch_size=batch_size) for _ in range(2))
+@pytest.mark.parametrize("trial_batch", [1, 7])
+def test_same_seed_same_search(encoding, trial_batch, table):
+    strategy = BayesianOptimization(trial_batch=trial_batch)
+    one, other = (run(table, encoding(), strategy, n_trials=15) for _ in range(2))
     assert [t.architecture for t in one.trials] == [t.architecture for t in other.trials]
     assert one.best_distribution == other.best_distribution
 
@@ -98,11 +99,11 @@ def test_no_network_is_asked_twice(table):
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("batch_size", [1, 50])
-def test_small_spaces_run_dry(encoding, batch_size):
+@pytest.mark.parametrize("trial_batch", [1, 50])
+def test_small_spaces_run_dry(encoding, trial_batch):
     evaluator = TabularEvaluator(NASBench201Space(TWO), score_short)
     with pytest.warns(UserWarning, match="holds no more points"):
-        result = run(evaluator, encoding(), n_trials=50, batch_size=batch_size, length=2)
+        result = run(evaluator, encoding(), BayesianOptimization(trial_batch=trial_batch), n_trials=50, length=2)
     assert result.stop_reason == "exhausted"
     # The distribution of both operations is asked twice at most, for it has two architectures.
     assert 3 <= len(result.trials) <= 4

@@ -52,27 +52,27 @@ def test_contract(encoding):
 def test_begins_at_the_prior_and_is_held_there(encoding):
     space = NASBench201Space()
     prior = OperationDistribution(space.operation_names, [0, 0.25, 0, 0.75, 0])
-    started = DifferentiableSearch().start(encoding.bind(space), 0, prior, 20.0)
+    started = DifferentiableSearch().start(encoding.bind(space), 0, prior)
     concentrations = np.exp(started.log_concentrations_)
     np.testing.assert_allclose(concentrations, np.tile([1, 6, 1, 16, 1], (len(concentrations), 1)))
     np.testing.assert_array_equal(started.start_, started.log_concentrations_)
 
 
-@pytest.mark.parametrize("batch_size", [1, 3])
-def test_a_continued_search_equals_an_uninterrupted_one(batch_size):
-    settings = {"batch_size": batch_size, "random_state": 0}
-    whole = run_search(DifferentiableSearch(), Linear(), n_trials=14, **settings)
-    known = run_search(DifferentiableSearch(), Linear(), n_trials=8, **settings).trials
-    continued = run_search(DifferentiableSearch(), Linear(), n_trials=14, known=known, **settings)
+@pytest.mark.parametrize("trial_batch", [1, 3])
+def test_a_continued_search_equals_an_uninterrupted_one(trial_batch):
+    strategy = DifferentiableSearch(trial_batch=trial_batch)
+    whole = run_search(strategy, Linear(), n_trials=14, random_state=0)
+    record = run_search(strategy, Linear(), n_trials=8, random_state=0).record
+    continued = run_search(strategy, Linear(), n_trials=14, record=record, random_state=0)
     assert continued.best_distribution == whole.best_distribution
     assert [t.architecture for t in continued.trials] == [t.architecture for t in whole.trials]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
-@pytest.mark.parametrize("batch_size", [1, 5])
-def test_follows_the_gradient(encoding, batch_size):
+@pytest.mark.parametrize("trial_batch", [1, 5])
+def test_follows_the_gradient(encoding, trial_batch):
     result = run_search(
-        DifferentiableSearch(), Linear(), encoding=encoding, n_trials=200, batch_size=batch_size, random_state=0
+        DifferentiableSearch(trial_batch=trial_batch), Linear(), encoding=encoding, n_trials=200, random_state=0
     )
     best = result.best_distribution
     assert best["nor_conv_3x3"] == max(best.probabilities[0]) > 0.35

@@ -35,16 +35,16 @@ def test_beats_random_search(encoding, table):
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("batch_size", [1, 7])
-def test_no_point_twice(encoding, batch_size, table):
+@pytest.mark.parametrize("n_points", [1, 7])
+def test_no_point_twice(encoding, n_points, table):
     bound = encoding().bind(NASBench201Space())
     strategy = RegularizedEvolution().start(bound, 0)
     asked = []
     for _ in range(12):
-        points = strategy.suggest(batch_size)
+        points = strategy.suggest(n_points)
         asked.extend(points.round(9).tolist())
         strategy.observe([table.evaluate(bound.decode(point, 0)) for point in points])
-    assert len(asked) == 12 * batch_size == len({tuple(point) for point in asked})
+    assert len(asked) == 12 * n_points == len({tuple(point) for point in asked})
 
 
 def test_children_are_neighbours_of_the_population(table):

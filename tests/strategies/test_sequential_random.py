@@ -39,9 +39,10 @@ def test_concentrates_around_the_best(encoding, table):
     assert late(True) > late(False) + 1
 
 
-def test_batch_size():
-    assert RandomSearch().batch_size is None
-    assert RandomSearch(sequential=True).batch_size == 4
+def test_how_many_points_are_suggested_together():
+    assert RandomSearch().points_at_once is None
+    assert RandomSearch(sequential=True).points_at_once == 4
+    assert RandomSearch(sequential=True, trial_batch=7).points_at_once == 7
 
 
 def test_the_prior_is_never_forgotten(table):
