@@ -1,4 +1,4 @@
-"""What a search depends on, described by content, so that two searches can be compared and their differences named."""
+"""Descriptions by content, by which two searches can be compared and their differences named."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import functools
 import hashlib
 import inspect
 import logging
+import site
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,16 +25,22 @@ Identity: TypeAlias = dict[str, str]
 _LONGEST = 100
 _DIGITS = 16
 _LIBRARY_FOLDERS = tuple(
-    {str(Path(path).resolve()) for path in map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))}
+    str(Path(path).resolve())
+    for path in (
+        *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")),
+        *site.getsitepackages(),
+        site.getusersitepackages(),
+    )
 )
 
 
 def describe(value: object) -> str:
     """Return a short text that is equal for values of equal content, in this process and in any other.
 
-    Functions are described by their code, their constants, their defaults and the values that they close over, and
-    neither by name nor by address. Arrays, mappings and long texts are described by a hash, estimators by their class
-    and parameters, and all other objects by what pickle would store of them.
+    Functions are described by their code, their constants, their defaults, the values that they close over and, where
+    they are the user's own, the global values that they refer to; neither by name nor by address. Arrays, mappings and
+    long texts are described by a hash, estimators by their class and parameters, and all other objects by what pickle
+    would store of them. So a function that adds to a list around it, such as a log, is another one after each call.
 
     Parameters
     ----------
@@ -199,7 +206,8 @@ def _code(code: CodeType, path: tuple[int, ...]) -> str:
     n_arguments = code.co_argcount + code.co_kwonlyargcount
     constants = [_code(c, path) if isinstance(c, CodeType) else _content(c, path) for c in code.co_consts]
     # The names of arguments are part of what a function is; those of its other variables are not.
-    return repr((code.co_code.hex(), constants, code.co_names, code.co_varnames[:n_arguments], code.co_flags))
+    flags = code.co_flags & ~inspect.CO_NESTED
+    return repr((code.co_code.hex(), constants, code.co_names, code.co_varnames[:n_arguments], flags))
 
 
 def _class_content(value: type, path: tuple[int, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What is known before a search: the distribution around which strategies draw."""
+"""The prior of a search: the distribution around which strategies draw."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PRIOR_STRENGTH = 20.0
 
 
 class Prior:
-    """What is known from elsewhere: a distribution, and how much it counts.
+    """A distribution that is known from elsewhere, and how much it counts.
 
     Random points of a search are drawn around the distribution, from a Dirichlet of which it is the mode. Nothing is
     ever ruled out.

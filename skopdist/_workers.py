@@ -23,7 +23,7 @@ _DEATHS = {"BrokenExecutor", "RayActorError"}
 class Workers:
     """The workers of joblib's active backend, kept until the block ends.
 
-    A pool that lasts from one batch of calls to the next spares the workers, which import torch, a new start.
+    The pool lasts from one batch of calls to the next, since workers import torch when they start.
 
     Parameters
     ----------
@@ -52,19 +52,19 @@ class Workers:
         self._dismiss()
 
     def run(self, calls: Sequence[Call], fail: Callable[[int, str], Result]) -> Generator[Result, None, None]:
-        """Give the results of calls, in order; closing the generator ends what is still running.
+        """Yield the results of calls, in order; closing the generator ends the calls that are still running.
 
         Parameters
         ----------
         calls : sequence of call
             Made by ``joblib.delayed``.
         fail : callable
-            Gives the result of a call whose worker died, from its index and a message.
+            Returns the result of a call whose worker died, from its index and a message.
 
         Notes
         -----
-        A worker that dies, most often for want of memory, takes the results of its neighbours along. So the calls that
-        may have been running get another chance, each alone: the one that kills its worker is known then.
+        When a worker dies, most often for want of memory, the results of its neighbours are lost as well. So the calls
+        that may have been running are repeated, one at a time, which shows the one that kills its worker.
         """
         done, alone = 0, 0
         while done < len(calls):
@@ -92,8 +92,8 @@ class Workers:
                     results.close()
 
     def _at_a_time(self, n_left: int) -> int:
-        """How many calls to hand over together."""
-        # Where results come only when all are there, as with ray, a round of one call a worker loses the least.
+        """Return how many calls to hand over together."""
+        # Where results come only when all are there, as with ray, rounds of one call for each worker lose the least.
         return n_left if _streams() else effective_n_jobs(self._n_jobs)
 
     def _results(self, calls: Sequence[Call]) -> Generator[Any, None, None]:

@@ -21,7 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from skopdist._device import resolve_devices
-from skopdist._identity import Identity, describe, describe_parts
+from skopdist._identity import Identity, describe_parts
 from skopdist._prior import PriorLike, as_prior
 from skopdist._random import RandomState, seed
 from skopdist._refit import Refit
@@ -31,10 +31,9 @@ from skopdist.encodings import Encoding, LimitedEncoding
 from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
 from skopdist.journal import Journal, SearchRecord
 from skopdist.networks import NetworkCosts, pareto_front
-from skopdist.operations import own_operations
 from skopdist.problem import Problem
-from skopdist.search import SearchFailedError, run_search
-from skopdist.spaces import SPACES, SearchSpace
+from skopdist.search import SearchFailedError, run_search, space_identity
+from skopdist.spaces import SPACES, SearchSpace, make_space
 from skopdist.strategies import BayesianOptimization, Strategy
 from skopdist.training import Predictor, Trainer, Training
 from skopdist.trial import Trial
@@ -446,14 +445,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         settings = {name: value for name, value in self.get_params(deep=False).items() if name not in _FREE}
         settings = {name: value for name, value in settings.items() if name not in _DECIDED_BY_RECIPE}
         settings |= {"strategy": self._strategy(), "prior": as_prior(self.prior), "training": self._recipe()}
-        identity = {"data": problem.fingerprint}
+        space = getattr(self.evaluator, "space", None) if self.search_space is None else self.search_space
+        identity = {"data": problem.fingerprint} | space_identity(make_space(space, problem.n_spatial))
         for name, value in settings.items():
-            identity |= describe_parts(name, value)
-        identity.pop("evaluator__device", None)
-        space = self.search_space if self.evaluator is None else getattr(self.evaluator, "space", None)
-        if isinstance(space, SearchSpace):
-            own = own_operations(space.operation_names)
-            identity |= {f"operation__{operation.name}": describe(operation) for operation in own}
+            identity |= value.identity() if isinstance(value, Evaluator) else describe_parts(name, value)
         return identity
 
     def _strategy(self) -> Strategy:

@@ -12,36 +12,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Problem", "Samples", "Scaling"]
+from skopdist._scaling import Scaling, find_scaling
+
+__all__ = ["Problem", "Samples"]
 
 _HELD_OUT = 0.25
 # Rows are read in blocks of about so many bytes: of double precision, whatever the rows themselves are.
 _BLOCK = 2**22
 # Fewer rows are told apart by their copies than would fill a machine's memory.
 _MOST_COPIES = 10_000_000
-# For quantiles: so many rows at the most and at the least, and about so many values of all channels.
-_QUANTILE_ROWS, _FEWEST_QUANTILE_ROWS, _QUANTILE_VALUES = 4096, 128, 2**21
-# One value in a hundred may be absurd, on one side: quantiles further in know nothing of it.
-_QUANTILES = (0.02, 0.5, 0.98)
-# Ranges between these quantiles by which a value may lie outside before it counts as absurd.
-_FENCE = 1.0
-# In units of the rounding error of the values: a channel that varies less is constant.
-_CONSTANT = 64 * np.finfo(np.float64).eps
-
-
-@dataclass(frozen=True, eq=False)
-class Scaling:
-    """What brings each channel of the input to zero mean and unit variance.
-
-    Attributes
-    ----------
-    mean : ndarray of shape (channels,)
-    std : ndarray of shape (channels,)
-        Infinite for a constant channel, so that whatever stands there later counts as the constant.
-    """
-
-    mean: NDArray[np.float64]
-    std: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,11 +80,7 @@ class Samples:
 
     @cached_property
     def scaling(self) -> Scaling:
-        """The weighted mean and standard deviation of each channel, which single absurd values cannot move.
-
-        Values far outside the bulk of a channel, such as a code for "missing" among measurements, count as the nearest
-        value that is not absurd.
-        """
+        """What brings the inputs to a scale that networks learn from, found in these rows."""
         return find_scaling(self)
 
 
@@ -351,61 +326,3 @@ def _hold_out(
     for label, n in zip(shared, np.clip(n_valid, 1, counts[shared] - 1), strict=True):
         held_out[rng.permutation(by_class[label])[:n]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
-
-
-def find_scaling(samples: Samples) -> Scaling:
-    """Find the weighted mean and standard deviation of each channel, absurd values drawn in."""
-    low, middle, high = _fences(samples)
-    # In units of the largest value that counts: neither squares of 1e200 nor those of 1e-200 fit double precision.
-    unit = np.exp2(np.ceil(np.log2(np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny))))
-    low, middle, high = low / unit, middle / unit, high / unit
-    first, second = np.zeros(len(unit)), np.zeros(len(unit))
-    with np.errstate(over="ignore", under="ignore"):
-        for block, weight in samples.blocks():
-            away = np.clip(block / unit[:, None], low[:, None], high[:, None]) - middle[:, None]
-            first += weight @ away.mean(axis=2)
-            second += weight @ np.square(away).mean(axis=2)
-    total = samples.weight.sum()
-    shift = first / total
-    mean = middle + shift
-    std = np.sqrt(np.maximum(second / total - shift**2, 0.0))
-    varies = std > _CONSTANT * np.maximum(np.abs(low), np.abs(high))
-    # At the very bottom of double precision a deviation has no reciprocal.
-    scale = np.maximum(std * unit, np.finfo(np.float64).tiny)
-    return Scaling(mean * unit, np.where(varies, scale, np.inf))
-
-
-def _fences(samples: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lowest, the middle and the highest value of each channel that are not absurd."""
-    n_channels, n_positions = samples.X.shape[1], int(np.prod(samples.X.shape[2:]))
-    n = min(len(samples), _QUANTILE_ROWS, max(_QUANTILE_VALUES // n_channels, _FEWEST_QUANTILE_ROWS))
-    stride = max(1, n * n_channels * n_positions // _QUANTILE_VALUES)
-    # The rows are in the order of their hashes, so that evenly spaced ones are as good as a random choice.
-    some = samples.take(np.linspace(0, len(samples) - 1, n).astype(np.intp))
-    blocks, weights = zip(*some.blocks(), strict=True)
-    values = np.concatenate([block[:, :, ::stride] for block in blocks])  # (n, channels, positions)
-    weight = np.repeat(np.concatenate(weights), values.shape[2])
-    fences = np.array([_fence(values[:, c].ravel(), weight) for c in range(values.shape[1])])
-    return fences[:, 0], fences[:, 1], fences[:, 2]
-
-
-def _fence(values: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[float, float, float]:
-    lower, middle, upper = _quantiles(values, weight)
-    others = values != middle
-    if lower == upper and others.any():
-        # Nearly all values are equal, as in a column that is mostly zero: the bulk is that of the others.
-        lower, _, upper = _quantiles(values[others], weight[others])
-        lower, upper = min(lower, middle), max(upper, middle)
-    # Half of each, for the range of the whole numbers does not fit.
-    reach = 2 * _FENCE * (upper / 2 - lower / 2)
-    limit = np.finfo(np.float64).max
-    return max(lower - reach, -limit), middle, min(upper + reach, limit)
-
-
-def _quantiles(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    if np.ptp(weight) == 0:
-        ranks = np.minimum((np.array(_QUANTILES) * len(values)).astype(np.intp), len(values) - 1)
-        return np.partition(values, ranks)[ranks]
-    order = np.argsort(values, kind="stable")
-    passed = np.cumsum(weight[order])
-    return values[order][np.minimum(np.searchsorted(passed, np.array(_QUANTILES) * passed[-1]), len(values) - 1)]

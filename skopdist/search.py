@@ -27,10 +27,11 @@ from skopdist.encodings import Encoding
 from skopdist.evaluators import Evaluator
 from skopdist.journal import Journal, SearchRecord
 from skopdist.operations import Operation, adopt_operations, own_operations
+from skopdist.spaces import SearchSpace
 from skopdist.strategies import Strategy
 from skopdist.trial import Trial, best_trial
 
-__all__ = ["SearchFailedError", "SearchRecord", "SearchResult", "run_search"]
+__all__ = ["SearchFailedError", "SearchRecord", "SearchResult", "run_search", "space_identity"]
 
 # Keys of the independent random streams of a search.
 _STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR = range(4)
@@ -94,7 +95,7 @@ class SearchResult:
 
     @cached_property
     def record(self) -> SearchRecord:
-        """What a later search needs to go on behind this one; see the `record` of :func:`run_search`."""
+        """The record with which a later search goes on behind this one; see :func:`run_search`."""
         return self._make_record()
 
     @property
@@ -229,6 +230,8 @@ def run_search(
         if isinstance(journal, Journal):
             if record is not None:
                 raise ValueError("Give an open Journal or a record, not both: the journal has its record already.")
+            if journal.seed < 0:
+                raise ValueError("The Journal is not open; enter it first: `with Journal(...) as journal:`.")
             book, entropy = journal, root_entropy(random_state)
         else:
             identify = partial(_identify, strategy, evaluator, bound, known)
@@ -246,7 +249,7 @@ def run_search(
         )
         search.recall()
         with Workers(n_jobs) as workers:
-            search.run(workers, _AHEAD * effective_n_jobs(n_jobs))
+            search.run(workers, _AHEAD * max(1, effective_n_jobs(n_jobs)))
         return search.result()
 
 
@@ -266,17 +269,20 @@ def _check_arguments(strategy: Strategy, evaluator: Evaluator, n_trials: int, ma
 
 def _identify(strategy: Strategy, evaluator: Evaluator, encoding: Encoding, prior: Prior | None) -> Identity:
     """Describe what the trials of a search depend on, the seed and the library aside."""
-    space = evaluator.search_space
-    own = {f"operation__{operation.name}": describe(operation) for operation in own_operations(space.operation_names)}
     return {
         **describe_parts("strategy", strategy),
         **describe_parts("encoding", encoding),
-        **describe_parts("space", space),
-        **own,
+        **space_identity(evaluator.search_space),
         **evaluator.identity(),
         "length": describe(encoding.length_),
         "prior": describe(prior),
     }
+
+
+def space_identity(space: SearchSpace) -> Identity:
+    """Describe a space, and those of its operations that are not the library's own, by their code."""
+    own = {f"operation__{operation.name}": describe(operation) for operation in own_operations(space.operation_names)}
+    return describe_parts("space", space) | own
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What one evaluation gave."""
+"""The record of one evaluation."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Trial:
     Attributes
     ----------
     architecture : Architecture
-        What was evaluated.
+        The architecture that was evaluated.
     distribution : OperationDistribution
-        What the architecture was drawn from, or its own ratio of operations where nothing was drawn.
+        The distribution that the architecture was drawn from, or its own ratio of operations where nothing was drawn.
     score : float
         Higher is better; NaN if the trial failed.
     cost : float
@@ -45,9 +45,14 @@ class Trial:
         Place in the search, from 0; -1 outside a search.
     gradient : ndarray or None
         Derivative of the score with respect to the probabilities of the operations, where the evaluator has one:
-        shape (n_cell_types, k) for one distribution at all slots, (n_cell_types, n_slots, k) for one at each.
+        shape (n_cell_types, k) for one distribution at all slots, (n_cell_types, n_slots, k) for one at each slot.
     info : dict
-        Whatever else the evaluator noted, as JSON values (for example the number of parameters).
+        Further notes of the evaluator, as JSON values (for example the number of parameters).
+
+    See Also
+    --------
+    skopdist.search.run_search : Makes trials.
+    skopdist.journal.read_journal : Reads trials from a file.
     """
 
     architecture: Architecture
@@ -68,11 +73,11 @@ class Trial:
         return self.status != "failed"
 
     def replace(self, **changes: Any) -> Self:
-        """Give a copy with some attributes changed."""
+        """Return a copy with some attributes changed."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give JSON values that :meth:`from_dict` turns back into this trial."""
+        """Return JSON values that :meth:`from_dict` turns back into this trial."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         values["architecture"] = self.architecture.to_dict()
         values["distribution"] = self.distribution.to_dict()
@@ -92,6 +97,6 @@ class Trial:
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial | None:
-    """Give the trial of the highest score, the earliest among equals; None if none succeeded."""
+    """Return the trial of the highest score, the earliest among equals; None if none succeeded."""
     succeeded = [trial for trial in trials if trial.succeeded]
     return max(succeeded, key=lambda trial: trial.score, default=None)

@@ -31,7 +31,7 @@ LAYERS = [
     {"problem", "_device", "trial", "_strides"},
     {"operations", "architecture", "_prior"},
     {"distribution"},
-    {"_identity", "_random", "_refit", "_validation", "_version", "_workers"},
+    {"_identity", "_random", "_refit", "_scaling", "_validation", "_version", "_workers"},
 ]
 TORCH = ("operations", "networks", "training", "_device", "evaluators._training", "evaluators._supernet")
 
@@ -152,6 +152,7 @@ def test_public_names_exist():
         "skopdist.encodings",
         "skopdist.evaluators",
         "skopdist.networks",
+        "skopdist.journal",
         "skopdist.spaces",
         "skopdist.strategies",
     ):

@@ -1,5 +1,7 @@
 import json
 import pickle
+import subprocess
+import sys
 import time
 
 import joblib
@@ -8,13 +10,13 @@ import pytest
 from plugins import Misbehaving
 from sklearn.base import clone
 
-from skopdist import Prior
+from skopdist import Prior, operations
 from skopdist.distribution import OperationDistribution
-from skopdist.encodings import AdjacencyEncoding, DistributionEncoding
+from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.journal import read_journal
 from skopdist.search import SearchFailedError, SearchResult, run_search
-from skopdist.spaces import NASBench201Space
+from skopdist.spaces import DenseSpace, NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution
 
 STRATEGIES = [RandomSearch(), LocalSearch(), BayesianOptimization(), RegularizedEvolution()]
@@ -153,6 +155,25 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(strategy, deed, messa
     assert {trial.message for trial in failed} == {message}
     assert all(np.isnan(trial.score) for trial in failed)
     assert result.best_trial.succeeded
+
+
+class Picky(Misbehaving):
+    """Refuses what its space allows, before the evaluation proper begins."""
+
+    def evaluate(self, architecture, **settings):
+        if architecture.operations[0] == "linear_relu":
+            raise LookupError("refused on purpose")
+        return super().evaluate(architecture, **settings)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_an_evaluator_whose_checks_raise_makes_failed_trials(n_jobs):
+    with joblib.parallel_config(backend="threading"):
+        result = run_search(RandomSearch(), Picky(), n_trials=20, random_state=0, n_jobs=n_jobs)
+    expected = ["failed" if t.architecture.operations[0] == "linear_relu" else "ok" for t in result.trials]
+    assert result.table()["status"].tolist() == expected
+    assert set(expected) == {"failed", "ok"}
+    assert {t.message for t in result.trials if not t.succeeded} == {"LookupError: refused on purpose"}
 
 
 def test_a_worker_that_dies_fails_alone():
@@ -394,6 +415,7 @@ def test_a_folder_holds_a_journal_for_each_search(tmp_path):
         (3, TypeError, r"journal must be the path .* got 3"),
         ("no/such/folder/j", FileNotFoundError, r"folder no.such.folder of the journal j does not exist; create it"),
         ("~/no_such_folder/j", FileNotFoundError, r"folder [^~]*no_such_folder of the journal j does not exist"),
+        ("no_such_folder/", FileNotFoundError, r"The folder no_such_folder for journals does not exist; create it"),
         ("/dev/null", ValueError, r"but .dev.null is neither"),
     ],
 )
@@ -452,6 +474,101 @@ def test_nothing_is_written_or_printed_unasked(tmp_path, monkeypatch, capsys):
     run_search(RandomSearch(), TABLE, n_trials=3, random_state=0)
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr() == ("", "")
+
+
+# Own operations
+
+
+def test_own_operations_reach_the_workers():
+    """Those of a script too, which no worker imports."""
+    code = (
+        "from sklearn.datasets import load_iris\n"
+        "from torch import nn\n"
+        "from skopdist.evaluators import TrainingEvaluator\n"
+        "from skopdist.operations import register_operation\n"
+        "from skopdist.search import run_search\n"
+        "from skopdist.spaces import DenseSpace\n"
+        "from skopdist.strategies import RandomSearch\n"
+        "@register_operation('own', n_spatial=0)\n"
+        "def own(channels):\n"
+        "    return nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, channels), nn.ELU())\n"
+        "space = DenseSpace(['own', 'skip_connect'])\n"
+        "evaluator = TrainingEvaluator(space, max_epochs=1, n_cells=1, channels=4)\n"
+        "evaluator.fit(*load_iris(return_X_y=True), random_state=0)\n"
+        "for n_jobs in (1, 2):\n"
+        "    result = run_search(RandomSearch(), evaluator, n_trials=3, random_state=0, n_jobs=n_jobs)\n"
+        "    print([(trial.status, trial.message, trial.score) for trial in result.trials])\n"
+        "result = result.record.identity\n"
+        "print(result['operation__own'][:10])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    one, two, identity = done.stdout.splitlines()
+    assert one == two
+    assert one.count("'ok', ''") == 3
+    assert identity == "Operation "
+
+
+def test_another_operation_of_the_same_name_is_another_search():
+    def search(factory, **settings):
+        operations._REGISTRY.pop("changing", None)
+        operations.register_operation("changing", n_spatial=0)(factory)
+        evaluator = TabularEvaluator(DenseSpace(["changing", "skip_connect"]), len)
+        return run_search(RandomSearch(), evaluator, n_trials=2, random_state=0, **settings)
+
+    try:
+        record = search(lambda channels: channels).record
+        search(lambda channels: channels, record=record)
+        with pytest.raises(
+            ValueError, match=r"what differs: operation__changing: Operation \w+ then, Operation \w+ now"
+        ):
+            search(lambda channels: channels + 1, record=record)
+    finally:
+        operations._REGISTRY.pop("changing", None)
+
+
+# Size
+
+
+def test_ranks_of_many_trials():
+    scores = np.random.default_rng(0).integers(0, 50, 300) / 50
+    trial = TABLE.evaluate(NASBench201Space().sample(NASBench201Space().uniform(), random_state=0))
+    trials = tuple(trial.replace(score=score) for score in [*scores, np.nan, np.nan])
+    result = SearchResult(trials, trial.distribution, trial, RandomSearch(), "n_trials", None)
+    expected = [1 + (scores > score).sum() for score in scores] + [301, 301]
+    assert result.table()["rank"].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "strategy", [RandomSearch(), RandomSearch(sequential=True), LocalSearch(), RegularizedEvolution()]
+)
+def test_twice_the_trials_take_about_twice_the_time(strategy):
+    """A quadratic step would take four times as long; the bound leaves room for a busy machine."""
+
+    def seconds(n_trials):
+        begin = time.process_time()
+        search = {"length": 24, "n_trials": n_trials, "random_state": 0}
+        result = run_search(strategy, TABLE, encoding=DistributionEncoding(), **search)
+        assert len(result.trials) == n_trials
+        return time.process_time() - begin
+
+    seconds(50)
+    few = min(seconds(500) for _ in range(2))
+    assert seconds(2000) < 9 * few
+
+
+@pytest.mark.parametrize("strategy", [*STRATEGIES, RandomSearch(sequential=True)], ids=str)
+def test_a_finished_strategy_is_as_small_as_its_trials(strategy):
+    result = run_search(strategy, TABLE, encoding=HybridEncoding(), n_trials=100, random_state=0)
+    size, size_of_trials = (len(pickle.dumps(part)) for part in (result.strategy, result.trials))
+    assert size < size_of_trials + 15_000
+    restored = pickle.loads(pickle.dumps(result.strategy))
+    assert restored.recommend() == result.best_distribution
+    assert len(restored.trials_) == 100
+    for forbidden in (restored.suggest, lambda: restored.observe([])):
+        with pytest.raises(ValueError, match=r"not in a search: .* its search is over\. Call start to begin another"):
+            forbidden()
+    with pytest.raises(ValueError, match=r"is not in a search: it was not started"):
+        strategy.suggest()
 
 
 # Arguments

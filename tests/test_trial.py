@@ -4,7 +4,6 @@ import math
 import numpy as np
 import pytest
 
-from skopdist.journal import Journal
 from skopdist.spaces import NASBench201Space
 from skopdist.trial import Trial, best_trial
 
@@ -44,45 +43,3 @@ def test_replace_gives_a_copy():
     trial = make_trial()
     assert trial.replace(index=3).index == 3
     assert trial.index == -1
-
-
-def test_journal_gives_back_what_was_written(tmp_path):
-    journal = Journal(tmp_path / "trials.jsonl")
-    assert journal.read() == []
-    for i in range(3):
-        journal.append(make_trial(i / 10, index=i))
-    assert [trial.score for trial in journal.read()] == [0, 0.1, 0.2]
-    assert len((tmp_path / "trials.jsonl").read_text().splitlines()) == 3
-
-
-def test_journal_drops_a_torn_last_line(tmp_path):
-    path = tmp_path / "trials.jsonl"
-    journal = Journal(path)
-    for i in range(3):
-        journal.append(make_trial(i / 10, index=i))
-    whole = path.read_text()
-    path.write_text(whole[:-40])
-    assert [trial.index for trial in journal.read()] == [0, 1]
-    journal.append(make_trial(0.2, index=2))
-    assert path.read_text() == whole
-
-
-def test_journal_survives_a_last_line_that_lacks_only_its_end(tmp_path):
-    path = tmp_path / "trials.jsonl"
-    journal = Journal(path)
-    for i in range(3):
-        journal.append(make_trial(i / 10, index=i))
-    path.write_text(path.read_text().rstrip("\n"))
-    # The third is given up, for the next would be written behind it on the same line.
-    assert [trial.index for trial in journal.read()] == [0, 1]
-    journal.append(make_trial(0.9, index=2))
-    assert [trial.score for trial in journal.read()] == [0, 0.1, 0.9]
-
-
-@pytest.mark.parametrize("line", ["nonsense", "{}", "[1]", '{"score": 1}'])
-def test_journal_refuses_other_files(tmp_path, line):
-    path = tmp_path / "trials.jsonl"
-    Journal(path).append(make_trial())
-    path.write_text(line + "\n" + path.read_text())
-    with pytest.raises(ValueError, match=r"Line 1 of the journal .* is not a trial"):
-        Journal(path).read()

@@ -129,7 +129,7 @@ class SupernetEvaluator(SupervisedEvaluator):
 
     def _start(self, length: int, n_trials: int, seed: int) -> None:
         trainer, problem = self.trainer_, self.problem_
-        training, scaling = trainer.training, problem.training.scaling
+        training = trainer.training
         seeds = np.random.SeedSequence(seed).generate_state(3)
         with isolated_generators(trainer.device):
             torch.manual_seed(int(seeds[0]))
@@ -140,8 +140,7 @@ class SupernetEvaluator(SupervisedEvaluator):
                 len(problem.classes),
                 channels=trainer.channels,
                 n_cells=trainer.n_cells,
-                mean=scaling.mean,
-                std=scaling.std,
+                scaling=problem.training.scaling,
                 precision=resolve_precision(training.precision, trainer.device, problem.n_spatial),
                 partial_channels=self.partial_channels,
             ).to(trainer.device)

@@ -84,9 +84,9 @@ class SupervisedEvaluator(Evaluator):
         # Where networks are trained changes no score that would be compared.
         del values["device"]
         values["training"] = Training() if self.training is None else self.training
-        problem = self.problem_
-        # Which rows are held out decides the scores too.
-        values["data"] = (problem.fingerprint, problem.held_out.rows)
+        if hasattr(self, "problem_"):
+            # Which rows are held out decides the scores too.
+            values["data"] = (self.problem_.fingerprint, self.problem_.held_out.rows)
         return values
 
     def _fit(self, problem: Problem, seed: int) -> None:

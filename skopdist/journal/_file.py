@@ -33,7 +33,7 @@ class JournalWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Contents:
-    """What a journal's file holds.
+    """The content of a journal's file.
 
     Attributes
     ----------
@@ -76,14 +76,17 @@ class JournalFile:
 
     def begin(self, identity: Mapping[str, str], seed: int, trials: Sequence[Trial]) -> None:
         """Cut off a torn end, write the header of a new file, and those of the trials that the file has not."""
-        self._file.truncate(self._end)
+        try:
+            self._file.truncate(self._end)
+            if self.contents is None:
+                self._write(_line({"format": _FORMAT, "version": _VERSION, "seed": seed, "identity": identity}))
+                self._first_trial = self._end
+            n_written = 0 if self.contents is None else len(self.contents.trials)
+            for trial in trials[n_written:]:
+                self._write(_line(trial.to_dict()))
+        except OSError as error:
+            raise _place_error(error, self.path) from error
         self._begun = True
-        if self.contents is None:
-            self._write(_line({"format": _FORMAT, "version": _VERSION, "seed": seed, "identity": identity}))
-            self._first_trial = self._end
-        n_written = 0 if self.contents is None else len(self.contents.trials)
-        for trial in trials[n_written:]:
-            self._write(_line(trial.to_dict()))
 
     def forget(self) -> None:
         """Drop all trials."""
@@ -153,7 +156,10 @@ def _open_locked(path: Path, wait: bool) -> tuple[FileIO, bool]:
     """Open a file for reading and writing, and lock it; also return whether it had to be made."""
     while True:
         is_new = not path.exists()
-        file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+")
+        try:
+            file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+")
+        except OSError as error:
+            raise _place_error(error, path) from error
         try:
             while not _lock(file, path):
                 if not wait:
@@ -210,6 +216,15 @@ else:
 
     def _unlock(file: FileIO) -> None:
         """Leave it to closing, which unlocks."""
+
+
+def _place_error(error: OSError, path: Path) -> OSError:
+    """Say of an error of the file system what it means for a search that has not begun."""
+    return type(error)(
+        error.errno,
+        f"The journal {path} cannot be written to ({error.strerror}), and no trial was made; make room for it, or give "
+        "another path",
+    )
 
 
 def _line(values: Mapping[str, Any]) -> bytes:

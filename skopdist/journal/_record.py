@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,6 +113,8 @@ class Journal:
         if record is not None and not isinstance(record, SearchRecord):
             raise TypeError(f"record must be the SearchRecord of an earlier search or None, got {record!r}.")
         self.path = None if path is None else Path(path).expanduser()
+        # A path does not keep the separator at its end.
+        self._must_be_folder = isinstance(path, str) and path.endswith(("/", os.sep))
         self.trials: list[Trial] = []
         self.seed = -1
         self._identify = identify
@@ -128,6 +131,8 @@ class Journal:
         if self.path is not None:
             named = {"seed": str(own) if chosen else "drawn"}
             is_folder = self.path.is_dir()
+            if self._must_be_folder and not is_folder:
+                raise FileNotFoundError(f"The folder {self.path} for journals does not exist; create it.")
             if is_folder:
                 self.path = self.path / f"{fingerprint(self._base() | named)}.jsonl"
             self._file = JournalFile(self.path, wait=is_folder)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from skopdist._scaling import Scaling
 from skopdist.architecture import Architecture
 from skopdist.networks._cells import CellModule, CellPlan, MakeOperation, make_operation
 from skopdist.networks._inputs import Standardize
@@ -63,7 +63,7 @@ class Network(nn.Module):
         Width of the network at its beginning.
     n_cells : int, default=3
         Number of cells in a row; in a chain of layers, how often each layer stands there.
-    mean, std : array-like of shape (input_shape[0],) or None, default=None
+    scaling : Scaling or None, default=None
         Statistics with which input is standardised; None leaves it as it is.
     precision : {"float32", "bfloat16"}, default="float32"
         Of the matrix products while training; evaluation is always in the precision of the weights.
@@ -103,8 +103,7 @@ class Network(nn.Module):
         n_classes: int,
         channels: int = 16,
         n_cells: int = 3,
-        mean: ArrayLike | None = None,
-        std: ArrayLike | None = None,
+        scaling: Scaling | None = None,
         precision: str = "float32",
         make_operation: MakeOperation = make_operation,
         drop_path: float = 0.0,
@@ -119,7 +118,7 @@ class Network(nn.Module):
         _check_options(drop_path, auxiliary_weight, n_spatial)
         self.n_spatial = n_spatial
         self.precision = precision
-        self.standardize = nn.Identity() if mean is None or std is None else Standardize(mean, std, n_spatial)
+        self.standardize = nn.Identity() if scaling is None else Standardize(scaling, n_spatial)
         self.stem = stem.make()
         self.cells = nn.Sequential(
             *(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from skopdist._scaling import Scaling
 from skopdist.architecture import Architecture
 from skopdist.networks._network import Network
 from skopdist.operations import OperationSize, get_operation, is_zero
@@ -104,7 +104,7 @@ class Supernet(nn.Module):
     channels : int, default=16
         Width of the first cell.
     n_cells : int, default=3
-    mean, std : array-like of shape (input_shape[0],) or None, default=None
+    scaling : Scaling or None, default=None
         Statistics with which input is standardised; None leaves it as it is.
     precision : {"float32", "bfloat16"}, default="float32"
         Of the matrix products while training.
@@ -135,8 +135,7 @@ class Supernet(nn.Module):
         n_classes: int,
         channels: int = 16,
         n_cells: int = 3,
-        mean: ArrayLike | None = None,
-        std: ArrayLike | None = None,
+        scaling: Scaling | None = None,
         precision: str = "float32",
         partial_channels: int = 1,
     ) -> None:
@@ -155,8 +154,7 @@ class Supernet(nn.Module):
             n_classes,
             channels=channels,
             n_cells=n_cells,
-            mean=mean,
-            std=std,
+            scaling=scaling,
             precision=precision,
             make_operation=mix,
         )

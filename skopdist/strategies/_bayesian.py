@@ -186,26 +186,34 @@ class BayesianOptimization(Strategy):
         return self.model_.predict(self.encoding_.features(points))
 
     def _observe(self, trials: Sequence[Trial]) -> None:
+        points, scores = self._observations(trials)
+        self.points_ = np.concatenate([self.points_, points])
+        self.scores_ = np.append(self.scores_, scores)
+
+    def _observations(self, trials: Sequence[Trial]) -> tuple[Array, Array]:
+        """Return the points of some trials, and their scores, NaN where a trial failed."""
         # The ratio and placement that were evaluated, which a suggestion between lattice points only comes near.
         points = [self.encoding_.encode(trial.architecture) for trial in trials]
-        self.points_ = np.concatenate([self.points_, np.reshape(points, (-1, self.encoding_.n_dims))])
-        self.scores_ = np.append(self.scores_, [trial.score if trial.succeeded else np.nan for trial in trials])
+        scores = [trial.score if trial.succeeded else np.nan for trial in trials]
+        return np.reshape(points, (-1, self.encoding_.n_dims)), np.array(scores, dtype=np.float64)
 
     def _finish(self) -> None:
         self.model_ = self.model_.without_observations()
-        del self.pool_
         self.asked_ = set()
+        # The trials have all that a recommendation looks at.
+        del self.pool_, self.points_, self.scores_
 
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
-        z = transformed(self.scores_, self.transform)
+        points, scores = self._observations(self.trials_)
+        z = transformed(scores, self.transform)
         # A copy, for asking what is best must not change what is suggested next.
         model = copy(self.model_)
-        features = self.encoding_.features(self.points_)
+        features = self.encoding_.features(points)
         model.fit(features, z)
-        mean = np.where(np.isfinite(self.scores_), model.predict(features)[0], -np.inf)
+        mean = np.where(np.isfinite(scores), model.predict(features)[0], -np.inf)
         # Rounded, so that equal predictions are told apart by the scores themselves.
         best = max(range(len(mean)), key=lambda i: (round(float(mean[i]), 4), z[i], -i))
-        return self.encoding_.distribution(self.points_[best])
+        return self.encoding_.distribution(points[best])
 
 
 def transformed(scores: Array, transform: str) -> Array:

@@ -4,12 +4,18 @@ import numpy as np
 import pytest
 import torch
 
+from skopdist._scaling import Scaling
 from skopdist.networks._inputs import Standardize
+
+
+def make(mean, std, n_spatial=0):
+    nothing = np.empty(0, dtype=np.intp)
+    return Standardize(Scaling(np.array(mean), np.array(std), nothing, np.empty((0, 3)), np.arange(-1.0, 2)), n_spatial)
 
 
 @pytest.mark.parametrize("n_spatial", [0, 1, 2])
 def test_standardises_what_is_near(n_spatial):
-    standardize = Standardize([2.0, -1.0], [0.5, 4.0], n_spatial)
+    standardize = make([2.0, -1.0], [0.5, 4.0], n_spatial)
     x = torch.tensor([2.5, 3.0]).reshape(1, 2, *[1] * n_spatial)
     torch.testing.assert_close(standardize(x).ravel(), torch.tensor([1.0, 1.0], dtype=torch.float64), rtol=0.02, atol=0)
 
@@ -17,22 +23,38 @@ def test_standardises_what_is_near(n_spatial):
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32])
 def test_equal_values_give_equal_results(dtype):
     x = torch.arange(24).reshape(4, 6)
-    standardize = Standardize(np.arange(6.0), np.linspace(0.1, 3, 6), 0)
+    standardize = make(np.arange(6.0), np.linspace(0.1, 3, 6))
     assert torch.equal(standardize(x.to(dtype)), standardize(x.double()))
 
 
 @pytest.mark.parametrize("value", [1e6, 1e39, 1e200, 1.7e308, -1.7e308, 5e-324])
 @pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (1.6e9, 1e-3), (1e308, 1e308), (0.0, 1e-300), (3.0, np.inf)])
 def test_any_finite_value_is_bounded(value, mean, std):
-    z = Standardize([mean], [std], 0)(torch.tensor([[value]], dtype=torch.float64))
+    z = make([mean], [std], 0)(torch.tensor([[value]], dtype=torch.float64))
     assert z.isfinite().all()
     assert z.abs().max() <= 8
 
 
 def test_keeps_the_order():
-    z = Standardize([0.0], [1.0], 0)(torch.linspace(-50, 50, 1001, dtype=torch.float64)[:, None])
+    z = make([0.0], [1.0], 0)(torch.linspace(-50, 50, 1001, dtype=torch.float64)[:, None])
     assert (z.diff(dim=0) > 0).all()
 
 
 def test_a_constant_channel_becomes_zero():
-    assert Standardize([7.0], [np.inf], 0)(torch.tensor([[7.0], [1e300]], dtype=torch.float64)).tolist() == [[0], [0]]
+    assert make([7.0], [np.inf], 0)(torch.tensor([[7.0], [1e300]], dtype=torch.float64)).tolist() == [[0], [0]]
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-300, 1e300])
+def test_a_heavy_tailed_feature_becomes_normal_scores(unit):
+    knots = unit * np.array([[-1.0, 0.0, 1.0, 8.0]])
+    scaling = Scaling(np.zeros(2), np.ones(2), np.array([1]), knots, np.array([-2.0, 0.0, 1.0, 2.0]))
+    x = unit * torch.tensor([-5.0, -1.0, -0.5, 0.0, 1.0, 4.5, 8.0, 9.0], dtype=torch.float64)
+    z = Standardize(scaling, 0)(torch.stack([torch.zeros(8), x], dim=1))
+    torch.testing.assert_close(z[:, 1], torch.tensor([-2.0, -2.0, -1.0, 0.0, 1.0, 1.5, 2.0, 2.0]).double())
+    assert (z[:, 0] == 0).all()
+
+
+def test_equal_knots_are_a_jump():
+    scaling = Scaling(np.zeros(1), np.ones(1), np.array([0]), np.array([[0.0, 0.0, 0.0, 1.0]]), np.arange(4.0))
+    z = Standardize(scaling, 0)(torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64))
+    assert z.ravel().tolist() == [0, 2, 3]
