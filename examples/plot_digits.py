@@ -37,14 +37,14 @@ def main():
     # %%
     # What it has to beat, on the same training and the same held-out samples.
 
-    training, held_out = clf.evaluator_.training_, clf.evaluator_.held_out_
+    training, held_out = clf.evaluator_.problem_.training, clf.evaluator_.problem_.held_out
     references = {}
     for name, model in (
         ("majority class", DummyClassifier()),
         ("logistic regression", make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))),
     ):
-        model.fit(training.X.reshape(len(training), -1), training.y)
-        references[name] = model.score(held_out.X.reshape(len(held_out), -1), held_out.y)
+        model.fit(training.inputs().reshape(len(training), -1), training.labels())
+        references[name] = model.score(held_out.inputs().reshape(len(held_out), -1), held_out.labels())
     edges = clf.best_architecture_.cells[0].edges
     convolutions = Architecture([Cell(["nor_conv_3x3"] * len(edges), edges)])
     references["3x3 convolutions only"] = clf.evaluator_.evaluate(convolutions, seed=0).score

@@ -10,11 +10,13 @@ import pytest
 from plugins import Misbehaving
 from sklearn.base import clone
 
-from skopdist import Prior, operations
+from skopdist import Prior
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.journal import read_journal
+from skopdist.operations import register_operation
+from skopdist.operations._registry import _REGISTRY
 from skopdist.search import SearchFailedError, SearchResult, run_search
 from skopdist.spaces import DenseSpace, NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution
@@ -489,11 +491,12 @@ def test_own_operations_reach_the_workers():
         "from skopdist.search import run_search\n"
         "from skopdist.spaces import DenseSpace\n"
         "from skopdist.strategies import RandomSearch\n"
+        "from skopdist.training import Training\n"
         "@register_operation('own', n_spatial=0)\n"
         "def own(channels):\n"
         "    return nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, channels), nn.ELU())\n"
         "space = DenseSpace(['own', 'skip_connect'])\n"
-        "evaluator = TrainingEvaluator(space, max_epochs=1, n_cells=1, channels=4)\n"
+        "evaluator = TrainingEvaluator(space, training=Training(max_epochs=1), n_cells=1, channels=4)\n"
         "evaluator.fit(*load_iris(return_X_y=True), random_state=0)\n"
         "for n_jobs in (1, 2):\n"
         "    result = run_search(RandomSearch(), evaluator, n_trials=3, random_state=0, n_jobs=n_jobs)\n"
@@ -510,8 +513,8 @@ def test_own_operations_reach_the_workers():
 
 def test_another_operation_of_the_same_name_is_another_search():
     def search(factory, **settings):
-        operations._REGISTRY.pop("changing", None)
-        operations.register_operation("changing", n_spatial=0)(factory)
+        _REGISTRY.pop("changing", None)
+        register_operation("changing", n_spatial=0)(factory)
         evaluator = TabularEvaluator(DenseSpace(["changing", "skip_connect"]), len)
         return run_search(RandomSearch(), evaluator, n_trials=2, random_state=0, **settings)
 
@@ -523,7 +526,7 @@ def test_another_operation_of_the_same_name_is_another_search():
         ):
             search(lambda channels: channels + 1, record=record)
     finally:
-        operations._REGISTRY.pop("changing", None)
+        _REGISTRY.pop("changing", None)
 
 
 # Size
