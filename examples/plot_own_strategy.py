@@ -20,14 +20,14 @@ from skopdist.testing import check_strategy
 # This one is a cross-entropy method: it draws distributions from a Dirichlet distribution around the operations of the
 # best sixth of all trials. When the methods are called, ``encoding_`` is bound to the space, ``rng_`` is the source of
 # all randomness, ``trials_`` holds what was observed, and ``prior_counts_`` are the operations that are taken as seen
-# before the search. ``batch_size`` is how many points the strategy likes to suggest at a time. The recommendation is
-# left to the default, which smooths the scores of similar distributions.
+# before the search. ``trial_batch`` is how many points are suggested at a time. The recommendation is left to the
+# default, which smooths the scores of similar distributions.
 
 
 class CrossEntropy(Strategy):
     """Draw around the best sixth of the trials."""
 
-    batch_size = 4
+    trial_batch = 4
 
     def _start(self):
         self.counts_ = 1 + self.prior_counts_

@@ -19,6 +19,8 @@ from skopdist.encodings._limit import Limit
 _DRAWS = 20
 # At the cheapest distribution of all, before the limit is refused.
 _LAST_DRAWS = 200
+# Within it a point is that of an architecture, and not one between architectures.
+_ROUNDING = 1e-9
 
 
 class LimitedEncoding(Encoding):
@@ -123,14 +125,18 @@ class LimitedEncoding(Encoding):
         """Whether each of some points may be proposed, shape (n_points,)."""
         shape = self._mixture_shape()
         slots = len(shape) == 3
-        if slots and not self._exact:
-            # Each slot has its own operation: the point is one architecture, and nothing is drawn.
-            rng = np.random.default_rng(0)
-            exact = [self._allows(self.inner_._decode(point, rng)) for point in points]
-            return np.array(exact, dtype=np.bool_)
         mixtures = np.array([self.inner_._mixture(point) for point in points]).reshape(-1, *shape)
         # Without an operation at a slot there is no share of it: used slots are as many as the cell is long.
-        return self.costs_.within(mixtures.sum(axis=2) / self.length_ if slots else mixtures)
+        allowed = self.costs_.within(mixtures.sum(axis=2) / self.length_ if slots else mixtures)
+        if not self._exact:
+            rng = np.random.default_rng(0)
+            # With a mixture for each slot, the point is one architecture.
+            lone = np.ones(len(points)) if slots else self.inner_._n_architectures(points)
+            for i in np.flatnonzero(lone == 1):
+                architecture = self.inner_._decode(points[i], rng)
+                if slots or np.allclose(self.inner_._encode(architecture), points[i], rtol=0, atol=_ROUNDING):
+                    allowed[i] = self._allows(architecture)
+        return allowed
 
     def _n_dims(self) -> int:
         return self.inner_._n_dims()
@@ -167,7 +173,11 @@ class LimitedEncoding(Encoding):
         if step:
             shaped = target if mixture.ndim == 2 else target[:, None]
             mixture = (1 - step) * mixture + step * shaped
-        return self.inner_._from_mixture(mixture)
+        point = self.inner_._from_mixture(mixture)
+        if mixture.ndim == 2 and not self._exact and not self._open(point[None])[0]:
+            # The point is one architecture, which costs more than is expected: others of its kind may not.
+            return self._from_distribution(self._as_distribution(mixture), np.random.default_rng(0))
+        return point
 
     def _mixture_shape(self) -> tuple[int, ...]:
         return self.inner_._mixture_shape()

@@ -119,7 +119,7 @@ def _check_prefix(strategy: Strategy, bound: Encoding, random_state: int) -> Non
 
 
 def _check_prior(strategy: Strategy, bound: Encoding, random_state: int) -> None:
-    """Check that a prior moves the first suggestion, and that one over other operations is refused."""
+    """A prior moves the first suggestion, and one over other operations is refused."""
     names, cell_types = bound.space_.operation_names, bound.space_.cell_types
     k = len(names)
     favourite = next((i for i in reversed(range(k)) if not is_zero(names[i])), k - 1)

@@ -76,6 +76,11 @@ def convolutions(architecture):
     return sum("conv" in name for name in architecture.operations) / architecture.length
 
 
+def placed(architecture):
+    """Not linear in the distribution: later slots cost more."""
+    return sum((1 + slot) * len(name) for slot, name in enumerate(architecture.operations))
+
+
 SPACES = [NASBench201Space(), DenseSpace(), SequenceSpace(), NASBench101Space(), DARTSSpace(), MacroSpace()]
 
 
@@ -95,8 +100,11 @@ def test_three_methods_meet_the_contract_at_any_length(space):
     check_encoding(Ordinal(), space, lengths=range(1, 41))
 
 
-def test_three_methods_meet_the_contract_within_a_limit():
-    check_encoding(LimitedEncoding(Ordinal(), [Limit("convolutions", convolutions, 0.5)]))
+@pytest.mark.parametrize(
+    "limit", [Limit("convolutions", convolutions, 0.5), Limit("placed", placed, 150)], ids=["linear", "by slot"]
+)
+def test_three_methods_meet_the_contract_within_a_limit(limit):
+    check_encoding(LimitedEncoding(Ordinal(), [limit]), lengths=(1, 6))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
