@@ -31,7 +31,7 @@ from skopdist.spaces import SearchSpace
 from skopdist.strategies import Strategy
 from skopdist.trial import Trial, best_trial
 
-__all__ = ["SearchFailedError", "SearchRecord", "SearchResult", "run_search", "space_identity"]
+__all__ = ["SearchFailedError", "SearchResult", "run_search", "space_identity"]
 
 # Keys of the independent random streams of a search.
 _STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR = range(4)
