@@ -115,6 +115,30 @@ def one_thread() -> Iterator[None]:
 
 
 @contextmanager
+def own_settings() -> Iterator[None]:
+    """Compute as torch does when it is imported, whatever is set for other work.
+
+    That concerns the default type and device, the precision of matrix products, recorded gradients and autocasting.
+    Worker processes know nothing of what the caller has set, and a result must not depend on where a trial ran.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_restored("dtype", lambda: partial(torch.set_default_dtype, torch.get_default_dtype())))
+        torch.set_default_dtype(torch.float32)
+        precision = torch.get_float32_matmul_precision
+        stack.enter_context(_restored("matmul", lambda: partial(torch.set_float32_matmul_precision, precision())))
+        torch.set_float32_matmul_precision("highest")
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                # Without the cache, which keeps cast weights until the outermost block ends, whatever steps are made.
+                stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
+        yield
+
+
+@contextmanager
 def isolated_generators(device: str | None) -> Iterator[None]:
     """Leave the global generators of torch and numpy as they are found."""
     with ExitStack() as stack:
@@ -124,4 +148,11 @@ def isolated_generators(device: str | None) -> Iterator[None]:
             stack.enter_context(
                 _restored(device, lambda: partial(torch.cuda.set_rng_state, torch.cuda.get_rng_state(device), device))
             )
+        yield
+
+
+@contextmanager
+def computing(device: str | None) -> Iterator[None]:
+    """Train in one thread with the library's own settings, and leave everything global as it is found."""
+    with own_settings(), one_thread(), isolated_generators(device):
         yield

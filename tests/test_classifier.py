@@ -930,3 +930,14 @@ def test_cuda_leaves_its_generator_alone(images):
     before = torch.cuda.get_rng_state()
     make(device="cuda").fit(*images)
     assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 1, 1), (1, 2, 1), (1, 1), (2, 3), (1, 4, 4)])
+@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize("n", [5, 9])
+def test_small_batches_of_small_maps(shape, batch_size, n):
+    y = np.arange(n) % 2
+    X = np.random.default_rng(0).normal(size=(n, *shape)) + y.reshape(-1, *[1] * len(shape))
+    clf = make(RandomSearch(), max_epochs=2, n_cells=3, training=Training(batch_size=batch_size)).fit(X, y)
+    assert all(trial.succeeded for trial in clf.trials_), clf.search_results_["message"]
+    np.testing.assert_allclose(clf.predict_proba(X).sum(axis=1), 1)

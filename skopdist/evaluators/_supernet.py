@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skopdist._device import isolated_generators, one_thread, resolve_precision
+from skopdist._device import computing, resolve_precision
 from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
@@ -131,7 +131,7 @@ class SupernetEvaluator(SupervisedEvaluator):
         trainer, problem = self.trainer_, self.problem_
         training = trainer.training
         seeds = np.random.SeedSequence(seed).generate_state(3)
-        with isolated_generators(trainer.device):
+        with computing(trainer.device):
             torch.manual_seed(int(seeds[0]))
             self.supernet_ = Supernet(
                 self.space_,
@@ -144,13 +144,13 @@ class SupernetEvaluator(SupervisedEvaluator):
                 precision=resolve_precision(training.precision, trainer.device, problem.n_spatial),
                 partial_channels=self.partial_channels,
             ).to(trainer.device)
-        self.optimizer_ = training.make_optimizer(self.supernet_.parameters())
-        self.lr_ = self.optimizer_.param_groups[0]["lr"]
-        augmentation = make_augmentation(training.augment, problem.n_spatial)
-        self.training_batches_ = self._batches(problem.training, augmentation, int(seeds[1]))
-        self.held_out_batches_ = self._batches(problem.held_out, None, int(seeds[2]))
-        self.n_steps_ = n_trials * self._n_steps(self.training_batches_)
-        self.step_ = 0
+            self.optimizer_ = training.make_optimizer(self.supernet_.parameters())
+            self.lr_ = self.optimizer_.param_groups[0]["lr"]
+            augmentation = make_augmentation(training.augment, problem.n_spatial)
+            self.training_batches_ = self._batches(problem.training, augmentation, int(seeds[1]))
+            self.held_out_batches_ = self._batches(problem.held_out, None, int(seeds[2]))
+            self.n_steps_ = n_trials * self._n_steps(self.training_batches_)
+            self.step_ = 0
 
     def _batches(self, samples: Samples, augmentation: Augmentation | None, seed: int) -> _Endless:
         size = self.trainer_.training.batch_size_for(len(self.problem_.training))
@@ -165,7 +165,7 @@ class SupernetEvaluator(SupervisedEvaluator):
         if not hasattr(self, "supernet_"):
             raise RuntimeError("A supernet has no weights before a search: call start(length, n_trials) first.")
         device = self.trainer_.device
-        with one_thread(), isolated_generators(device):
+        with computing(device):
             torch.manual_seed(seed)
             weights = torch.tensor(mixture.tolist(), device=device)  # (n_cell_types, ..., k)
             passes = sum(self._train(weights) for _ in range(self._n_steps(self.training_batches_)))

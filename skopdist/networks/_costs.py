@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from skopdist._device import isolated_generators, resolve_devices
+from skopdist._device import isolated_generators, own_settings, resolve_devices
 from skopdist.architecture import Architecture
 from skopdist.encodings import Limit
 from skopdist.networks._cells import CellPlan, Part, Work
@@ -217,7 +217,7 @@ class NetworkCosts:
 
     def _find_overhead(self, architecture: Architecture, device: str) -> float:
         """Time a network without operations, and take off what its other modules take by themselves."""
-        with isolated_generators(device), torch.device(device):
+        with own_settings(), isolated_generators(device), torch.device(device):
             network = Network(
                 _wiring(architecture),
                 self.input_shape,
@@ -263,7 +263,7 @@ def _count_flops(placed: Placed) -> int:
 
 def _time_placed(key: tuple[str, Placed]) -> float:
     device, placed = key
-    with isolated_generators(device):
+    with own_settings(), isolated_generators(device):
         return _time(*_made_on(device, placed))
 
 

@@ -58,8 +58,8 @@ class Batches:
     ----------
     dataset : TensorData, a data set with the array attributes ``X`` and ``y``, or a subset of one
     batch_size : int
-        The most samples in a batch. Batches are of nearly equal size, so that none is left with a single sample, which
-        batch normalisation could not take.
+        The most samples in a batch. Batches are of nearly equal size. Series and images come in twos at least, for
+        batch normalisation cannot take a single sample where the map has shrunk to a point.
     shuffle : bool, default=False
     augmentation : callable or None, default=None
     seed : int, default=0
@@ -79,6 +79,7 @@ class Batches:
     ) -> None:
         self.n_samples = len(dataset)
         self.gather = _gathering(dataset)
+        self.is_flat = self.gather(torch.arange(1))[0].ndim == 2
         self.device = device
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -86,7 +87,8 @@ class Batches:
         self.generator = torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
-        return math.ceil(self.n_samples / self.batch_size)
+        n_batches = math.ceil(self.n_samples / self.batch_size)
+        return n_batches if self.is_flat else max(1, min(n_batches, self.n_samples // 2))
 
     def __iter__(self) -> Iterator[Any]:
         self.gather = _moved_if_fits(self.gather, self.n_samples, self.device)

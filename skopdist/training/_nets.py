@@ -14,7 +14,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
 from torch import nn
 
-from skopdist._device import isolated_generators, one_thread, resolve_precision
+from skopdist._device import computing, resolve_precision
 from skopdist.architecture import Architecture
 from skopdist.networks import Network
 from skopdist.problem import Problem, Samples
@@ -103,7 +103,7 @@ class Trainer:
         dataset = TensorData(samples, weight)
         # skorch's splits ask for the targets where they are stratified; others get a whole data set and no more.
         y = samples.labels() if net.train_split is not None and held_out is None else None
-        with one_thread(), isolated_generators(net.device):
+        with computing(net.device):
             with _INITIALISATION:
                 torch.manual_seed(seed)
                 net.initialize()

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from skopdist._device import own_settings
 from skopdist.problem import Samples, rows_of_bytes
 
 # Samples in a batch at the most; inputs of a batch take about so many bytes in double precision.
@@ -40,7 +41,7 @@ class Predictor:
         n = len(data)
         probabilities: NDArray[np.float64] | None = None
         start = 0
-        with torch.inference_mode():
+        with own_settings(), torch.inference_mode():
             for batch in _batches(data):
                 logits = self.module(torch.from_numpy(batch).to(self.device)).double()
                 part = logits.softmax(dim=1).cpu().numpy()  # (m, n_classes)

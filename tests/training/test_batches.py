@@ -68,3 +68,13 @@ def test_single_items_as_torch_loaders_want_them():
     assert x["x"].shape == (1,)
     assert x["sample_weight"] > 0
     assert target.ndim == 0
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(7, 1), (8, 1), (3, 2), (5, 2), (2, 1)])
+def test_images_come_in_twos_at_least(n, batch_size):
+    samples = Problem.of(np.arange(n, dtype=float).reshape(n, 1, 1, 1), np.arange(n) % 2).everything
+    sizes = [len(X) for X, _ in Batches(TensorData(samples), batch_size)]
+    assert sum(sizes) == n
+    assert min(sizes) >= 2
+    flat = Problem.of(np.arange(n, dtype=float)[:, None], np.arange(n) % 2).everything
+    assert max(len(X) for X, _ in Batches(TensorData(flat), batch_size)) <= batch_size
