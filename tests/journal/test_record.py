@@ -197,7 +197,7 @@ def test_an_interrupted_fit_resumes_without_a_seed(random_state, iris, tmp_path)
         ({"strategy": RandomSearch()}, "strategy: BayesianOptimization then, RandomSearch now"),
         ({"class_weight": {0: 2.0}}, "class_weight: None then, {0: 2.0} now"),
     ],
-    ids=str,
+    ids=["recipe", "scorer", "strategy", "weights"],
 )
 def test_the_journal_of_other_settings_is_refused(changes, difference, iris, tmp_path):
     make(journal=tmp_path / "j").fit(*iris)
