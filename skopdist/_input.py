@@ -31,6 +31,8 @@ def read_values(X: Any) -> Any:
     TypeError
         If an object that is no number is among the values of an array.
     """
+    if isinstance(X, str | bytes):
+        raise ValueError(f"X must be an array of numbers, got the string {_shown(X)}; load the data first.")
     if hasattr(X, "dtypes") and hasattr(X, "columns"):
         return _read_frame(X)
     if isinstance(X, list | tuple) and len(X):
@@ -108,6 +110,13 @@ def _conversion_error(values: NDArray[Any]) -> Exception | None:
 
 def _read_frame(X: Any) -> Any:
     """Return a data frame of numbers, sparse columns made dense."""
+    names = list(X.columns)
+    twice = sorted({repr(name) for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise ValueError(
+            f"The columns of X must have different names, but {', '.join(twice)} are there more than once; rename "
+            "them, or pass X.to_numpy()."
+        )
     foreign = {}
     dense = {}
     for i, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
