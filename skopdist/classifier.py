@@ -22,6 +22,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from skopdist._device import resolve_devices
 from skopdist._identity import Identity, describe_parts
+from skopdist._input import Layout, read_labels, read_values, shaped
 from skopdist._prior import PriorLike, as_prior
 from skopdist._random import RandomState, seed
 from skopdist._refit import Refit
@@ -171,7 +172,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Their weights in the average.
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
-        ``X.shape[1]``.
+        Number of features of flat samples, and of channels of others.
     feature_names_in_ : ndarray of shape (n_features,)
         Where X is a data frame with string names.
 
@@ -319,7 +320,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, features), (n, channels, length) or (n, channels, height, width)
-            Finite numbers; pixels need no scaling.
+            Finite numbers; pixels need no scaling. Images of type uint8 may come as (n, height, width, channels), with
+            1, 3 or 4 channels, or as (n, height, width).
         y : array-like of shape (n,)
             Class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n,) or None, default=None
@@ -339,7 +341,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If the final training failed, and the network of the best trial predicts instead.
+            If the final training failed, and the network of the best trial predicts instead, or if the axes of X look
+            as if the channels did not come first.
         """
         self._check_parameters()
         problem = self._make_problem(X, y, sample_weight)
@@ -384,8 +387,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 "This OpDistNASClassifier has no network to predict with: it was fitted with refit=False, or its last "
                 "fit failed. Fit it with refit=True, or make a network of best_architecture_ yourself."
             )
-        samples = validate_data(self, X, dtype=_DTYPES, allow_nd=True, reset=False)
-        samples = self._shaped(samples)
+        values = self._layout.arrange(read_values(X))
+        samples = validate_data(self, values, dtype=_DTYPES, allow_nd=True, reset=False)
+        samples = shaped(samples, self.input_shape)
         if samples.shape[1:] != self.sample_shape_:
             raise ValueError(
                 f"X has samples of shape {samples.shape[1:]}, but OpDistNASClassifier is expecting "
@@ -445,12 +449,19 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             )
 
     def _make_problem(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Problem:
-        samples, labels = validate_data(self, X, y, dtype=_DTYPES, allow_nd=True, ensure_min_samples=2)
+        values, labels = read_values(X), read_labels(y)
+        self._layout = Layout.of(values, self.input_shape)
+        values = self._layout.arrange(values)
+        samples, labels = validate_data(self, values, labels, dtype=_DTYPES, allow_nd=True, ensure_min_samples=2)
         check_classification_targets(labels)
+        samples = shaped(samples, self.input_shape)
+        doubt = self._layout.doubt(self.input_shape)
+        if doubt is not None:
+            warnings.warn(doubt, stacklevel=3)
         weight: NDArray[np.float64] | None = None
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, samples, dtype=np.float64, ensure_non_negative=True)
-        return Problem.of(self._shaped(samples), labels, weight, self.class_weight)
+        return Problem.of(samples, labels, weight, self.class_weight)
 
     def _earlier(self) -> SearchRecord | None:
         """Return the record of the last fit, where this one is to go on with it."""
@@ -615,21 +626,3 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         # Pickles leave it out, for it may hold a second copy of the networks.
         if hasattr(self, "net_"):
             self._predictor = Committee(self.nets_, self.member_weights_.tolist(), len(self.sample_shape_) - 1)
-
-    def _shaped(self, X: NDArray[Any]) -> NDArray[Any]:
-        """Return X in the shape of its samples."""
-        if self.input_shape is None:
-            shape = X.shape[1:]
-        else:
-            shape = tuple(self.input_shape)
-            if X.shape[1:] != shape and (X.ndim != 2 or int(np.prod(shape)) != X.shape[1]):
-                raise ValueError(
-                    f"input_shape={shape} does not fit: it holds {int(np.prod(shape))} values, but the samples of X "
-                    f"have the shape {X.shape[1:]}; give the shape of one sample, such as (1, 8, 8) for 64 features."
-                )
-        if len(shape) > 3:
-            raise ValueError(
-                f"Found array with dim {X.ndim}, while OpDistNASClassifier expects (n, features), (n, channels, "
-                "length) or (n, channels, height, width)."
-            )
-        return X.reshape(len(X), *shape)

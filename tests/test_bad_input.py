@@ -210,7 +210,9 @@ def test_nothing_to_predict(fitted):
 
 
 def test_words(iris):
-    with pytest.raises(ValueError, match=r"could not convert string"):
+    with pytest.raises(
+        ValueError, match=r"X must hold numbers, but it holds 'a' in column 0 \(could not convert string.*OneHotEncoder"
+    ):
         make().fit([["a", "b"], ["c", "d"]] * 4, [0, 1] * 4)
 
 

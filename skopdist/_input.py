@@ -1,0 +1,316 @@
+"""What `fit` and `predict` are given: values that are no numbers, labels, and which axis is that of the channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# So many last sides are numbers of channels: grey, red with green and blue, and these with alpha.
+_COLOURS = (1, 3, 4)
+# Smaller arrays of two equal sides are series as often as they are images.
+_SMALL_IMAGE, _SMALL_UINT8 = 16, 8
+
+_ENCODE = "encode words and categories with OneHotEncoder or OrdinalEncoder in a ColumnTransformer"
+_COUNT = 'give dates and times as numbers, for example by .astype("int64")'
+_SPLIT = "give real and imaginary parts as two columns"
+_CAST = "convert decimals by .astype(float)"
+_STACK = "give series as one array of shape (n, channels, length)"
+
+
+def read_values(X: Any) -> Any:
+    """Return X as it is, or as an array of numbers where it is a list or holds objects; refuse what is no number.
+
+    Raises
+    ------
+    ValueError
+        If columns hold words, categories, dates or the like, or the samples differ in length.
+    TypeError
+        If an object that is no number is among the values of an array.
+    """
+    if isinstance(X, str | bytes):
+        raise ValueError(f"X must be an array of numbers, got the string {_shown(X)}; load the data first.")
+    if hasattr(X, "dtypes") and hasattr(X, "columns"):
+        return _read_frame(X)
+    if isinstance(X, list | tuple) and len(X):
+        X = _stacked(X)
+    elif getattr(X, "ndim", 0) > 2 and hasattr(X, "__array__"):
+        X = np.asarray(X)
+    return _numeric(X) if isinstance(X, np.ndarray) else X
+
+
+def _stacked(X: Any) -> NDArray[Any]:
+    """Return nested sequences as one array."""
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error) and "broadcast" not in str(error):
+            raise
+    shapes = sorted({shape for sample in X for shape in _shapes(sample)})
+    lengths = sorted({shape[-1] if shape else 1 for shape in shapes})
+    if len(lengths) > 1 and all(len(shape) < 3 for shape in shapes):
+        raise ValueError(
+            f"The samples of X differ in length: the shortest has {lengths[0]} values, and the longest has "
+            f"{lengths[-1]}; pad or resample all of them to one length."
+        )
+    raise ValueError(
+        f"The samples of X differ in shape, such as {shapes[0]} and {shapes[-1]}; pad, resample or resize all of them "
+        "to one shape."
+    )
+
+
+def _shapes(sample: Any) -> Iterator[tuple[int, ...]]:
+    """Yield the shape of a sample, or those of its parts where they differ."""
+    try:
+        yield np.shape(sample)
+    except ValueError:
+        for part in sample:
+            yield from _shapes(part)
+
+
+def _numeric(X: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of numbers; complex ones are left to scikit-learn's own checks."""
+    if X.dtype.kind in "biufc":
+        return X
+    if X.dtype.kind in "Mm":
+        raise ValueError(f"X must hold numbers, but it holds {X.dtype}; {_COUNT}.")
+    if X.dtype.names:
+        raise ValueError(
+            f"X must hold numbers, but it is a structured array of the fields {list(X.dtype.names)}; "
+            "use numpy.lib.recfunctions.structured_to_unstructured(X)."
+        )
+    if X.dtype.kind == "O" and X.size and all(isinstance(value, np.ndarray | list | tuple) for value in X.flat):
+        return _numeric(_stacked(X.tolist()))
+    if (error := _conversion_error(X)) is None:
+        return X.astype(np.float64)
+    place, value = next(
+        (place, value) for place, value in np.ndenumerate(X) if _conversion_error(np.array([value], object)) is not None
+    )
+    where = f" in column {place[1]}" if len(place) > 1 else ""
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    raise kind(f"X must hold numbers, but it holds {_shown(value)}{where} ({error}); {_remedy(type(value).__name__)}.")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return text if len(text) < 40 else f"{text[:36]} ..."
+
+
+def _conversion_error(values: NDArray[Any]) -> Exception | None:
+    """Return what keeps values from being numbers."""
+    try:
+        values.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        return error
+    return None
+
+
+def _read_frame(X: Any) -> Any:
+    """Return a data frame of numbers, sparse columns made dense."""
+    names = list(X.columns)
+    twice = sorted({repr(name) for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise ValueError(
+            f"The columns of X must have different names, but {', '.join(twice)} are there more than once; rename "
+            "them, or pass X.to_numpy()."
+        )
+    foreign = {}
+    dense = {}
+    for i, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
+        if not _is_number(dtype) and (found := _foreign_type(X, i, dtype)) is not None:
+            foreign[name] = found
+        elif hasattr(dtype, "subtype") and hasattr(dtype, "fill_value"):
+            dense[name] = dtype.subtype
+    if foreign:
+        items = [f"{name!r} ({found})" for name, found in foreign.items()]
+        more = f" and {len(items) - 10} more" if len(items) > 10 else ""
+        remedies = list(dict.fromkeys(_remedy(found) for found in foreign.values()))
+        raise ValueError(
+            f"All columns of X must be numbers or booleans, but these are not: {', '.join(items[:10])}{more}; "
+            f"{', and '.join(remedies)}."
+        )
+    return X.astype(dense) if dense else X
+
+
+def _is_number(dtype: Any) -> bool:
+    """Whether a column's type is one of numbers or booleans; types of pandas have a `kind`, and others a method."""
+    if hasattr(dtype, "kind"):
+        return dtype.kind in "biuf"
+    if str(dtype) == "Boolean":
+        return True
+    return hasattr(dtype, "is_numeric") and bool(dtype.is_numeric()) and "Decimal" not in str(dtype)
+
+
+def _foreign_type(X: Any, i: int, dtype: Any) -> str | None:
+    """Name the type of a column, unless its objects are numbers."""
+    if not isinstance(dtype, np.dtype) or dtype.kind != "O":
+        return str(dtype)
+    values = X.iloc[:, i].to_numpy()
+    odd = next((v for v in values if _conversion_error(np.array([v, None], object)) or _is_decimal(v)), None)
+    return None if odd is None else f"object, such as {type(odd).__name__}"
+
+
+def _is_decimal(value: Any) -> bool:
+    return type(value).__name__ == "Decimal"
+
+
+def _remedy(name: str) -> str:
+    """Return what to do about a type."""
+    lower = name.lower()
+    if "complex" in lower:
+        return _SPLIT
+    if "decimal" in lower:
+        return _CAST
+    if any(word in lower for word in ("date", "time", "period", "duration")):
+        return _COUNT
+    if any(word in lower for word in ("array", "list", "tuple", "series")):
+        return _STACK
+    return _ENCODE
+
+
+def read_labels(y: Any) -> Any:
+    """Return labels as scikit-learn can tell them apart: numbers, booleans or strings in an array of one kind.
+
+    Raises
+    ------
+    ValueError
+        If they are neither, of more than one kind, or if some are missing.
+    """
+    dtype = getattr(y, "dtype", None)
+    known = isinstance(dtype, np.dtype) and dtype.kind in "biufcUS"
+    # What knows neither kinds nor columns is for scikit-learn, such as tensors.
+    strange = dtype is not None and not hasattr(dtype, "kind") and not hasattr(y, "to_numpy")
+    if y is None or isinstance(y, str) or known or strange or not hasattr(y, "__len__"):
+        return y
+    try:
+        values = np.asarray(y, dtype=object)
+    except ValueError as error:
+        raise ValueError(f"y must hold one label for each sample, but it holds sequences ({error}).") from error
+    if values.ndim not in (1, 2) or not values.size:
+        return y
+    labels = values.ravel().tolist()
+    kinds = {_label_kind(label) for label in labels}
+    if kinds == {"strings"}:
+        return values if dtype is not None else np.asarray(y)
+    if kinds in ({"numbers"}, {"booleans"}):
+        return np.asarray(labels).reshape(values.shape)
+    if "missing" in kinds:
+        missing = [i for i, label in enumerate(labels) if _label_kind(label) == "missing"]
+        raise ValueError(
+            f"y must hold a class label for each sample, but {len(missing)} are missing (None or NaN), the first in "
+            f"row {missing[0]}; drop these rows."
+        )
+    raise ValueError(
+        "y must hold class labels of one kind, numbers, strings or booleans, but it holds "
+        f"{' and '.join(sorted(kinds))}; convert them, for example by [str(label) for label in y]."
+    )
+
+
+def _label_kind(label: Any) -> str:
+    """Name the kind of a label, which is its type where it is none of the known ones."""
+    # By name, so that pandas need not be imported.
+    if label is None or type(label).__name__ in ("NAType", "NaTType"):
+        return "missing"
+    if isinstance(label, bool | np.bool):
+        return "booleans"
+    if isinstance(label, str):
+        return "strings"
+    if isinstance(label, int | float | np.integer | np.floating):
+        return "missing" if label != label else "numbers"
+    return f"objects of the type {type(label).__name__}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the axes of X are understood: as `fit` was given them, so `predict` takes them.
+
+    Attributes
+    ----------
+    given : tuple of int
+        Shape of one sample as it was given.
+    order : str
+        "channels first", "channels last" or "no channels".
+    """
+
+    given: tuple[int, ...]
+    order: str
+
+    @classmethod
+    def of(cls, X: Any, input_shape: Sequence[int] | None = None) -> Layout:
+        """Understand an array; an `input_shape` that is the shape of its samples says that the channels come first."""
+        given = tuple(getattr(X, "shape", ())[1:])
+        if input_shape is not None and tuple(input_shape) == given:
+            return cls(given, "channels first")
+        return cls(given, _certain_order(X))
+
+    def arrange(self, X: Any) -> Any:
+        """Return a view of X with the channels first, without copying."""
+        order = self.order if tuple(getattr(X, "shape", ())[1:]) == self.given else _certain_order(X)
+        if order == "channels last":
+            return np.moveaxis(X, -1, 1)
+        return X[:, None] if order == "no channels" else X
+
+    def doubt(self, input_shape: Sequence[int] | None = None) -> str | None:
+        """Return what to warn of where the axes look as if they were meant otherwise, None otherwise."""
+        if self.order != "channels first" or input_shape is not None:
+            return None
+        remedies = _remedies_of_order(self.given)
+        if not remedies:
+            return None
+        shape = ", ".join(str(side) for side in self.given)
+        sides = " by ".join(str(side) for side in self.given[1:])
+        return (
+            f"X of shape (n, {shape}) is taken as {self.given[0]} channels of {sides}. {' '.join(remedies)} "
+            "If it is meant so, input_shape=X.shape[1:] says it."
+        )
+
+
+def _certain_order(X: Any) -> str:
+    """Return the order of the axes: pixels of eight bits leave no doubt where the channels are."""
+    if getattr(X, "dtype", None) == np.uint8:
+        sides = X.shape[1:]
+        if len(sides) == 3 and sides[-1] in _COLOURS and min(sides[:2]) > max(_COLOURS):
+            return "channels last"
+        if len(sides) == 2 and min(sides) >= _SMALL_UINT8:
+            return "no channels"
+    return "channels first"
+
+
+def _remedies_of_order(shape: tuple[int, ...]) -> list[str]:
+    """Return the lines that would settle a doubtful shape of a sample, none where it is as it should be."""
+    # Maps of features may be as small as numbers of channels, and are square then.
+    if len(shape) == 3 and shape[2] in _COLOURS and shape[0] > max(_COLOURS) and shape[1] != shape[2]:
+        return ["If its channels come last, pass np.moveaxis(X, -1, 1)."]
+    remedies = []
+    if len(shape) == 2 and min(shape) >= _SMALL_IMAGE and shape[0] >= shape[1]:
+        remedies.append("If its samples are images without an axis of channels, pass X[:, None].")
+    if len(shape) == 2 and shape[0] > shape[1]:
+        remedies.append("If its channels come last, pass X.transpose(0, 2, 1).")
+    return remedies
+
+
+def shaped(X: NDArray[Any], input_shape: Sequence[int] | None) -> NDArray[Any]:
+    """Return X in the shape of its samples.
+
+    Raises
+    ------
+    ValueError
+        If samples have more than three dimensions, hold nothing, or do not fit `input_shape`.
+    """
+    shape = X.shape[1:] if input_shape is None else tuple(input_shape)
+    if X.shape[1:] != shape and (X.ndim != 2 or int(np.prod(shape)) != X.shape[1]):
+        raise ValueError(
+            f"input_shape={shape} does not fit: it holds {int(np.prod(shape))} values, but the samples of X "
+            f"have the shape {X.shape[1:]}; give the shape of one sample, such as (1, 8, 8) for 64 features."
+        )
+    if len(shape) > 3:
+        raise ValueError(
+            f"Found array with dim {X.ndim}, while OpDistNASClassifier expects (n, features), (n, channels, "
+            "length) or (n, channels, height, width)."
+        )
+    if 0 in shape:
+        raise ValueError(f"The samples of X have the shape {shape}, which holds no values; give at least one of each.")
+    return X.reshape(len(X), *shape)

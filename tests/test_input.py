@@ -1,0 +1,357 @@
+"""Values, labels and layouts: what is understood is right, and what is not is refused in words of our own."""
+
+import datetime
+import decimal
+import enum
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from skopdist import OpDistNASClassifier
+from skopdist._input import Layout, read_labels, read_values, shaped
+
+
+def make(**changes):
+    settings = {"n_trials": 1, "max_epochs": 1, "n_cells": 1, "channels": 4, "random_state": 0}
+    return OpDistNASClassifier(**(settings | changes))
+
+
+def pixels(*shape, dtype=np.uint8):
+    return np.random.default_rng(0).integers(0, 256, size=shape).astype(dtype)
+
+
+LABELS = np.arange(24) % 2
+
+
+# Layouts
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "understood"),
+    [
+        ((9, 7, 3), np.uint8, (3, 9, 7)),
+        ((5, 5, 1), np.uint8, (1, 5, 5)),
+        ((12, 30, 4), np.uint8, (4, 12, 30)),
+        ((8, 11), np.uint8, (1, 8, 11)),
+        ((3, 9, 7), np.uint8, (3, 9, 7)),
+        ((3, 24, 4), np.uint8, (3, 24, 4)),
+        ((9, 7, 2), np.uint8, (9, 7, 2)),
+        ((7, 30), np.uint8, (7, 30)),
+        ((784,), np.uint8, (784,)),
+        ((9, 7, 3), np.float32, (9, 7, 3)),
+        ((8, 11), np.float64, (8, 11)),
+        ((9, 7, 3), np.int64, (9, 7, 3)),
+    ],
+)
+def test_certain_layouts(shape, dtype, understood):
+    X = pixels(6, *shape, dtype=dtype)
+    arranged = Layout.of(X).arrange(X)
+    assert arranged.shape[1:] == understood
+    assert np.shares_memory(arranged, X)
+    meant = Layout.of(X, shape)
+    assert meant.arrange(X).shape == X.shape
+    assert meant.doubt(shape) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "lines"),
+    [
+        ((24, 24, 3), ["np.moveaxis(X, -1, 1)"]),
+        ((5, 9, 1), ["np.moveaxis(X, -1, 1)"]),
+        ((32, 48, 4), ["np.moveaxis(X, -1, 1)"]),
+        ((24, 24), ["X[:, None]"]),
+        ((16, 16), ["X[:, None]"]),
+        ((64, 2), ["X.transpose(0, 2, 1)"]),
+        ((9, 8), ["X.transpose(0, 2, 1)"]),
+        ((100, 50), ["X[:, None]", "X.transpose(0, 2, 1)"]),
+    ],
+)
+def test_doubtful_layouts(shape, lines):
+    doubt = Layout.of(np.zeros((4, *shape))).doubt()
+    assert all(line in doubt for line in [*lines, "input_shape=X.shape[1:]", f"{shape[0]} channels of {shape[1]}"])
+    assert sum(line in doubt for line in ("np.moveaxis(X, -1, 1)", "X[:, None]", "X.transpose(0, 2, 1)")) == len(lines)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(64,), (1, 24), (8, 8), (15, 15), (2, 64), (28, 30), (3, 24, 24), (1, 28, 28), (3, 24, 4), (4, 9, 3), (64, 3, 3),
+     (512, 1, 1), (64, 2, 2), (40, 17, 17)],
+)  # fmt: skip
+def test_layouts_without_a_doubt(shape):
+    assert Layout.of(np.zeros((4, *shape))).doubt() is None
+
+
+def test_the_remedies_of_a_warning_end_it():
+    X = np.zeros((4, 24, 20))
+    for better in (X[:, None], X.transpose(0, 2, 1)):
+        assert Layout.of(better).doubt() is None
+    assert Layout.of(np.moveaxis(np.zeros((4, 24, 20, 3)), -1, 1)).doubt() is None
+
+
+@pytest.mark.parametrize("shape", [(9, 7, 3), (8, 8), (6, 6, 1)])
+def test_images_in_other_orders_give_the_same_network(shape):
+    X = pixels(24, *shape)
+    first = np.moveaxis(X, -1, 1) if len(shape) == 3 else X[:, None]
+    clf, other = make().fit(X, LABELS), make().fit(np.ascontiguousarray(first), LABELS)
+    assert clf.sample_shape_ == other.sample_shape_ == first.shape[1:]
+    assert clf.n_features_in_ == first.shape[1]
+    expected = other.predict_proba(first)
+    # The same samples as they were given, of another type, and with the channels first.
+    for again in (X, X.astype(float), first, first.astype(np.float32), list(X), torch.from_numpy(X)):
+        assert np.array_equal(clf.predict_proba(again), expected)
+    assert np.array_equal(other.predict_proba(X), expected)
+
+
+def test_one_warning_per_fit_and_none_at_predict_time():
+    X = np.random.default_rng(0).normal(size=(24, 9, 2))
+    with pytest.warns(UserWarning, match=r"X of shape \(n, 9, 2\) is taken as 9 channels of 2\. .*transpose") as seen:
+        clf = make().fit(X, LABELS)
+    assert len(seen) == 1
+    assert seen[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.predict(X)
+        meant = make(input_shape=X.shape[1:]).fit(X, LABELS)
+        make().fit(X.transpose(0, 2, 1), LABELS)
+    assert np.array_equal(meant.predict_proba(X), clf.predict_proba(X))
+
+
+def test_an_input_shape_is_that_of_the_channels_first():
+    X = pixels(24, 9, 7, 3)
+    assert make(input_shape=(3, 9, 7)).fit(X, LABELS).sample_shape_ == (3, 9, 7)
+    clf = make(input_shape=(9, 7, 3)).fit(X, LABELS)
+    assert clf.sample_shape_ == (9, 7, 3)
+    assert clf.predict(X).shape == (24,)
+
+
+@pytest.mark.parametrize("shape", [(3, 0, 8), (3, 8, 0), (3, 1, 0, 8)])
+def test_samples_that_hold_nothing(shape):
+    with pytest.raises(ValueError, match=r"The samples of X have the shape .*, which holds no values"):
+        shaped(np.zeros(shape), None)
+
+
+@pytest.mark.parametrize("X", [3.0, np.array(3.0), [], None, "words", {}])
+def test_what_is_no_array(X):
+    with pytest.raises((ValueError, TypeError), match=r"Expected 2D array, got|must be|Found array"):
+        make().fit(X, LABELS)
+
+
+# Columns
+
+
+def frame(**columns):
+    return pd.DataFrame({"a": np.arange(24.0), "b": np.arange(24)[::-1]}).assign(**columns)
+
+
+@pytest.mark.parametrize(
+    ("column", "found", "remedy"),
+    [
+        (np.array(["p", "q"])[LABELS], "str", "OneHotEncoder or OrdinalEncoder in a ColumnTransformer"),
+        (pd.array(np.array(["p", "q"])[LABELS], dtype="string"), "string", "OneHotEncoder"),
+        (pd.Categorical(np.array(["p", "q"])[LABELS]), "category", "OneHotEncoder"),
+        (pd.Categorical(LABELS), "category", "OneHotEncoder"),
+        (pd.Series([1, "p"] * 12, dtype=object), "object, such as str", "OneHotEncoder"),
+        (pd.cut(pd.Series(np.arange(24)), 2).array, "category", "OneHotEncoder"),
+        (pd.interval_range(0, 24), "interval", "OneHotEncoder"),
+        (pd.date_range("2020", periods=24), "datetime64", '.astype("int64")'),
+        (pd.date_range("2020", periods=24, tz="UTC"), "datetime64", '.astype("int64")'),
+        (pd.to_timedelta(np.arange(24), "D"), "timedelta64", '.astype("int64")'),
+        (pd.period_range("2020-01", periods=24, freq="M"), "period", '.astype("int64")'),
+        (pd.Series([datetime.date(2020, 1, 1)] * 24, dtype=object), "object, such as date", '.astype("int64")'),
+        (LABELS + 1j, "complex128", "real and imaginary parts"),
+        (pd.Series([decimal.Decimal(1)] * 24, dtype=object), "object, such as Decimal", ".astype(float)"),
+        (pd.Series([np.ones(3)] * 24, dtype=object), "object, such as ndarray", "(n, channels, length)"),
+    ],
+)
+def test_columns_that_are_no_numbers(column, found, remedy):
+    X = frame(**{"of mine": column})
+    with pytest.raises(ValueError, match=rf"All columns of X .*: 'of mine' \({re.escape(found)}.*{re.escape(remedy)}"):
+        make().fit(X, LABELS)
+    clf = make().fit(frame(**{"of mine": 1.0 * LABELS}), LABELS)
+    with pytest.raises(ValueError, match=r"'of mine'"):
+        clf.predict(X)
+
+
+def test_all_columns_are_named_up_to_ten():
+    words = np.array(["p", "q"])[LABELS]
+    with pytest.raises(ValueError, match=r"'c' \(str\), 'd' \(datetime64\[..\]\); encode .*, and give dates .*\.$"):
+        read_values(frame(c=words, d=pd.date_range("2020", periods=24)))
+    with pytest.raises(ValueError, match=r"'w9' \(str\) and 4 more; encode"):
+        read_values(frame(**{f"w{i}": words for i in range(14)}))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        LABELS == 1,
+        pd.array(LABELS == 1, dtype="boolean"),
+        pd.array(LABELS, dtype="Int64"),
+        pd.array(LABELS, dtype="UInt8"),
+        pd.array(LABELS * 1.0, dtype="Float32"),
+        pd.Series(LABELS, dtype=object),
+        pd.Series([str(i) for i in LABELS], dtype=object),
+        pd.arrays.SparseArray(LABELS * 1.0),
+        pd.arrays.SparseArray(LABELS, fill_value=1),
+    ],
+)
+def test_columns_that_are_numbers(column):
+    expected = make().fit(frame(c=1.0 * LABELS), LABELS)
+    clf = make().fit(frame(c=column), LABELS)
+    assert clf.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert np.array_equal(clf.predict_proba(frame(c=column)), expected.predict_proba(frame(c=1.0 * LABELS)))
+
+
+@pytest.mark.parametrize("names", [["a", "b"], [0, 1]])
+def test_frames_of_sparse_columns_only(names):
+    dense = pd.DataFrame(np.eye(4)[:, :2] + 1, columns=names)
+    sparse = dense.astype(pd.SparseDtype(float, 1.0))
+    assert read_values(sparse).equals(dense)
+
+
+def test_names_that_are_there_twice():
+    with pytest.raises(ValueError, match=r"different names, but 'a' are there more than once; .*to_numpy"):
+        make().fit(pd.DataFrame(np.eye(4), columns=list("aaab")), [0, 1] * 2)
+
+
+@pytest.mark.parametrize("missing", [pd.array([None, *LABELS[1:]], dtype="Int64"), np.where(LABELS, np.nan, 1.0)])
+def test_missing_values_in_columns(missing):
+    with pytest.raises(ValueError, match=r"Input X contains NaN"):
+        make().fit(frame(c=missing), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        ([["1", "p"], ["2", "q"]], ValueError, r"holds 'p' in column 1 \(could not convert.*OneHotEncoder"),
+        (np.array([[1, "p"]], dtype=object), ValueError, r"holds 'p' in column 1"),
+        (np.array([["p"]], dtype=np.dtypes.StringDType()), ValueError, r"holds 'p' in column 0"),
+        (np.array([[b"p"]]), ValueError, r"holds b'p' in column 0"),
+        (np.array([["2020-01-01"]], dtype="M8[D]"), ValueError, r"holds datetime64\[D\]; give dates"),
+        (np.array([[3]], dtype="m8[s]"), ValueError, r"holds timedelta64\[s\]; give dates"),
+        (np.array([[datetime.date(2020, 1, 1)]]), TypeError, r"holds datetime\.date\(2020, 1, 1\) in column 0"),
+        (np.array([[{}, 1]], dtype=object), TypeError, r"holds \{\} in column 0 \(float\(\) argument must be a string"),
+        (np.array([[10**400]], dtype=object), ValueError, r"holds 1000.* in column 0 \(int too large"),
+        (np.zeros(3, dtype=[("u", float), ("v", int)]), ValueError, r"structured array of the fields \['u', 'v'\]"),
+    ],
+)
+def test_arrays_that_are_no_numbers(X, error, message):
+    with pytest.raises(error, match=message):
+        read_values(X)
+
+
+@pytest.mark.parametrize("X", [[["1", "2.5"]], np.array([[1, 2.5]], dtype=object), np.array([[True, 2.5]], object)])
+def test_objects_that_are_numbers(X):
+    values = read_values(X)
+    assert values.dtype == np.float64
+    assert values.tolist() == [[1, 2.5]]
+
+
+# Samples of unequal length
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([[1, 2, 3], [1, 2]], r"differ in length: the shortest has 2 values, and the longest has 3; pad or resample"),
+        ([np.ones(9), np.ones(4), np.ones(5)], r"shortest has 4 .* longest has 9"),
+        (np.array([np.ones(3), np.ones(5)], dtype=object), r"shortest has 3 .* longest has 5"),
+        ([np.ones((1, 3)), np.ones((1, 6))], r"shortest has 3 .* longest has 6"),
+        ([[np.ones(3), np.ones(7)], [np.ones(3), np.ones(3)]], r"shortest has 3 .* longest has 7"),
+        ((pd.Series(np.ones(3)), pd.Series(np.ones(2))), r"shortest has 2 .* longest has 3"),
+        ([torch.ones(3), torch.ones(2)], r"shortest has 2 .* longest has 3"),
+        ([np.ones((1, 9)), np.ones((2, 9))], r"differ in shape, such as \(1, 9\) and \(2, 9\); pad"),
+        ([np.ones((1, 9, 8)), np.ones((1, 9, 9))], r"differ in shape, such as \(1, 9, 8\) and \(1, 9, 9\); .*resize"),
+        ([[1, 2], 3], r"differ in length: the shortest has 1 .* longest has 2"),
+    ],
+)
+def test_samples_that_differ_in_length(X, message):
+    with pytest.raises(ValueError, match=message):
+        make().fit(X, [0, 1, 0][: len(X)])
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 5)])
+def test_objects_that_are_arrays_of_one_length(shape):
+    X = np.arange(4.0 * np.prod(shape)).reshape(4, *shape)
+    nested = np.empty(X.shape[:-1], dtype=object)
+    for place in np.ndindex(nested.shape):
+        nested[place] = X[place]
+    assert np.array_equal(read_values(nested), X)
+    assert np.array_equal(read_values(list(X)), X)
+
+
+# Labels
+
+WORDS = np.array(["no", "yes"])[LABELS]
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (LABELS, [0, 1]),
+        (LABELS.astype(object), [0, 1]),
+        (LABELS * 1.0, [0.0, 1.0]),
+        (pd.Series(LABELS, dtype="Int64"), [0, 1]),
+        (pd.array(LABELS, dtype="Int8"), [0, 1]),
+        (LABELS == 1, [False, True]),
+        ((LABELS == 1).astype(object), [False, True]),
+        (pd.Series(LABELS == 1, dtype="boolean"), [False, True]),
+        (WORDS, ["no", "yes"]),
+        (WORDS.tolist(), ["no", "yes"]),
+        (WORDS.astype(object), ["no", "yes"]),
+        (WORDS.astype(np.dtypes.StringDType()), ["no", "yes"]),
+        (pd.Series(WORDS), ["no", "yes"]),
+        (pd.Series(WORDS, dtype="string"), ["no", "yes"]),
+        (pd.Categorical(WORDS), ["no", "yes"]),
+        (pd.Series(WORDS, dtype="category"), ["no", "yes"]),
+        (pd.Series(LABELS, dtype="category"), [0, 1]),
+        (pd.Series(LABELS == 1, dtype="category"), [False, True]),
+    ],
+)
+def test_labels(iris, y, classes):
+    clf = make().fit(iris[0][:24], y)
+    assert clf.classes_.tolist() == classes
+    assert {type(label) for label in clf.classes_.tolist()} == {type(classes[0])}
+    assert set(clf.predict(iris[0]).tolist()) <= set(classes)
+    assert 0 <= clf.score(iris[0][:24], np.array(classes)[LABELS]) <= 1
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.array(["2020", "2021"], dtype="M8[D]")[LABELS], r"of one kind, .* objects of the type date; convert"),
+        (np.array([1, 2], dtype="m8[D]")[LABELS], r"objects of the type timedelta; convert"),
+        (pd.Series(pd.date_range("2020", periods=2)[LABELS]), r"objects of the type Timestamp"),
+        (pd.Series(pd.period_range("2020-01", periods=2, freq="M")[LABELS]), r"objects of the type Period"),
+        ([datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)] * 12, r"objects of the type date"),
+        ([Colour.RED, Colour.BLUE] * 12, r"objects of the type Colour"),
+        ([decimal.Decimal(1), decimal.Decimal(2)] * 12, r"objects of the type Decimal"),
+        (["a", 1] * 12, r"it holds numbers and strings; convert them, for example by \[str"),
+        (np.array(["a", True], dtype=object)[LABELS], r"it holds booleans and strings"),
+        ([True, 2] * 12, r"it holds booleans and numbers"),
+        (["a", "b", None] * 8, r"a class label for each sample, but 8 are missing \(None or NaN\), the first in row 2"),
+        (["a", "b", np.nan] * 8, r"8 are missing"),
+        (np.array([None, 1, 0], dtype=object)[np.arange(24) % 3], r"8 are missing .* row 0"),
+        (pd.Series([1, 0, None] * 8, dtype="Int64"), r"8 are missing"),
+        (pd.Series(["a", "b", None] * 8, dtype="string"), r"8 are missing"),
+        (pd.Categorical.from_codes(LABELS - 1, ["b"]), r"12 are missing"),
+        ([("a",), ("b", "c")] * 12, r"objects of the type tuple"),
+        ([np.ones(2), np.ones((2, 3))] * 12, r"one label for each sample, but it holds sequences"),
+    ],
+)
+def test_labels_that_are_refused(iris, y, message):
+    with pytest.raises(ValueError, match=message):
+        make().fit(iris[0][:24], y)
+
+
+def test_labels_are_left_alone_where_they_are_arrays_of_one_kind():
+    for y in (LABELS, LABELS == 1, WORDS, LABELS * 1.0):
+        assert read_labels(y) is y
