@@ -32,7 +32,7 @@ LAYERS = [
     {"problem", "_device", "trial", "_strides"},
     {"operations", "architecture", "_prior"},
     {"distribution"},
-    {"_identity", "_random", "_refit", "_scaling", "_validation", "_version", "_workers"},
+    {"_identity", "_random", "_refit", "_scaling", "_sparse", "_splitting", "_validation", "_version", "_workers"},
 ]
 TORCH = ("committee", "operations", "networks", "training", "_device", "evaluators._training", "evaluators._supernet")
 
