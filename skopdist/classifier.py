@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer_names
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -26,6 +27,8 @@ from skopdist._input import Layout, read_labels, read_values, shaped
 from skopdist._prior import PriorLike, as_prior
 from skopdist._random import RandomState, seed
 from skopdist._refit import Refit
+from skopdist._sparse import as_dense
+from skopdist._splitting import Splitter, SplitterConstraint
 from skopdist.architecture import Architecture
 from skopdist.committee import Committee, choose_members, train_members
 from skopdist.display import progress_line
@@ -108,8 +111,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         A :class:`~skopdist.Refit` says how the final network differs: longer cells, more of them, wider, more epochs.
     input_shape : tuple of int or None, default=None
         Shape of one sample, (channels, length) or (channels, height, width), where X is flat, as in a pipeline.
-    validation_fraction : float or None, default=None
-        Part of the rows held out to score the trials; None takes a quarter, but one of each class at least.
+    validation_fraction : float, splitter or None, default=None
+        Part of the rows held out to score the trials; None takes a quarter, but one of each class at least. A splitter
+        of scikit-learn, such as ``GroupShuffleSplit(1)``, holds out what its first split does.
     scoring : str, callable or None, default=None
         A scikit-learn scorer for the held-out rows; None takes the accuracy.
     class_weight : mapping, "balanced" or None, default=None
@@ -228,7 +232,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         "training": [Training, None],
         "refit": ["boolean", Refit],
         "input_shape": [tuple, list, None],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), SplitterConstraint(), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "class_weight": [Mapping, StrOptions({"balanced"}), None],
         "n_jobs": [Integral, None],
@@ -257,7 +261,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         training: Training | None = None,
         refit: bool | Refit = True,
         input_shape: Sequence[int] | None = None,
-        validation_fraction: float | None = None,
+        validation_fraction: float | Splitter | None = None,
         scoring: str | Callable[..., float] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         device: Any = "auto",
@@ -308,24 +312,34 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         super().__setstate__(state)
         self._prepare_to_predict()
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def set_params(self, **params: Any) -> Self:
         """Set parameters by name; ``training__<name>`` sets one of the recipe, also where `training` is None."""
         if self.training is None and "training" not in params and any(name.startswith("training__") for name in params):
             self.training = Training()
         return super().set_params(**params)
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Self:
         """Search, and train the best architecture on all data.
 
         Parameters
         ----------
-        X : array-like of shape (n, features), (n, channels, length) or (n, channels, height, width)
+        X : {array-like, sparse matrix} of shape (n, features), (n, channels, length) or (n, channels, height, width)
             Finite numbers; pixels need no scaling. Images of type uint8 may come as (n, height, width, channels), with
-            1, 3 or 4 channels, or as (n, height, width).
+            1, 3 or 4 channels, or as (n, height, width). Sparse data are made dense, up to 1 GiB.
         y : array-like of shape (n,)
             Class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n,) or None, default=None
             Not negative; a sample of weight 0 is ignored.
+        groups : array-like of shape (n,) or None, default=None
+            The group of each sample, such as the person that it was measured at. Whole groups are held out to score
+            the trials, so that the scores are those of groups that a training did not see.
 
         Returns
         -------
@@ -345,7 +359,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             as if the channels did not come first.
         """
         self._check_parameters()
-        problem = self._make_problem(X, y, sample_weight)
+        problem = self._make_problem(X, y, sample_weight, groups)
         path = None if self.journal is None else Path(os.fspath(self.journal))
         if path is not None and not os.fspath(self.journal or "").strip():
             raise ValueError("journal must be the path of a file or a folder, or None for no journal; got ''.")
@@ -367,7 +381,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of the shape that `fit` saw, but for the number of samples
+        X : {array-like, sparse matrix} of the shape that `fit` saw, but for the number of samples
 
         Returns
         -------
@@ -387,7 +401,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 "This OpDistNASClassifier has no network to predict with: it was fitted with refit=False, or its last "
                 "fit failed. Fit it with refit=True, or make a network of best_architecture_ yourself."
             )
-        values = self._layout.arrange(read_values(X))
+        values = self._layout.arrange(read_values(as_dense(X)))
         samples = validate_data(self, values, dtype=_DTYPES, allow_nd=True, reset=False)
         samples = shaped(samples, self.input_shape)
         if samples.shape[1:] != self.sample_shape_:
@@ -448,8 +462,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 "network."
             )
 
-    def _make_problem(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Problem:
-        values, labels = read_values(X), read_labels(y)
+    def _make_problem(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
+    ) -> Problem:
+        values, labels = read_values(as_dense(X)), read_labels(y)
         self._layout = Layout.of(values, self.input_shape)
         values = self._layout.arrange(values)
         samples, labels = validate_data(self, values, labels, dtype=_DTYPES, allow_nd=True, ensure_min_samples=2)
@@ -461,7 +477,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         weight: NDArray[np.float64] | None = None
         if sample_weight is not None:
             weight = _check_sample_weight(sample_weight, samples, dtype=np.float64, ensure_non_negative=True)
-        return Problem.of(samples, labels, weight, self.class_weight)
+        return Problem.of(samples, labels, weight, self.class_weight, groups)
 
     def _earlier(self) -> SearchRecord | None:
         """Return the record of the last fit, where this one is to go on with it."""
@@ -482,7 +498,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         settings |= {"strategy": self._strategy(), "prior": as_prior(self.prior), "training": self._recipe()}
         settings |= {"limits": self._member_limits()}
         space = getattr(self.evaluator, "space", None) if self.search_space is None else self.search_space
-        identity = {"data": problem.fingerprint} | space_identity(make_space(space, problem.n_spatial))
+        validation = getattr(self.evaluator, "validation_fraction", self.validation_fraction)
+        identity = {"data": problem.fingerprint_for(validation)} | space_identity(make_space(space, problem.n_spatial))
         for name, value in settings.items():
             identity |= value.identity() if isinstance(value, Evaluator) else describe_parts(name, value)
         return identity

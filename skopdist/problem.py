@@ -10,13 +10,13 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from skopdist._scaling import Scaling, find_scaling
+from skopdist._splitting import Splitter, group_indices, hold_out, hold_out_groups, split_by
 
 __all__ = ["Problem", "Samples"]
 
-_HELD_OUT = 0.25
 # Rows are read in blocks of about so many bytes: of double precision, whatever the rows themselves are.
 _BLOCK = 2**22
 # Fewer rows are told apart by their copies than would fill a machine's memory.
@@ -85,6 +85,33 @@ class Samples:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class _Given:
+    """The rows in the order in which they were given, as a splitter of the user's must see them.
+
+    `places` says which distinct row each of them is, -1 for rows without weight; `unit` is the weight of one copy
+    where equal rows are observations of their own, and 0 where they are merged.
+    """
+
+    y: NDArray[Any]
+    groups: NDArray[Any] | None
+    weight: NDArray[np.float64]
+    places: NDArray[np.intp]
+    distinct: NDArray[np.intp]
+    unit: float
+
+    def take(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return some of these rows, merged as those of the problem are, and their weights."""
+        indices = indices[self.places[indices] >= 0]
+        totals = np.zeros(len(self.distinct))
+        np.add.at(totals, self.places[indices], self.weight[indices])
+        there = np.flatnonzero(totals)
+        if self.unit:
+            rows = np.repeat(self.distinct[there], np.rint(totals[there] / self.unit).astype(np.intp))
+            return rows, np.ones(len(rows))
+        return self.distinct[there], totals[there]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Problem:
     """The data of a fit: immutable, made once, and only handed down.
 
@@ -95,6 +122,8 @@ class Problem:
     Where fewer than half of the rows are distinct, as in a table of a few categories, equal rows are observations of
     their own instead: what is held out then are some of the copies, and not whole patterns. Weights that are integers
     count as copies here, after division by their greatest common divisor.
+
+    With groups, equal rows of different groups are different rows, and whole groups are held out.
 
     Attributes
     ----------
@@ -108,6 +137,10 @@ class Problem:
         The labels, sorted; ``y`` holds indices into them.
     class_weight : ndarray of shape (n_classes,)
         By what a training multiplies the weights of a class; scores do not.
+    groups : ndarray of shape (n_given,) or None
+        The index of each row's group.
+    fingerprint : str
+        Equal for equal data, whatever their order.
 
     Examples
     --------
@@ -126,7 +159,9 @@ class Problem:
     held_out: Samples
     classes: NDArray[Any]
     class_weight: NDArray[np.float64]
+    groups: NDArray[np.int64] | None
     fingerprint: str
+    given: _Given
 
     @classmethod
     def of(
@@ -135,6 +170,7 @@ class Problem:
         y: NDArray[Any],
         sample_weight: NDArray[np.float64] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Make a problem in which nothing is held out yet.
 
@@ -148,12 +184,15 @@ class Problem:
             Not negative. A row of weight 0 counts as not being there, and so does its class.
         class_weight : mapping, "balanced" or None, default=None
             By what trainings multiply the weights of a class. "balanced" makes the weights of all classes equal.
+        groups : array-like of shape (n,) or None, default=None
+            The group of each row, such as the person that it was measured at: integers, strings or other values that
+            can be sorted.
 
         Raises
         ------
         ValueError
             If fewer than two classes have a weight, or a class weight is no finite number, negative or for an unknown
-            class.
+            class, or fewer than two groups have a weight, or groups are missing.
         """
         n = len(y)
         weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
@@ -169,23 +208,29 @@ class Problem:
         factors = _class_factors(class_weight, classes, np.bincount(labels.ravel(), weight[used]))
         indices = np.zeros(n, dtype=np.int64)
         indices[used] = labels.ravel()
-        digests = _digests(X, indices, used)
+        names, members = (None, None) if groups is None else group_indices(groups, n, used)
+        digests = _digests(X, indices, members, used)
         # The weights last, so that the sum of equal rows' weights does not depend on the order either.
         order = np.lexsort((weight[used], digests[:, 1], digests[:, 0]))
         digests = digests[order]
-        starts = np.flatnonzero(np.r_[True, (digests[1:] != digests[:-1]).any(axis=1)])
+        is_start = np.r_[True, (digests[1:] != digests[:-1]).any(axis=1)]
+        starts = np.flatnonzero(is_start)
         totals = np.add.reduceat(weight[used][order], starts)
         rows = used[order[starts]]
         text = repr((X.shape[1:], classes.tolist(), factors.tolist()))
         hashed = hashlib.blake2b(text.encode(), digest_size=16)
         hashed.update(digests[starts].tobytes())
         hashed.update((totals / totals.max()).tobytes())
+        places = np.full(n, -1, dtype=np.intp)
+        places[used[order]] = np.cumsum(is_start) - 1
         copies = _copies(totals)
+        unit = 0.0 if copies is None else float(totals[0] / copies[0])
+        given = _Given(y, names, weight, places, rows, unit)
         if copies is not None:
             rows, totals = np.repeat(rows, copies), np.ones(copies.sum())
         everything = Samples(X, indices, rows, totals)
         nothing = everything.take(np.empty(0, dtype=np.intp))
-        return cls(everything, everything, nothing, classes, factors, hashed.hexdigest())
+        return cls(everything, everything, nothing, classes, factors, members, hashed.hexdigest(), given)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -197,24 +242,70 @@ class Problem:
         """Number of dimensions behind the channels: 2 for images, 1 for series, 0 for flat input."""
         return len(self.sample_shape) - 1
 
-    def split(self, fraction: float | None = None, seed: int = 0) -> Self:
-        """Return the same problem with a part of the rows held out, stratified by class.
+    def split(self, validation: float | Splitter | None = None, seed: int = 0) -> Self:
+        """Return the same problem with a part of the rows held out.
 
-        A class with two rows or more has one on either side at least; a single row is trained on.
+        Without groups the part is stratified by class: a class with two rows or more has one on either side at least,
+        and a single row is trained on. With groups whole groups are held out, such that the share of each class is as
+        near to the wanted one as groups allow and every class keeps rows to train on.
+
+        A splitter is asked for its first split of the rows as they were given. It alone decides, also about copies of
+        a row: equal rows on the same side are one row with the sum of their weights, as elsewhere, but copies may be
+        on either side. Rows of weight 0 count for the splitter and are then left out, and rows in neither of its parts
+        are left out of all trials.
 
         Parameters
         ----------
-        fraction : float or None, default=None
-            The part that is held out; None takes a quarter.
+        validation : float, splitter or None, default=None
+            The share that is held out, or an object with a method ``split(X, y, groups)`` such as scikit-learn's
+            splitters; None takes a quarter.
         seed : int, default=0
+            Also the seed of a splitter whose ``random_state`` is None.
 
         Raises
         ------
         ValueError
-            If no class has two rows, or `fraction` leaves either part fewer rows than there are classes.
+            If nothing can be held out: no class has two rows, each group holds all rows of a class, a share leaves
+            either part fewer rows than there are classes, or a splitter leaves a class without rows to train on or
+            holds out none.
         """
-        trained, held_out = _hold_out(self.everything.labels(), fraction, len(self.classes), seed)
+        if isinstance(validation, Splitter):
+            return self._split_by(validation, seed)
+        labels, n_classes = self.everything.labels(), len(self.classes)
+        if self.groups is None:
+            trained, held_out = hold_out(labels, validation, n_classes, seed)
+        else:
+            groups = self.groups[self.everything.rows]
+            trained, held_out = hold_out_groups(labels, groups, validation, n_classes, seed)
         return replace(self, training=self.everything.take(trained), held_out=self.everything.take(held_out))
+
+    def _split_by(self, splitter: Splitter, seed: int) -> Self:
+        parts = split_by(splitter, self.everything.X, self.given.y, self.given.groups, seed)
+        training, held_out = (
+            replace(self.everything, rows=rows, weight=weight) for rows, weight in map(self.given.take, parts)
+        )
+        if not len(held_out):
+            raise ValueError(
+                f"validation_fraction={splitter!r} holds out no row with a weight in its first split: expected one at "
+                "least, by which trials are scored."
+            )
+        counts = np.bincount(training.labels(), minlength=len(self.classes))
+        if not counts.all():
+            missing = self.classes[counts == 0].tolist()
+            raise ValueError(
+                f"validation_fraction={splitter!r} leaves no row of the classes {missing} to train on in its first "
+                "split: each class needs one at least."
+            )
+        return replace(self, training=training, held_out=held_out)
+
+    def fingerprint_for(self, validation: float | Splitter | None) -> str:
+        """Return what identifies the data under a rule of holding out: a splitter depends on the order of rows too."""
+        if not isinstance(validation, Splitter):
+            return self.fingerprint
+        hashed = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
+        hashed.update(self.given.places.tobytes())
+        hashed.update(self.given.weight.tobytes())
+        return hashed.hexdigest()
 
     def __sizeof__(self) -> int:
         # Dask and ray ask for it: what is large they send to a worker once, and not with each trial.
@@ -262,8 +353,10 @@ def _class_factors(
     return factors.astype(np.float64)
 
 
-def _digests(X: NDArray[Any], labels: NDArray[np.int64], rows: NDArray[np.intp]) -> NDArray[np.uint64]:
-    """Hash the values and the class of some rows to 128 bits, shape (n, 2), whatever type the values have."""
+def _digests(
+    X: NDArray[Any], labels: NDArray[np.int64], groups: NDArray[np.int64] | None, rows: NDArray[np.intp]
+) -> NDArray[np.uint64]:
+    """Hash the values, class and group of some rows to 128 bits, shape (n, 2), whatever type the values have."""
     width = int(np.prod(X.shape[1:]))
     with np.errstate(over="ignore"):
         keys = _mix(np.arange(1, width + 1, dtype=np.uint64))
@@ -275,6 +368,8 @@ def _digests(X: NDArray[Any], labels: NDArray[np.int64], rows: NDArray[np.intp])
             values = X[part].reshape(len(part), width).astype(np.float64) + 0.0
             mixed = _mix(values.view(np.uint64) + keys)
             tags = _mix(labels[part].astype(np.uint64))
+            if groups is not None:
+                tags = _mix(tags + groups[part].astype(np.uint64))
             digests[start : start + step, 0] = mixed.sum(axis=1) + tags
             digests[start : start + step, 1] = (mixed * (keys | np.uint64(1))).sum(axis=1) ^ tags
     return digests
@@ -296,33 +391,3 @@ def _copies(totals: NDArray[np.float64]) -> NDArray[np.int64] | None:
     counts //= np.gcd.reduce(counts)
     n_rows = int(counts.sum())
     return counts if 2 * len(counts) < n_rows <= _MOST_COPIES else None
-
-
-def _hold_out(
-    labels: NDArray[np.int64], fraction: float | None, n_classes: int, seed: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the indices of the rows to train and to validate on."""
-    counts = np.bincount(labels, minlength=n_classes)
-    shared = np.flatnonzero(counts >= 2)
-    if not len(shared):
-        raise ValueError(
-            f"None of the {n_classes} classes has two distinct samples, one to train on and one to validate on: "
-            "add samples."
-        )
-    total = int(counts[shared].sum())
-    wanted = int(np.ceil(total * (_HELD_OUT if fraction is None else fraction)))
-    if fraction is not None and min(wanted, total - wanted) < len(shared):
-        raise ValueError(
-            f"validation_fraction={fraction} of {total} distinct samples leaves {total - wanted} to train on and "
-            f"{wanted} to validate on, but both need one for each of the {len(shared)} classes at least: "
-            "change validation_fraction, add samples, or leave rare classes out."
-        )
-    quotas = counts[shared] * wanted / total
-    n_valid = np.floor(quotas).astype(np.intp)
-    n_valid[np.argsort(n_valid - quotas, kind="stable")[: wanted - n_valid.sum()]] += 1
-    rng = np.random.default_rng(seed)
-    by_class = np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1])
-    held_out = np.zeros(len(labels), dtype=bool)
-    for label, n in zip(shared, np.clip(n_valid, 1, counts[shared] - 1), strict=True):
-        held_out[rng.permutation(by_class[label])[:n]] = True
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)

@@ -216,12 +216,15 @@ def test_words(iris):
         make().fit([["a", "b"], ["c", "d"]] * 4, [0, 1] * 4)
 
 
-def test_sparse_matrices(iris):
+def test_sparse_data_that_would_fill_the_memory(iris):
     from scipy.sparse import csr_array
 
-    X, y = iris
-    with pytest.raises(TypeError, match=r"[Ss]parse"):
-        make().fit(csr_array(X), y)
+    wide = csr_array((150, 10_000_000))
+    with pytest.raises(ValueError, match=r"shape \(150, 10000000\) would .* 11.2 GiB .* at most 1 GiB .*SVD"):
+        make().fit(wide, iris[1])
+    clf = make().fit(csr_array(iris[0]), iris[1])
+    with pytest.raises(ValueError, match=r"would take 11.2 GiB"):
+        clf.predict(wide)
 
 
 @pytest.mark.parametrize("name", ["params", "flops", "latency"])

@@ -32,7 +32,18 @@ LAYERS = [
     {"problem", "_device", "trial", "_strides"},
     {"operations", "architecture", "_prior"},
     {"distribution"},
-    {"_identity", "_input", "_random", "_refit", "_scaling", "_validation", "_version", "_workers"},
+    {
+        "_identity",
+        "_input",
+        "_random",
+        "_refit",
+        "_scaling",
+        "_sparse",
+        "_splitting",
+        "_validation",
+        "_version",
+        "_workers",
+    },
 ]
 TORCH = ("committee", "operations", "networks", "training", "_device", "evaluators._training", "evaluators._supernet")
 

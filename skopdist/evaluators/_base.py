@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 
 from skopdist._identity import describe, describe_parts
 from skopdist._random import RandomState, root_entropy
+from skopdist._sparse import as_dense
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
 from skopdist.problem import Problem
@@ -90,7 +91,12 @@ class Evaluator(BaseEstimator, ABC):
         """Take the data on which architectures are to be scored: nothing, unless a subclass needs them."""
 
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, random_state: RandomState = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        random_state: RandomState = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Take the data on which architectures are to be scored.
 
@@ -102,9 +108,13 @@ class Evaluator(BaseEstimator, ABC):
             Class labels.
         sample_weight : array-like of shape (n,) or None, default=None
         random_state : int, Generator, RandomState or None, default=None
+        groups : array-like of shape (n,) or None, default=None
+            The group of each sample; whole groups are held out.
         """
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        return self.fit_problem(Problem.of(np.asarray(X), np.asarray(y), weights), random_state)
+        return self.fit_problem(
+            Problem.of(np.asarray(as_dense(X)), np.asarray(y), weights, groups=groups), random_state
+        )
 
     def fit_problem(self, problem: Problem, random_state: RandomState = None) -> Self:
         """Take the data of a problem that is made already, for example by an estimator.

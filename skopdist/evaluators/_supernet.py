@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from skopdist._device import computing, resolve_precision
+from skopdist._splitting import Splitter
 from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
@@ -54,8 +55,9 @@ class SupernetEvaluator(SupervisedEvaluator):
         The recipe; None takes ``Training()``. Its schedule spans all trials of the search, so that ``max_epochs`` plays
         no part, and neither does ``early_stopping``. Gradients of the mixture are those of the plain cross-entropy,
         without label smoothing.
-    validation_fraction : float or None, default=None
-        Part of the rows that is held out; None takes a quarter, but one of each class at least.
+    validation_fraction : float, splitter or None, default=None
+        Part of the rows that is held out; None takes a quarter, but one of each class at least. A splitter of
+        scikit-learn holds out what its first split does.
     scoring : str, callable or None, default=None
         A scikit-learn scorer; None takes the accuracy.
     device : str, torch.device or list of these, default="auto"
@@ -105,7 +107,7 @@ class SupernetEvaluator(SupervisedEvaluator):
         n_cells: int = 3,
         channels: int | None = None,
         training: Training | None = None,
-        validation_fraction: float | None = None,
+        validation_fraction: float | Splitter | None = None,
         scoring: str | Callable[..., float] | None = None,
         device: Any = "auto",
     ) -> None:

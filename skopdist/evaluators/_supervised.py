@@ -15,6 +15,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from skopdist._device import resolve_devices
+from skopdist._splitting import Splitter, SplitterConstraint
 from skopdist.evaluators._base import Evaluator
 from skopdist.evaluators._scoring import Scorer
 from skopdist.problem import Problem, Samples
@@ -41,7 +42,7 @@ class SupervisedEvaluator(Evaluator):
         "n_cells": [Interval(Integral, 1, None, closed="left")],
         "channels": [Interval(Integral, 1, None, closed="left"), None],
         "training": [Training, None],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), SplitterConstraint(), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
     }
 
@@ -52,7 +53,7 @@ class SupervisedEvaluator(Evaluator):
         n_cells: int,
         channels: int | None,
         training: Training | None,
-        validation_fraction: float | None,
+        validation_fraction: float | Splitter | None,
         scoring: str | Callable[..., float] | None,
         device: Any,
     ) -> None:
@@ -86,7 +87,8 @@ class SupervisedEvaluator(Evaluator):
         values["training"] = Training() if self.training is None else self.training
         if hasattr(self, "problem_"):
             # Which rows are held out decides the scores too.
-            values["data"] = (self.problem_.fingerprint, self.problem_.held_out.rows)
+            parts = (self.problem_.training, self.problem_.held_out)
+            values["data"] = (self.problem_.fingerprint, [(part.rows, part.weight) for part in parts])
         return values
 
     def _fit(self, problem: Problem, seed: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skopdist._splitting import Splitter
 from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
 from skopdist.evaluators._supervised import SupervisedEvaluator
@@ -28,8 +29,9 @@ class TrainingEvaluator(SupervisedEvaluator):
         Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input.
     training : Training or None, default=None
         The recipe; None takes ``Training()``.
-    validation_fraction : float or None, default=None
-        Part of the rows held out to score the trials; None takes a quarter, but one of each class at least.
+    validation_fraction : float, splitter or None, default=None
+        Part of the rows held out to score the trials; None takes a quarter, but one of each class at least. A splitter
+        of scikit-learn, such as ``GroupShuffleSplit(1)``, holds out what its first split does.
     scoring : str, callable or None, default=None
         A scikit-learn scorer; None takes the accuracy.
     device : str, torch.device or list of these, default="auto"
@@ -64,7 +66,7 @@ class TrainingEvaluator(SupervisedEvaluator):
         n_cells: int = 3,
         channels: int | None = None,
         training: Training | None = None,
-        validation_fraction: float | None = None,
+        validation_fraction: float | Splitter | None = None,
         scoring: str | Callable[..., float] | None = None,
         device: Any = "auto",
     ) -> None:
