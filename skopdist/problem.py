@@ -88,8 +88,7 @@ class Samples:
 class _Given:
     """The rows in the order in which they were given, as a splitter of the user's must see them.
 
-    `places` says which distinct row each of them is, -1 for rows without weight; `unit` is the weight of one copy
-    where equal rows are observations of their own, and 0 where they are merged.
+    `places` says which of the `distinct` rows each of them is, -1 for rows without weight.
     """
 
     y: NDArray[Any]
@@ -97,7 +96,6 @@ class _Given:
     weight: NDArray[np.float64]
     places: NDArray[np.intp]
     distinct: NDArray[np.intp]
-    unit: float
 
     def take(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Return some of these rows, merged as those of the problem are, and their weights."""
@@ -105,10 +103,7 @@ class _Given:
         totals = np.zeros(len(self.distinct))
         np.add.at(totals, self.places[indices], self.weight[indices])
         there = np.flatnonzero(totals)
-        if self.unit:
-            rows = np.repeat(self.distinct[there], np.rint(totals[there] / self.unit).astype(np.intp))
-            return rows, np.ones(len(rows))
-        return self.distinct[there], totals[there]
+        return _observations(self.distinct[there], totals[there])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -223,12 +218,8 @@ class Problem:
         hashed.update((totals / totals.max()).tobytes())
         places = np.full(n, -1, dtype=np.intp)
         places[used[order]] = np.cumsum(is_start) - 1
-        copies = _copies(totals)
-        unit = 0.0 if copies is None else float(totals[0] / copies[0])
-        given = _Given(y, names, weight, places, rows, unit)
-        if copies is not None:
-            rows, totals = np.repeat(rows, copies), np.ones(copies.sum())
-        everything = Samples(X, indices, rows, totals)
+        given = _Given(y, names, weight, places, rows)
+        everything = Samples(X, indices, *_observations(rows, totals))
         nothing = everything.take(np.empty(0, dtype=np.intp))
         return cls(everything, everything, nothing, classes, factors, members, hashed.hexdigest(), given)
 
@@ -383,11 +374,11 @@ def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _copies(totals: NDArray[np.float64]) -> NDArray[np.int64] | None:
-    """Return how often each distinct row is there, if fewer than half of the rows are distinct; None otherwise."""
-    if totals.max() > 2.0**53 or (totals != np.rint(totals)).any():
-        return None
+def _observations(rows: NDArray[np.intp], totals: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return distinct rows and weights as they are, or each copy as a row if fewer than half of these are distinct."""
+    if not len(rows) or totals.max() > 2.0**53 or (totals != np.rint(totals)).any():
+        return rows, totals
     counts = totals.astype(np.int64)
     counts //= np.gcd.reduce(counts)
     n_rows = int(counts.sum())
-    return counts if 2 * len(counts) < n_rows <= _MOST_COPIES else None
+    return (np.repeat(rows, counts), np.ones(n_rows)) if 2 * len(rows) < n_rows <= _MOST_COPIES else (rows, totals)

@@ -97,7 +97,8 @@ def test_three_methods_meet_the_contract(space):
 @pytest.mark.slow
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_three_methods_meet_the_contract_at_any_length(space):
-    check_encoding(Ordinal(), space, lengths=range(1, 41))
+    # The defaults are slow: a few lengths take a minute.
+    check_encoding(Ordinal(), space, lengths=(2, 3, 5, 9, 16, 25))
 
 
 @pytest.mark.parametrize(
