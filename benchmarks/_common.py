@@ -58,8 +58,10 @@ def machine() -> dict[str, Any]:
     cpu = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
+        found = {name.strip(): value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
+        # One name may stand for processors that round differently.
+        cpu = f"{found['model name']}, family {found['cpu family']} model {found['model']}"
+    except (OSError, KeyError):
         pass
     try:
         commit = subprocess.run(

@@ -10,7 +10,8 @@ minus the best one found, in points, after so many evaluations.
 Our strategies work inside the limit and evaluate nothing else. Optuna's TPE asks until what it is given is within the
 limit; what is not costs it no evaluation. In one row it is told of a rejected cell that it failed, in the other how far
 it is beyond the limit (``constraints_func``). "Random cells" are drawn uniformly from those within the limit. Each
-search is a line of the result file, and those that are there are not run again. --quick computes two seeds.
+search is a line of the result file, and those that are there are not run again. Optuna is left out where it is not
+installed. --quick computes two seeds.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ import _common as common  # before numpy: it limits the threads
 import numpy as np
 
 # isort: split
+import sys
 import warnings
 from collections.abc import Mapping
 from itertools import product
 from typing import Any, cast
+
+from peers import installed
 
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, Encoding, HybridEncoding, Limit, LimitedEncoding
 from skopdist.evaluators import TabularEvaluator
@@ -158,13 +162,17 @@ def main() -> None:
         path = common.data_file(arguments, "nas/nb201_master.csv.gz")
         tables = {task: cast(Table, load_nasbench201(path, dataset=task).scores) for task in arguments.tasks}
         counted = {task: flops_table(task, scores) for task, scores in tables.items()}
+        there = [method for method in arguments.methods if method not in TPE or installed("tpe", "adjacency")]
+        for method in arguments.methods:
+            if method not in there:
+                print(f"{method} is left out: its library is not installed.", file=sys.stderr)
         for seed in range(arguments.seeds or (QUICK_SEEDS if arguments.quick else SEEDS)):
             for task, scores in tables.items():
                 flops = counted[task]
                 for share in SHARES:
                     maximum = share * max(flops.values())
                     allowed = [score for names, score in scores.items() if flops[names] <= maximum]
-                    for method in arguments.methods:
+                    for method in there:
                         key = {"task": task, "share": share, "method": method, "seed": seed}
                         if key in rows:
                             continue

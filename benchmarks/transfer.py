@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import warnings
 from itertools import product
 from typing import Any
 
@@ -76,6 +77,8 @@ def run(rows: Rows, arguments: argparse.Namespace, suite: str, seeds: int) -> No
     source = evaluator_of(arguments, suite, SOURCE[suite])
     targets = {name: evaluator_of(arguments, suite, name) for name in TARGETS[suite]}
     source_trials, trials = (QUICK_SOURCE_TRIALS, QUICK_TRIALS) if arguments.quick else (SOURCE_TRIALS, TRIALS)
+    # Some of them ask no point twice, and NAS-Bench-201 has fewer distributions than there are trials.
+    warnings.filterwarnings("ignore", message="The search space holds no more points")
     for seed in range(seeds):
         prior = found(rows, source, suite, seed, source_trials[suite])
         for (target, evaluator), strategy, with_prior in product(targets.items(), COMPARED[suite], (False, True)):
