@@ -13,6 +13,7 @@ from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.search import run_search
 from skopdist.spaces import NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch
+from skopdist.training import Training
 
 # One worker of the tests at a time has clusters.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clusters")]
@@ -69,7 +70,7 @@ def count_convolutions(operations):
 
 @pytest.mark.parametrize("strategy", [RandomSearch(), BayesianOptimization()], ids=str)
 def test_a_cluster_finds_what_one_process_finds(strategy, cluster):
-    settings = {"n_trials": 10, "batch_size": 3, "random_state": 0}
+    settings = {"n_trials": 10, "random_state": 0}
     table = TabularEvaluator(NASBench201Space(), count_convolutions)
     alone = run_search(strategy, table, **settings, n_jobs=1)
     with joblib.parallel_config(**cluster):
@@ -112,7 +113,8 @@ def test_trials_of_a_grid_search(iris, cluster):
 def test_large_data_are_not_sent_with_each_trial(dask):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(10_000, 150)), rng.integers(2, size=10_000)
-    evaluator = TrainingEvaluator(max_epochs=1, n_cells=1, channels=4, batch_size=1000).fit(X, y, random_state=0)
+    evaluator = TrainingEvaluator(n_cells=1, channels=4, training=Training(max_epochs=1, batch_size=1000))
+    evaluator.fit(X, y, random_state=0)
     with warnings.catch_warnings(record=True) as caught, joblib.parallel_config(**dask):
         # Dask warns of tasks above ten megabytes, in a thread of its own where an error would not be seen.
         warnings.simplefilter("always")
