@@ -54,7 +54,6 @@ def test_groups_make_the_score_an_honest_one():
     clf = make(max_epochs=8, channels=32, training=Training(lr=0.02), refit=False)
     leaking = clf.fit(X, y).best_score_
     honest = np.mean([clf.set_params(random_state=i).fit(X, y, groups=groups).best_score_ for i in range(4)])
-    print(leaking, honest)
     assert leaking > 0.9
     assert honest < 0.75
 
