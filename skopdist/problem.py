@@ -21,6 +21,8 @@ __all__ = ["Problem", "Samples"]
 _BLOCK = 2**22
 # Fewer rows are told apart by their copies than would fill a machine's memory.
 _MOST_COPIES = 10_000_000
+# Too few distinct rows to hold some of them out whole.
+_FEWEST_DISTINCT = 32
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -116,7 +118,7 @@ class Problem:
 
     Where fewer than half of the rows are distinct, as in a table of a few categories, equal rows are observations of
     their own instead: what is held out then are some of the copies, and not whole patterns. Weights that are integers
-    count as copies here, after division by their greatest common divisor.
+    count as copies here; from 32 distinct rows on, they are divided by their greatest common divisor before.
 
     With groups, equal rows of different groups are different rows, and whole groups are held out.
 
@@ -379,6 +381,8 @@ def _observations(rows: NDArray[np.intp], totals: NDArray[np.float64]) -> tuple[
     if not len(rows) or totals.max() > 2.0**53 or (totals != np.rint(totals)).any():
         return rows, totals
     counts = totals.astype(np.int64)
-    counts //= np.gcd.reduce(counts)
+    # Equal weights of many rows say nothing of copies; few rows that are all there equally often are a balanced table.
+    if len(rows) >= _FEWEST_DISTINCT:
+        counts //= np.gcd.reduce(counts)
     n_rows = int(counts.sum())
     return (np.repeat(rows, counts), np.ones(n_rows)) if 2 * len(rows) < n_rows <= _MOST_COPIES else (rows, totals)

@@ -95,6 +95,17 @@ def test_equal_rows_of_a_table_of_few_distinct_ones_are_observations_of_their_ow
     assert_array_equal(weighted.held_out.inputs(), problem.held_out.inputs())
 
 
+@pytest.mark.parametrize("n_columns", [1, 2, 4])
+@pytest.mark.parametrize("times", [2, 3, 50])
+def test_patterns_of_a_balanced_table_are_on_both_sides(n_columns, times):
+    patterns = np.indices((2,) * n_columns).reshape(n_columns, -1).T.astype(float)
+    X = np.repeat(patterns, 4 * times, axis=0)
+    y = (X.sum(axis=1) % 2).astype(int)  # parity: a pattern that is held out whole cannot be predicted
+    problem = Problem.of(X, y).split(seed=0)
+    assert len(problem.everything) == len(X)
+    assert len(np.unique(problem.training.inputs(), axis=0)) == len(patterns)
+
+
 def test_importance_is_no_number_of_copies():
     X, y = np.arange(40.0)[:, None], np.arange(40) % 2
     for weight in (np.full(40, 1000.0), np.linspace(1, 50.5, 40)):

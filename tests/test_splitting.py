@@ -257,11 +257,11 @@ def test_copies_are_where_the_splitter_puts_them():
 
 
 def test_copies_that_are_observations_of_their_own():
-    # Twenty and thirty copies, of which six and ten are held out: no common unit of all parts.
+    # Twenty and thirty copies, of which six and ten are held out: each is a row of its own.
     X, y = np.repeat([[0.0], [1.0]], [20, 30], axis=0), np.repeat([0, 1], [20, 30])
     fold = np.r_[np.where(np.arange(20) < 6, 0, -1), np.where(np.arange(30) < 10, 0, -1)]
     problem = Problem.of(X, y).split(PredefinedSplit(fold))
-    for part, counts in ((problem.held_out, (3, 5)), (problem.training, (7, 10))):
+    for part, counts in ((problem.held_out, (6, 10)), (problem.training, (14, 20))):
         assert tuple(np.bincount(part.labels())) == counts
         assert set(part.weight) == {1}
 
