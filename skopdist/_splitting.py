@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils._param_validation import HasMethods
 
-__all__ = ["Parts", "Splitter", "SplitterConstraint", "group_indices", "hold_out", "hold_out_groups", "split_by"]
+__all__ = [
+    "Parts",
+    "Splitter",
+    "SplitterConstraint",
+    "group_indices",
+    "hold_out",
+    "hold_out_groups",
+    "make_folds",
+    "split_by",
+]
 
 _HELD_OUT = 0.25
 # Random orders of the groups that are tried; fewer where there are many groups, which any order balances well.
@@ -71,6 +80,40 @@ def hold_out(labels: NDArray[np.int64], fraction: float | None, n_classes: int, 
     for label, n in zip(shared, np.clip(n_valid, 1, counts[shared] - 1), strict=True):
         held_out[rng.permutation(by_class[label])[:n]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def make_folds(labels: NDArray[np.int64], groups: NDArray[np.int64] | None, n: int, seed: int) -> list[Parts]:
+    """Return up to `n` pairs of the rows to train and to validate on, `n` >= 2; each row is held out at most once.
+
+    The rows of a class, or whole groups, are dealt out to the folds in turn. The only row of a class, or a group with
+    all rows of a class, is never held out.
+    """
+    rng = np.random.default_rng(seed)
+    if groups is None:
+        counts = np.bincount(labels)
+        order = rng.permutation(len(labels))
+        order = order[np.argsort(labels[order], kind="stable")]
+        units, dealt = np.arange(len(labels)), order[counts[labels[order]] > 1]
+    else:
+        units = np.unique(groups, return_inverse=True)[1].ravel()
+        table = np.zeros((int(units.max()) + 1, int(labels.max()) + 1), dtype=np.int64)
+        np.add.at(table, (units, labels), 1)
+        # By the class that most of a group is of, so that each fold has some of it; larger groups first.
+        order = rng.permutation(len(table))
+        order = order[np.lexsort((-table.sum(axis=1)[order], table.argmax(axis=1)[order]))]
+        dealt = order[(table[order] < table.sum(axis=0)).all(axis=1)]
+    folds = np.full(int(units.max()) + 1, -1)
+    folds[dealt] = np.arange(len(dealt)) % n
+    parts = []
+    for fold in range(n):
+        held_out = (folds == fold)[units]
+        if groups is not None:
+            # Several groups may hold all of a class together: those stay.
+            lacking = np.bincount(labels[~held_out], minlength=table.shape[1]) == 0
+            held_out &= ~np.isin(units, units[lacking[labels]])
+        if held_out.any():
+            parts.append((np.flatnonzero(~held_out), np.flatnonzero(held_out)))
+    return parts
 
 
 def group_indices(groups: Any, n: int, used: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.int64]]:

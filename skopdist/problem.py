@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skopdist._scaling import Scaling, find_scaling
-from skopdist._splitting import Splitter, group_indices, hold_out, hold_out_groups, split_by
+from skopdist._splitting import Splitter, group_indices, hold_out, hold_out_groups, make_folds, split_by
 
 __all__ = ["Problem", "Samples"]
 
@@ -271,6 +271,40 @@ class Problem:
             groups = self.groups[self.everything.rows]
             trained, held_out = hold_out_groups(labels, groups, validation, n_classes, seed)
         return replace(self, training=self.everything.take(trained), held_out=self.everything.take(held_out))
+
+    def thinned(self, n: int) -> Self:
+        """Return the same problem with fewer rows to train on, about `n`, stratified by class.
+
+        Each class keeps one row at least. The rows are the first of each class, whose order is as good as random.
+        """
+        labels = self.training.labels()
+        counts = np.bincount(labels, minlength=len(self.classes))
+        kept = np.maximum(np.rint(counts * (n / len(labels))), 1).astype(np.intp)
+        # The place of each row among those of its class.
+        order = np.argsort(labels, kind="stable")
+        places = np.empty(len(labels), dtype=np.intp)
+        places[order] = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return replace(self, training=self.training.take(np.flatnonzero(places < kept[labels])))
+
+    def folds(self, n: int, seed: int = 0) -> list[Self]:
+        """Return the same problem with other rows held out, such that each row is held out at most once.
+
+        The folds are stratified by class; a row that is the only one of its class is always trained on. With groups,
+        whole groups are held out. Where there is less to hold out than `n` folds need, there are fewer.
+
+        Parameters
+        ----------
+        n : int
+            The most folds.
+        seed : int, default=0
+        """
+        everything = self.everything
+        labels = everything.labels()
+        groups = None if self.groups is None else self.groups[everything.rows]
+        return [
+            replace(self, training=everything.take(trained), held_out=everything.take(held_out))
+            for trained, held_out in make_folds(labels, groups, n, seed)
+        ]
 
     def _split_by(self, splitter: Splitter, seed: int) -> Self:
         parts = split_by(splitter, self.everything.X, self.given.y, self.given.groups, seed)

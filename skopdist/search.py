@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -34,10 +34,12 @@ from skopdist.trial import Trial, best_trial
 __all__ = ["SearchFailedError", "SearchResult", "run_search", "space_identity"]
 
 # Keys of the independent random streams of a search.
-_STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR = range(4)
+_STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR, _FINAL = range(5)
 # Points drawn at a time for each worker where trials teach nothing: the first trial begins at once, and at the end of
 # such a round no worker waits for long.
 _AHEAD = 32
+# Of the time of a search that ends with finals, the part for what comes before them.
+_BEFORE_FINALS = 0.5
 
 
 class SearchFailedError(RuntimeError):
@@ -65,11 +67,11 @@ class SearchResult:
     Attributes
     ----------
     trials : tuple of Trial
-        In the order of suggestion.
+        In the order of suggestion; the finals last.
     best_distribution : OperationDistribution
-        The distribution that the strategy recommends.
+        The distribution that the strategy recommends; after finals, that of the best of them.
     best_trial : Trial
-        The trial of the highest score.
+        The trial of the highest score; after finals, the best of them.
     strategy : Strategy
         The strategy at the end of the search: its parameters, its trials and what :meth:`Strategy.recommend` needs.
     stop_reason : {"n_trials", "max_time", "exhausted", "interrupted", "callback"}
@@ -114,14 +116,14 @@ class SearchResult:
         Times are left out (``trials`` has them), so that equal searches give equal tables.
         """
         scores = np.array([trial.score for trial in self.trials])
-        # The best has rank 1 and equals share a rank; failed trials come last.
-        comparable = np.where(np.isnan(scores), -np.inf, scores)
-        n_not_better = np.searchsorted(np.sort(comparable), comparable, side="right")
         columns: dict[str, NDArray[Any]] = {
             "trial": np.array([trial.index for trial in self.trials]),
             "status": np.array([trial.status for trial in self.trials]),
             "score": scores,
-            "rank": 1 + len(scores) - n_not_better,
+            "score_error": np.array([trial.score_error for trial in self.trials]),
+            "rank": _ranks(scores, np.array([trial.final for trial in self.trials])),
+            "fidelity": np.array([trial.fidelity for trial in self.trials]),
+            "final": np.array([trial.final for trial in self.trials]),
             "cost": np.array([trial.cost for trial in self.trials]),
             "seed": np.array([trial.seed for trial in self.trials]),
             "architecture": np.array([str(trial.architecture) for trial in self.trials]),
@@ -135,6 +137,13 @@ class SearchResult:
         return columns
 
 
+def _ranks(scores: NDArray[np.float64], final: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return 1 for the best trial; equals share a rank, finals come before the others, and failed trials last."""
+    comparable = np.stack([np.isfinite(scores), final, np.where(np.isfinite(scores), scores, 0.0)], axis=1)
+    _, places, counts = np.unique(-comparable, axis=0, return_inverse=True, return_counts=True)
+    return 1 + (np.cumsum(counts) - counts)[places.ravel()]
+
+
 def run_search(
     strategy: Strategy,
     evaluator: Evaluator,
@@ -144,6 +153,9 @@ def run_search(
     length: int | None = None,
     max_time: float | None = None,
     prior: PriorLike | None = None,
+    begin_with: Sequence[Architecture] = (),
+    fidelity: float = 1.0,
+    n_finals: int = 0,
     record: SearchRecord | None = None,
     random_state: RandomState = None,
     n_jobs: int | None = None,
@@ -159,14 +171,23 @@ def run_search(
     encoding : Encoding or None, default=None
         None takes the strategy's own default.
     n_trials : int
-        Number of trials, those of an earlier search included.
+        Number of trials, those of an earlier search included, and the finals not.
     length : int or None, default=None
         Number of operations in a cell; None takes the space's default.
     max_time : float or None, default=None
-        Time limit in seconds. When it has passed, the search waits for no further trial.
+        Time limit in seconds. When it has passed, the search waits for no further trial, and an evaluator that trains
+        ends the training under way. The finals have the second half of it.
     prior : Prior, OperationDistribution, fitted OpDistNASClassifier, str, Path or None, default=None
         What is known from elsewhere: random points are drawn around this distribution. All but a :class:`Prior`, which
         has a strength of its own, count as one of the default strength.
+    begin_with : sequence of Architecture, default=()
+        Architectures that are evaluated first, such as those of :meth:`SearchSpace.reference_architectures`. The
+        strategy observes them as it does its own.
+    fidelity : float, default=1.0
+        The share of the full training that a trial is given, one of the evaluator's; see :attr:`Evaluator.fidelities`.
+    n_finals : int, default=0
+        Number of architectures that are evaluated at full fidelity when the search is over, as further trials. The
+        strategy names them, and the best of them is the best trial.
     record : SearchRecord or None, default=None
         The ``record`` of an earlier result of the same search. Its trials are not evaluated again, and the result is
         that of one longer search. Where each trial builds on those before it, as in a supernet, the state is lost with
@@ -215,6 +236,14 @@ def run_search(
     >>> len(result.trials), result.best_score
     (30, 3.0)
 
+    Short trainings may guide the search, and full ones decide among a few:
+
+    >>> short = {0.1: lambda operations: operations.count("nor_conv_3x3") - operations.count("nor_conv_1x1")}
+    >>> two = TabularEvaluator(NASBench201Space(), table.scores, short_scores=short)
+    >>> result = run_search(RandomSearch(), two, n_trials=30, fidelity=0.1, n_finals=2, random_state=0)
+    >>> [trial.fidelity for trial in result.trials[-3:]], round(sum(trial.cost for trial in result.trials), 1)
+    ([0.1, 1.0, 1.0], 5.0)
+
     A search may begin with what is known from another one, and may be continued:
 
     >>> settings = {"prior": result.best_distribution, "random_state": 0}
@@ -223,7 +252,8 @@ def run_search(
     >>> longer.trials[:2] == shorter.trials
     True
     """
-    _check_arguments(strategy, evaluator, n_trials, max_time)
+    _check_arguments(strategy, evaluator, n_trials, max_time, n_finals)
+    begin_with = tuple(begin_with)
     known = as_prior(prior)
     bound = (strategy.default_encoding if encoding is None else encoding).bind(evaluator.search_space, length)
     with ExitStack() as stack:
@@ -234,7 +264,7 @@ def run_search(
                 raise ValueError("The Journal is not open; enter it first: `with Journal(...) as journal:`.")
             book, entropy = journal, root_entropy(random_state)
         else:
-            identify = partial(_identify, strategy, evaluator, bound, known)
+            identify = partial(_identify, strategy, evaluator, bound, known, begin_with, fidelity)
             book = stack.enter_context(Journal(journal, identify, random_state, record))
             entropy = book.seed
         search = _Search(
@@ -244,20 +274,28 @@ def run_search(
             book,
             entropy,
             n_trials,
-            deadline=None if max_time is None else time.monotonic() + max_time,
+            begin_with,
+            fidelity,
+            n_finals,
+            max_time=max_time,
             callback=callback,
         )
         search.recall()
         with Workers(n_jobs) as workers:
             search.run(workers, _AHEAD * max(1, effective_n_jobs(n_jobs)))
+            search.decide(workers)
         return search.result()
 
 
-def _check_arguments(strategy: Strategy, evaluator: Evaluator, n_trials: int, max_time: float | None) -> None:
+def _check_arguments(
+    strategy: Strategy, evaluator: Evaluator, n_trials: int, max_time: float | None, n_finals: int
+) -> None:
     for value, expected, name in ((strategy, Strategy, "strategy"), (evaluator, Evaluator, "evaluator")):
         if not isinstance(value, expected):
             raise TypeError(f"{name} must be an instance of {expected.__name__}, got {value!r}.")
     check_positive_integer("n_trials", n_trials)
+    if n_finals:
+        check_positive_integer("n_finals", n_finals)
     if max_time is not None and not max_time > 0:
         raise ValueError(f"max_time must be a positive number of seconds or None, got {max_time!r}.")
     if strategy.needs_gradient and not evaluator.gives_gradient:
@@ -267,7 +305,14 @@ def _check_arguments(strategy: Strategy, evaluator: Evaluator, n_trials: int, ma
         )
 
 
-def _identify(strategy: Strategy, evaluator: Evaluator, encoding: Encoding, prior: Prior | None) -> Identity:
+def _identify(
+    strategy: Strategy,
+    evaluator: Evaluator,
+    encoding: Encoding,
+    prior: Prior | None,
+    begin_with: Sequence[Architecture],
+    fidelity: float,
+) -> Identity:
     """Describe what the trials of a search depend on, the seed and the library aside."""
     return {
         **describe_parts("strategy", strategy),
@@ -276,6 +321,8 @@ def _identify(strategy: Strategy, evaluator: Evaluator, encoding: Encoding, prio
         **evaluator.identity(),
         "length": describe(encoding.length_),
         "prior": describe(prior),
+        "begin_with": describe([str(architecture) for architecture in begin_with]),
+        "fidelity": describe(fidelity),
     }
 
 
@@ -295,11 +342,23 @@ class _Search:
     journal: Journal
     entropy: int
     n_trials: int
-    deadline: float | None
+    begin_with: Sequence[Architecture]
+    fidelity: float
+    n_finals: int
+    max_time: float | None
     callback: Callable[[Trial], object] | None
     trials: list[Trial] = field(default_factory=list)
+    finals: list[Trial] = field(default_factory=list)
     known: Sequence[Trial] = ()
+    known_finals: Mapping[Any, Trial] = field(default_factory=dict)
     stop_reason: str = ""
+
+    def __post_init__(self) -> None:
+        self.evaluator.at(self.fidelity)
+        seconds = math.inf if self.max_time is None else self.max_time
+        # By the clock on the wall, which workers have too.
+        self.end = time.time() + seconds
+        self.deadline = self.end - (seconds * (1 - _BEFORE_FINALS) if self.n_finals and self.max_time else 0.0)
 
     def recall(self) -> None:
         """Take up the trials that are on record, as far as they can be used, and prepare the journal for more."""
@@ -313,7 +372,10 @@ class _Search:
         if sequential and len(known) < self.n_trials:
             # What earlier trials left behind is gone, and a longer search may train each of them differently.
             self.journal.restart()
-        self.known = tuple(self.journal.trials)
+        # A search that was shorter wrote its finals between the trials of this one.
+        trials = [trial for trial in self.journal.trials if not trial.final]
+        self.known = tuple(trial if trial.index == i else trial.replace(index=i) for i, trial in enumerate(trials))
+        self.known_finals = {(t.architecture, t.seed): t for t in self.journal.trials if t.final}
 
     def run(self, workers: Workers, n_ahead: int) -> None:
         """Make trials until there is a reason to stop; `n_ahead` points at a time where trials teach nothing."""
@@ -331,25 +393,63 @@ class _Search:
             if not self.stop_reason and len(self.trials) >= self.n_trials:
                 self.stop_reason = "n_trials"
 
+    def decide(self, workers: Workers) -> None:
+        """Evaluate the finalists of the strategy at full fidelity."""
+        if not self.n_finals or best_trial(self.trials) is None:
+            return
+        self.deadline = self.end
+        finalists = self.strategy.finalists(self.n_finals)
+        tasks = [
+            self._task_of(len(self.trials) + i, architecture, seed(self.entropy, _FINAL, i), 1.0)
+            for i, architecture in enumerate(finalists)
+        ]
+        missing = [task for task in tasks if (task.architecture, task.seed) not in self.known_finals]
+        made = dict(self.known_finals)
+        evaluated = self._evaluate(workers, missing, final=True)
+        try:
+            for trial in evaluated:
+                trial = trial.replace(final=True)
+                self.journal.append(trial.replace(index=len(self.journal.trials)))
+                made[trial.architecture, trial.seed] = trial
+                if self._reason_to_stop(trial):
+                    break
+        except KeyboardInterrupt:
+            self.stop_reason = "interrupted"
+        finally:
+            evaluated.close()
+        for task in tasks:
+            final = made.get((task.architecture, task.seed))
+            if final is not None:
+                self.finals.append(final.replace(index=len(self.trials) + len(self.finals)))
+
     def result(self) -> SearchResult:
         """Sum up the search."""
-        best = best_trial(self.trials)
+        trials = [*self.trials, *self.finals]
+        best = best_trial(trials)
         if best is None:
-            reasons = sorted({trial.message for trial in self.trials})
+            reasons = sorted({trial.message for trial in trials})
             raise SearchFailedError(
-                f"All {len(self.trials)} trials failed, so there is nothing to choose from. The reasons: "
+                f"All {len(trials)} trials failed, so there is nothing to choose from. The reasons: "
                 + "; ".join(reasons),
-                self.trials,
+                trials,
             )
-        recommended, strategy, journal = self.strategy.recommend(), self.strategy.finish(), self.journal
-        return SearchResult(tuple(self.trials), recommended, best, strategy, self.stop_reason, lambda: journal.record)
+        recommended = best.distribution if best.final else self.strategy.recommend()
+        strategy, journal = self.strategy.finish(), self.journal
+        return SearchResult(tuple(trials), recommended, best, strategy, self.stop_reason, lambda: journal.record)
 
     def _next_tasks(self, n_ahead: int) -> list[_Task]:
-        """Ask the strategy for points, and draw an architecture at each."""
+        """Ask the strategy for points, and draw an architecture at each; what is known comes first."""
+        first = len(self.trials)
+        given = self.begin_with[first : self.n_trials]
+        if given:
+            return [
+                self._task_of(i, architecture, seed(self.entropy, _EVALUATION, i), self.fidelity)
+                for i, architecture in enumerate(given, start=first)
+            ]
         at_once = self.strategy.points_at_once
         # A longer search would ask for more at its end: the first of its points are these, by the contract.
-        n = min(n_ahead if at_once is None else at_once, self.n_trials - len(self.trials))
-        return [self._task(i, point) for i, point in enumerate(self.strategy.suggest(n), start=len(self.trials))]
+        n = min(n_ahead if at_once is None else at_once, self.n_trials - first)
+        return [self._task(i, point) for i, point in enumerate(self.strategy.suggest(n), start=first)]
 
     def _task(self, index: int, point: NDArray[np.float64]) -> _Task:
         return _Task(
@@ -358,8 +458,17 @@ class _Search:
             self.encoding.distribution(point),
             self.encoding.mixture(point),
             seed(self.entropy, _EVALUATION, index),
+            self.fidelity,
+            self.deadline,
             self._operations,
         )
+
+    def _task_of(self, index: int, architecture: Architecture, entropy: int, fidelity: float) -> _Task:
+        """Make the task of an architecture that was not drawn."""
+        point = self.encoding.encode(architecture)
+        ratio = self.encoding.space_.encode(architecture)
+        mixture = self.encoding.mixture(point)
+        return _Task(index, architecture, ratio, mixture, entropy, fidelity, self.deadline, self._operations)
 
     @cached_property
     def _operations(self) -> tuple[Operation, ...]:
@@ -371,8 +480,10 @@ class _Search:
         evaluated = self._evaluate(workers, tasks)
         try:
             for trial in evaluated:
-                if trial.index >= len(self.journal.trials):
-                    self.journal.append(trial)
+                if trial.index >= len(self.known):
+                    # Finals of a shorter search may be in between.
+                    place = len(self.journal.trials)
+                    self.journal.append(trial if trial.index == place else trial.replace(index=place))
                 made.append(trial)
                 self.stop_reason = self._reason_to_stop(trial)
                 if self.stop_reason:
@@ -390,11 +501,11 @@ class _Search:
     def _reason_to_stop(self, trial: Trial) -> str:
         if self.callback is not None and self.callback(trial) is True:
             return "callback"
-        return "max_time" if self.deadline is not None and time.monotonic() >= self.deadline else ""
+        return "max_time" if time.time() >= self.deadline else ""
 
-    def _evaluate(self, workers: Workers, tasks: Sequence[_Task]) -> Generator[Trial, None, None]:
+    def _evaluate(self, workers: Workers, tasks: Sequence[_Task], final: bool = False) -> Generator[Trial, None, None]:
         """Yield the trials of some tasks in order: those on record first, the others as workers finish them."""
-        n_known = max(0, min(len(self.known) - tasks[0].index, len(tasks)))
+        n_known = 0 if final else max(0, min(len(self.known) - tasks[0].index, len(tasks)))
         for task in tasks[:n_known]:
             yield task.recognise(self.known[task.index])
         rest = tasks[n_known:]
@@ -416,15 +527,23 @@ class _Task:
     distribution: OperationDistribution
     mixture: NDArray[np.float64]
     seed: int
-    operations: tuple[Operation, ...] = ()
+    fidelity: float
+    deadline: float
+    operations: tuple[Operation, ...]
 
     def run(self, evaluator: Evaluator) -> Trial:
         """Evaluate; whatever raises makes a failed trial."""
         try:
             # A worker has registered only what the library brings along.
             adopt_operations(self.operations)
+            if math.isfinite(self.deadline):
+                evaluator = evaluator.within(max(0.0, self.deadline - time.time()))
             trial = evaluator.evaluate(
-                self.architecture, distribution=self.distribution, mixture=self.mixture, seed=self.seed
+                self.architecture,
+                distribution=self.distribution,
+                mixture=self.mixture,
+                seed=self.seed,
+                fidelity=self.fidelity,
             )
         except Exception as error:  # noqa: BLE001 - the search goes on
             return self.fail(f"{type(error).__name__}: {error}")
@@ -439,6 +558,7 @@ class _Task:
             status="failed",
             message=message,
             index=self.index,
+            fidelity=self.fidelity,
         )
 
     def recognise(self, trial: Trial) -> Trial:

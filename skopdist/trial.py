@@ -31,6 +31,13 @@ class Trial:
         The distribution that the architecture was drawn from, or its own ratio of operations where nothing was drawn.
     score : float
         Higher is better; NaN if the trial failed.
+    score_error : float
+        Standard error of the score, as far as it comes from the held-out rows; NaN where it is not known.
+    fidelity : float
+        Share of the full training that was given, in (0, 1]; 1 is a full training. Scores of different fidelities are
+        not compared as equals.
+    final : bool
+        Whether it is one of the full trainings that decide at the end of a search of shorter ones.
     cost : float
         Passes over the training set (epoch equivalents).
     seed : int
@@ -66,6 +73,9 @@ class Trial:
     index: int = -1
     gradient: NDArray[np.float64] | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    score_error: float = math.nan
+    fidelity: float = 1.0
+    final: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -81,7 +91,8 @@ class Trial:
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         values["architecture"] = self.architecture.to_dict()
         values["distribution"] = self.distribution.to_dict()
-        values["score"] = None if math.isnan(self.score) else self.score
+        for name in ("score", "score_error"):
+            values[name] = None if math.isnan(values[name]) else values[name]
         values["gradient"] = None if self.gradient is None else self.gradient.tolist()
         return values
 
@@ -91,12 +102,16 @@ class Trial:
         values = dict(data)
         values["architecture"] = Architecture.from_dict(values["architecture"])
         values["distribution"] = OperationDistribution.from_dict(values["distribution"])
-        values["score"] = math.nan if values["score"] is None else values["score"]
+        for name in ("score", "score_error"):
+            values[name] = math.nan if values.get(name) is None else values[name]
         values["gradient"] = None if values["gradient"] is None else np.array(values["gradient"])
         return cls(**values)
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial | None:
-    """Return the trial of the highest score, the earliest among equals; None if none succeeded."""
+    """Return the trial of the highest score, the earliest among equals; None if none succeeded.
+
+    Where there are finals, these alone are compared: shorter trainings score lower.
+    """
     succeeded = [trial for trial in trials if trial.succeeded]
-    return max(succeeded, key=lambda trial: trial.score, default=None)
+    return max(succeeded, key=lambda trial: (trial.final, trial.score), default=None)

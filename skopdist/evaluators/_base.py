@@ -34,6 +34,10 @@ class Outcome:
     score : float
     cost : float
         Epoch equivalents.
+    score_error : float
+        Standard error of the score; NaN where it is not known.
+    fidelity : float or None
+        The share of the full training, where that became another than was asked for, as for want of time.
     status : {"ok", "invalid"}
     gradient : ndarray of the mixture's shape or None
         Derivative of the score, or of what stands in for it, with respect to the mixture.
@@ -46,6 +50,8 @@ class Outcome:
     status: Status = "ok"
     gradient: NDArray[np.float64] | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    score_error: float = math.nan
+    fidelity: float | None = None
 
 
 class Evaluator(BaseEstimator, ABC):
@@ -82,6 +88,45 @@ class Evaluator(BaseEstimator, ABC):
         Only itself, unless an evaluator has several devices and returns a shallow copy for each.
         """
         return (self,)
+
+    @property
+    def fidelities(self) -> Sequence[float] | None:
+        """The shares of the full training that an evaluation may be given; None stands for any in (0, 1].
+
+        Only the full one, unless a subclass implements ``_at`` too.
+        """
+        return (1.0,)
+
+    def _at(self, fidelity: float) -> Self:
+        """Return a shallow copy whose evaluations get a share of the full training, one of `fidelities` below 1."""
+        raise NotImplementedError(f"{type(self).__name__} lists fidelities below 1, but has no method _at.")
+
+    def at(self, fidelity: float) -> Self:
+        """Return this evaluator at a fidelity: its evaluations get this share of the full training.
+
+        Parameters
+        ----------
+        fidelity : float
+            One of `fidelities`; at 1 it is this evaluator itself.
+
+        Raises
+        ------
+        ValueError
+            If it is none of these.
+        """
+        known = self.fidelities
+        if not 0 < fidelity <= 1 or (known is not None and fidelity not in known):
+            expected = "more than 0 and at most 1" if known is None else f"one of {tuple(known)}"
+            raise ValueError(f"The fidelity of {type(self).__name__} must be {expected}, got {fidelity!r}.")
+        return self if fidelity == 1 else self._at(fidelity)
+
+    def within(self, seconds: float) -> Self:
+        """Return this evaluator with a limit of time for each evaluation.
+
+        By default it is this evaluator itself, which cannot be hurried. One that trains returns a shallow copy whose
+        trainings end in time.
+        """
+        return self
 
     @abstractmethod
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
@@ -178,6 +223,7 @@ class Evaluator(BaseEstimator, ABC):
         distribution: OperationDistribution | None = None,
         mixture: NDArray[np.float64] | None = None,
         seed: int = 0,
+        fidelity: float = 1.0,
     ) -> Trial:
         """Score an architecture.
 
@@ -191,6 +237,8 @@ class Evaluator(BaseEstimator, ABC):
             takes the distribution at each.
         seed : int, default=0
             Seed of everything that is random in the evaluation.
+        fidelity : float, default=1.0
+            The share of the full training that it gets, one of `fidelities`.
 
         Returns
         -------
@@ -200,15 +248,18 @@ class Evaluator(BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If the architecture is not one of the space.
+            If the architecture is not one of the space, or the fidelity is none of this evaluator's.
         """
+        evaluator = self.at(fidelity)
         self.search_space.check_architecture(architecture)
         if distribution is None:
             distribution = self.search_space.encode(architecture)
         begin = time.perf_counter()
         failure = ""
         try:
-            outcome = self._evaluate(architecture, distribution.probabilities if mixture is None else mixture, seed)
+            outcome = evaluator._evaluate(
+                architecture, distribution.probabilities if mixture is None else mixture, seed
+            )
         except Exception as error:  # noqa: BLE001 - whatever a trial raises, the search goes on
             outcome = Outcome(math.nan, 0.0)
             failure = f"{type(error).__name__}: {error}"
@@ -225,4 +276,6 @@ class Evaluator(BaseEstimator, ABC):
             duration=time.perf_counter() - begin,
             gradient=outcome.gradient,
             info=dict(outcome.info),
+            score_error=math.nan if failure else float(outcome.score_error),
+            fidelity=float(fidelity if outcome.fidelity is None else outcome.fidelity),
         )

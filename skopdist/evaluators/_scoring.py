@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
+import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,8 @@ from sklearn.metrics import get_scorer, make_scorer
 from skopdist.problem import Problem, Samples
 
 Scoring = str | Callable[..., float] | None
+# Of the jackknife: more make the error more certain, and every trial slower.
+_GROUPS = 10
 # What computes the class probabilities of some rows, shape (n, n_classes).
 Probabilities = Callable[[Samples], NDArray[np.float64]]
 # The class of scikit-learn's own scorers, which hand X on to the estimator and look no further.
@@ -35,7 +40,33 @@ class Scorer:
 
     def __init__(self, scoring: Scoring, problem: Problem) -> None:
         self.scorer = get_scorer("accuracy" if scoring is None else scoring)
+        self.is_named = not callable(scoring)
         self.classes = problem.classes
+
+    def with_error(self, probabilities: Probabilities, held_out: Samples) -> tuple[float, float]:
+        """Return the score of what computes the probabilities of rows, and its standard error.
+
+        The error is that of the jackknife over groups of rows (Efron and Stein, "The Jackknife Estimate of Variance",
+        Annals of Statistics 1981): how much the score depends on which rows were held out. It is NaN where it is not
+        told: for a single row, for a scorer of the user's, which may be slow, or if a part of the rows has no score.
+        """
+        known = probabilities(held_out)
+        score = self(lambda rows: known if rows is held_out else probabilities(rows), held_out)
+        n = len(held_out)
+        n_groups = min(_GROUPS, n)
+        if n_groups < 2 or not self.is_named:
+            return score, math.nan
+        # Every so many rows, for their order need not be without meaning.
+        groups = np.arange(n) % n_groups
+        kept = [np.flatnonzero(groups != group) for group in range(n_groups)]
+        try:
+            with warnings.catch_warnings():
+                # Of parts that lack a class; what is said of all rows was said above.
+                warnings.simplefilter("ignore")
+                parts = np.array([self(partial(_return, known[rows]), held_out.take(rows)) for rows in kept])
+        except ValueError:
+            return score, math.nan
+        return score, math.sqrt((n_groups - 1) / n_groups * float(np.square(parts - parts.mean()).sum()))
 
     def __call__(self, probabilities: Probabilities, held_out: Samples) -> float:
         """Return the score of what computes the probabilities of rows."""
@@ -85,6 +116,10 @@ class _Model(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable labels, shape (n,)."""
         return self.classes[self.probabilities(X).argmax(axis=1)]
+
+
+def _return(value: NDArray[np.float64], _: Any) -> NDArray[np.float64]:
+    return value
 
 
 def _takes_weights(scorer: Callable[..., float]) -> bool:

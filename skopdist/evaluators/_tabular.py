@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,9 @@ class TabularEvaluator(Evaluator):
         Scores on data that the search must not see, in the same way; trials note theirs in ``info["test_score"]``.
     info : mapping of str to (mapping or callable), or None, default=None
         Whatever else trials shall note in their ``info``, by its name there: for example the number of parameters.
+    short_scores : mapping of float to (mapping or callable), or None, default=None
+        Scores after shorter trainings, by their fidelity, the share of the full training: ``{12 / 200: table}``. An
+        evaluation at a fidelity costs that share.
 
     Notes
     -----
@@ -47,6 +51,9 @@ class TabularEvaluator(Evaluator):
     0.16666666666666666
     """
 
+    # Of the full training's cost.
+    _share = 1.0
+
     def __init__(
         self,
         space: SearchSpace,
@@ -54,17 +61,30 @@ class TabularEvaluator(Evaluator):
         costs: Scores | None = None,
         test_scores: Scores | None = None,
         info: Mapping[str, Scores] | None = None,
+        short_scores: Mapping[float, Scores] | None = None,
     ) -> None:
         self.space = space
         self.scores = scores
         self.costs = costs
         self.test_scores = test_scores
         self.info = info
+        self.short_scores = short_scores
 
     @property
     def search_space(self) -> SearchSpace:
         """The space whose architectures it scores."""
         return self.space
+
+    @property
+    def fidelities(self) -> Sequence[float]:
+        """The fidelities of the tables, the full training last."""
+        return (*sorted(self.short_scores or {}), 1.0)
+
+    def _at(self, fidelity: float) -> Self:
+        short = copy.copy(self)
+        short.scores = (self.short_scores or {})[fidelity]
+        short._share = fidelity
+        return short
 
     @property
     def optimum(self) -> float:
@@ -89,7 +109,7 @@ class TabularEvaluator(Evaluator):
         return _highest(self.test_scores, "test_scores")
 
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
-        cost = 1.0 if self.costs is None else float(_look_up(self.costs, architecture))
+        cost = self._share * (1.0 if self.costs is None else float(_look_up(self.costs, architecture)))
         noted = dict(self.info or {}) | ({} if self.test_scores is None else {"test_score": self.test_scores})
         # What a table does not know of an architecture is left out: only its score is needed.
         info = {name: _look_up(table, architecture) for name, table in noted.items() if _holds(table, architecture)}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import math
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +16,15 @@ from skopdist._splitting import Splitter
 from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
 from skopdist.evaluators._supervised import SupervisedEvaluator
+from skopdist.problem import Samples
 from skopdist.spaces import SearchSpace
-from skopdist.training import Predictor, Training
+from skopdist.training import Predictor, Training, passes
+
+# Fewer rows are not made fewer still for short trainings.
+_FEWEST_ROWS = 1000
+# Of the time of a training that is limited: the share in which it is scored, if that is as slow as training; it takes
+# about a third. And the fewest rows that tell anything.
+_SCORING, _FEWEST_SCORED = 0.5, 256
 
 
 class TrainingEvaluator(SupervisedEvaluator):
@@ -59,6 +70,9 @@ class TrainingEvaluator(SupervisedEvaluator):
     True
     """
 
+    # Of the rows that trials are trained on.
+    _share = 1.0
+
     def __init__(
         self,
         space: SearchSpace | str | None = None,
@@ -80,12 +94,57 @@ class TrainingEvaluator(SupervisedEvaluator):
             device=device,
         )
 
+    @property
+    def fidelities(self) -> None:
+        """Any share of the full training will do.
+
+        It means fewer epochs, with a schedule of their own; where it is less than one epoch, fewer rows too, unless
+        these are few anyway.
+        """
+        return None
+
+    def _at(self, fidelity: float) -> Self:
+        problem, full = self.problem_, self.trainer_.training
+        n_rows = len(problem.training)
+        wanted = max(math.ceil(fidelity * full.max_epochs * n_rows), _FEWEST_ROWS)
+        if wanted < n_rows:
+            problem = problem.thinned(wanted)
+        short = copy.copy(self)
+        short.problem_ = problem
+        short.trainer_ = dataclasses.replace(self.trainer_, problem=problem, training=full.with_share(fidelity))
+        # The cost of an evaluation is counted in passes over all rows.
+        short._share = len(problem.training) / n_rows
+        return short
+
+    def within(self, seconds: float) -> Self:
+        """Return a copy whose trainings end after so many seconds, with a schedule that ends with them.
+
+        Only so many of the held-out rows are scored as take a small part of these seconds.
+        """
+        hurried = copy.copy(self)
+        hurried.trainer_ = dataclasses.replace(self.trainer_, max_time=seconds)
+        return hurried
+
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         if not self.space_.is_valid(architecture):
             return Outcome(self._dummy_score(), 0.0, "invalid")
-        problem = self.problem_
-        net = self.trainer_.train(architecture, problem.training, seed, problem.held_out)
-        n_parameters = sum(parameter.numel() for parameter in net.module_.parameters())
-        n_epochs = len(net.history)
-        score = self.scorer_(Predictor(net.module_, problem.n_spatial), problem.held_out)
-        return Outcome(score, float(n_epochs), info={"n_parameters": n_parameters, "n_epochs": n_epochs})
+        problem, trainer = self.problem_, self.trainer_
+        begin = time.monotonic()
+        net = trainer.train(architecture, problem.training, seed, problem.held_out)
+        n_passes = passes(net, len(problem.training))
+        held_out = problem.held_out
+        if trainer.max_time is not None:
+            speed = n_passes * len(problem.training) / (time.monotonic() - begin)
+            held_out = _first(held_out, int(_SCORING * trainer.max_time * speed))
+        info = {
+            "n_parameters": sum(parameter.numel() for parameter in net.module_.parameters()),
+            "n_epochs": len(net.history),
+        }
+        score, error = self.scorer_.with_error(Predictor(net.module_, problem.n_spatial), held_out)
+        return Outcome(score, self._share * n_passes, info=info, score_error=error)
+
+
+def _first(samples: Samples, n: int) -> Samples:
+    """Return the first `n` rows, whose order is as good as random, or all of them if there are no more."""
+    n = max(n, _FEWEST_SCORED)
+    return samples if n >= len(samples) else samples.take(np.arange(n))

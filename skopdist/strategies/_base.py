@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from skopdist._prior import PriorLike, as_prior, prior_counts
 from skopdist._random import RandomState, as_generator
 from skopdist._validation import check_positive_integer
+from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import DistributionEncoding, Encoding
 from skopdist.strategies._smoothing import smoothed_best
@@ -24,8 +25,9 @@ class Strategy(BaseEstimator, ABC):
     """A search technique, written against an encoding and free of data and networks.
 
     ``start`` is called once, then ``suggest`` and ``observe`` in turn, and ``finish`` at the end. A new strategy must
-    implement one method, ``_suggest``; it may implement ``_start``, ``_observe``, ``_recommend`` and ``_finish``, whose
-    docstrings say what the defaults do. ``skopdist.testing.check_strategy`` is the contract that it has to meet.
+    implement one method, ``_suggest``; it may implement ``_start``, ``_observe``, ``_recommend``, ``_finalists`` and
+    ``_finish``, whose docstrings say what the defaults do. ``skopdist.testing.check_strategy`` is the contract that it
+    has to meet.
 
     Attributes
     ----------
@@ -74,6 +76,13 @@ class Strategy(BaseEstimator, ABC):
         By default it is the observed distribution whose neighbourhood has the highest mean score.
         """
         return smoothed_best(self.encoding_, succeeded)
+
+    def _finalists(self, succeeded: Sequence[Trial]) -> Sequence[Trial]:
+        """Return the trials in the order in which their architectures deserve a full training.
+
+        By default it is that of their scores, the earlier ones first among equals.
+        """
+        return sorted(succeeded, key=lambda trial: -trial.score)
 
     def _finish(self) -> None:
         """Drop the attributes that only suggestions need, so that a finished strategy is small: none, unless told."""
@@ -172,11 +181,28 @@ class Strategy(BaseEstimator, ABC):
             raise ValueError("recommend needs at least one trial that succeeded; observe some first.")
         return self._recommend(succeeded)
 
+    def finalists(self, n: int) -> list[Architecture]:
+        """Return the architectures that are to be trained in full, as far as the trials can tell.
+
+        Parameters
+        ----------
+        n : int
+
+        Returns
+        -------
+        architectures : list of Architecture
+            At most `n`, all distinct, the most promising first. Those through which nothing passes are left out, unless
+            there is nothing else.
+        """
+        ranked = self._finalists([trial for trial in self.trials_ if trial.succeeded])
+        passing = [trial.architecture for trial in ranked if trial.status == "ok"]
+        return list(dict.fromkeys(passing or [trial.architecture for trial in ranked]))[:n]
+
     def finish(self) -> Self:
         """Return a small copy of this strategy, as it is kept when the search is over.
 
-        It has its parameters and trials, and can :meth:`recommend`; it can neither suggest nor observe any more. A
-        finished strategy, and its pickle, are about as large as its trials.
+        It has its parameters and trials, and can :meth:`recommend` and name :meth:`finalists`; it can neither suggest
+        nor observe any more. A finished strategy, and its pickle, are about as large as its trials.
         """
         finished = copy(self)
         finished._finish()

@@ -204,16 +204,20 @@ class BayesianOptimization(Strategy):
         del self.pool_, self.points_, self.scores_
 
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
+        return self.encoding_.distribution(self.encoding_.encode(self._finalists(succeeded)[0].architecture))
+
+    def _finalists(self, succeeded: Sequence[Trial]) -> Sequence[Trial]:
+        """Return the trials in the order of what the model predicts at their points."""
         points, scores = self._observations(self.trials_)
         z = transformed(scores, self.transform)
         # A copy, for asking what is best must not change what is suggested next.
         model = copy(self.model_)
         features = self.encoding_.features(points)
         model.fit(features, z)
-        mean = np.where(np.isfinite(scores), model.predict(features)[0], -np.inf)
+        mean = model.predict(features)[0]
         # Rounded, so that equal predictions are told apart by the scores themselves.
-        best = max(range(len(mean)), key=lambda i: (round(float(mean[i]), 4), z[i], -i))
-        return self.encoding_.distribution(points[best])
+        order = sorted(range(len(mean)), key=lambda i: (-round(float(mean[i]), 4), -z[i], i))
+        return [self.trials_[i] for i in order if self.trials_[i].succeeded]
 
 
 def transformed(scores: Array, transform: str) -> Array:

@@ -4,5 +4,6 @@ from skopdist.training._augmentation import Augmentation, shift, shift_flip
 from skopdist.training._nets import Trainer
 from skopdist.training._prediction import Predictor
 from skopdist.training._recipe import Training
+from skopdist.training._skorch import passes
 
-__all__ = ["Augmentation", "Predictor", "Trainer", "Training", "shift", "shift_flip"]
+__all__ = ["Augmentation", "Predictor", "Trainer", "Training", "passes", "shift", "shift_flip"]

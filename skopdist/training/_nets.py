@@ -45,6 +45,8 @@ class Trainer:
         Width of the first cell.
     device : str
         As torch spells it.
+    max_time : float or None, default=None
+        Seconds after which a training ends, between two batches, at the latest. It makes one batch at least.
 
     Raises
     ------
@@ -57,6 +59,7 @@ class Trainer:
     n_cells: int
     channels: int
     device: str
+    max_time: float | None = None
 
     def __post_init__(self) -> None:
         self.training.check()
@@ -150,7 +153,10 @@ class Trainer:
             # Without a sink skorch compares its own `print` with the builtin one, and ray puts another in its place.
             "callbacks__print_log__sink": print if given.get("verbose") else _ignore,
         }
-        callbacks: list[tuple[str, Callback]] = [("divergence", StopOnDivergence()), ("schedule", OneCycle())]
+        callbacks: list[tuple[str, Callback]] = [
+            ("divergence", StopOnDivergence()),
+            ("schedule", OneCycle(self.max_time)),
+        ]
         if training.early_stopping is not None and held_out is not None:
             params["train_split"] = predefined_split(TensorData(held_out, problem.loss_weight(held_out)))
             stopping = EarlyStopping(patience=training.early_stopping, load_best=True, sink=_ignore)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from torch import nn
 
@@ -128,6 +128,10 @@ class Training(BaseEstimator):
     def given(self) -> dict[str, Any]:
         """The arguments of skorch that the user set."""
         return dict(self.net_params or {})
+
+    def with_share(self, share: float) -> Self:
+        """Return the recipe of a shorter training: a share of the epochs, one at least."""
+        return clone(self).set_params(max_epochs=max(1, round(share * self.max_epochs)))
 
     def batch_size_for(self, n_samples: int) -> int:
         """Return the most samples in a batch of a training on so many."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -56,22 +57,61 @@ def one_cycle(step: int, n_steps: int) -> float:
 
 
 class OneCycle(Callback):
-    """Multiply the learning rate by :func:`one_cycle`, step by step."""
+    """Multiply the learning rate by :func:`one_cycle`, step by step.
+
+    Parameters
+    ----------
+    max_time : float or None, default=None
+        Seconds after which the training ends at the latest. A training that would take longer goes through the schedule
+        as time passes, so that its learning rate has come down when it ends.
+    """
+
+    def __init__(self, max_time: float | None = None) -> None:
+        self.max_time = max_time
 
     def on_train_begin(self, net: NeuralNetClassifier, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Plan all steps of the training."""
         training_set, _ = net.get_split_datasets(X, y)
         n_steps = net.max_epochs * len(net.get_iterator(training_set, training=True))
-        self.schedule_ = torch.optim.lr_scheduler.LambdaLR(net.optimizer_, partial(one_cycle, n_steps=n_steps))
+        factor = partial(one_cycle, n_steps=n_steps)
+        self.clock_ = None if self.max_time is None else _Clock(self.max_time)
+        if self.clock_ is not None:
+            factor = partial(_hurried, clock=self.clock_, n_steps=n_steps)
+        self.schedule_ = torch.optim.lr_scheduler.LambdaLR(net.optimizer_, factor)
 
     def on_batch_end(self, net: NeuralNetClassifier, training: bool = False, **kwargs: Any) -> None:
-        """Take the next learning rate."""
+        """Take the next learning rate, or end the training when its time is over."""
         if training:
             self.schedule_.step()
+            if self.clock_ is not None and self.clock_.share() >= 1:
+                # As skorch's own callbacks end a training.
+                raise KeyboardInterrupt
 
     def on_train_end(self, net: NeuralNetClassifier, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Forget the schedule, which belongs to this training and cannot be pickled."""
         del self.schedule_
+
+
+class _Clock:
+    """The share of some seconds that has passed since it was made."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.begin = time.monotonic()
+
+    def share(self) -> float:
+        return (time.monotonic() - self.begin) / self.seconds if self.seconds > 0 else 1.0
+
+
+def _hurried(step: int, clock: _Clock, n_steps: int) -> float:
+    """Return the factor of :func:`one_cycle` at the step, or at that of the time, whichever is later."""
+    return one_cycle(max(step, min(n_steps - 1, int(clock.share() * n_steps))), n_steps)
+
+
+def passes(net: NeuralNetClassifier, n_samples: int) -> float:
+    """Count the passes over the training samples that a net has made, the last of which may have been cut short."""
+    sizes = (batch.get("train_batch_size", 0) for epoch in net.history for batch in epoch["batches"])
+    return sum(sizes) / n_samples
 
 
 class StopOnDivergence(Callback):
@@ -79,7 +119,14 @@ class StopOnDivergence(Callback):
 
     def on_epoch_end(self, net: NeuralNetClassifier, **kwargs: Any) -> None:
         """Look at the epoch's training loss."""
-        loss = net.history[-1, "train_loss"]
+        self._check(net, net.history[-1, "train_loss"])
+
+    def on_train_end(self, net: NeuralNetClassifier, **kwargs: Any) -> None:
+        """Look at the loss of the last batch, where the training ended within an epoch."""
+        if "train_loss" not in net.history[-1]:
+            self._check(net, net.history[-1, "batches", -1, "train_loss"])
+
+    def _check(self, net: NeuralNetClassifier, loss: float) -> None:
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"training diverged: the loss is {loss} after epoch {len(net.history)}; try a smaller lr (now {net.lr})"
