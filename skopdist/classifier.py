@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import os
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
@@ -30,21 +32,29 @@ from skopdist._refit import Refit
 from skopdist._sparse import as_dense
 from skopdist._splitting import Splitter, SplitterConstraint
 from skopdist.architecture import Architecture
-from skopdist.committee import Committee, choose_members, train_members
+from skopdist.budget import SHORT, Budget
+from skopdist.committee import Committee, Member, choose_architectures, judge, plan_seats, train_members
 from skopdist.display import progress_line
 from skopdist.encodings import Encoding, LimitedEncoding
-from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
+from skopdist.evaluators import Evaluator, SupernetEvaluator, SupervisedEvaluator, TrainingEvaluator
 from skopdist.journal import Journal, SearchRecord
 from skopdist.networks import NetworkCosts, pareto_front
 from skopdist.problem import Problem
-from skopdist.search import SearchFailedError, run_search, space_identity
+from skopdist.search import SearchFailedError, SearchResult, run_search, space_identity, tabulate
 from skopdist.spaces import SPACES, SearchSpace, make_space
 from skopdist.strategies import BayesianOptimization, Strategy
-from skopdist.training import Trainer, Training
+from skopdist.training import Trainer, Training, passes
 from skopdist.trial import Trial
 
 # Keys of the independent random streams of a fit.
-_SPLIT, _SEARCH, _REFIT, _REFIT_DRAW, _MEMBER, _MEMBER_DRAW = range(6)
+_SPLIT, _SEARCH, _REFIT, _REFIT_DRAW, _MEMBER, _MEMBER_DRAW, _FOLDS, _PROBE = range(8)
+# Trials where the user chose no number, and the most where time decides.
+_N_TRIALS, _MOST_TRIALS = 20, 10_000
+# Members where the user chose no number: so many for each trial within bounds, and the most where time decides. Two
+# find half of what many gain by averaging, five nearly all (measured for InceptionTime, arXiv 1909.04939).
+_MEMBERS_PER_TRIAL, _FEWEST_MEMBERS, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME = 0.4, 2, 8, 32
+# Parts of the rows that members hold out in turn.
+_N_FOLDS = 8
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 # What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
 _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
@@ -81,10 +91,13 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Scores the architectures of the search. None trains each by the recipe below on part of the data, or trains
         them all at once, as a supernet, where the strategy needs gradients. Where an evaluator is given, its own
         settings are those of the whole fit, the final network and the limits included.
-    n_trials : int, default=20
-        Number of architectures to evaluate.
+    n_trials : int or None, default=None
+        Number of architectures to evaluate; None takes 20, or as many as `max_time` allows.
     max_time : float or None, default=None
-        Seconds after which the search waits for no further result. The final training comes on top.
+        Seconds that `fit` may take, all in all. A look at the speed of a training decides how short the trials of the
+        search are, and how many networks are trained behind it; a training is ended early, with a learning rate that
+        has come down, before time runs out. `n_trials` and `n_members`, where they are given, are upper limits. None
+        sets no limit.
     length : int or None, default=None
         Number of operations in a cell, any integer >= 1; None takes the space's default.
     n_cells : int or None, default=None
@@ -93,10 +106,18 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input.
     max_epochs : int or None, default=None
         Epochs of each training; None takes those of `training`, 20 unless said otherwise.
-    n_members : int, default=1
-        Networks that predict together, as a committee whose class probabilities are averaged. The members are the best
-        architectures of the search, each trained on all data, and further draws from the best distribution where these
-        are too few.
+    n_members : int or None, default=None
+        Networks that predict together, as a committee whose class probabilities are averaged.
+
+        With 1 the trials of the search are full trainings, and the best architecture is trained on all data. With more,
+        the trials are short, a quarter of the full training. The most promising architectures are then trained in full,
+        each several times, and each time another part of the rows is held out; these networks are the members. What
+        they predict of the rows that they did not see decides on the best architecture, on the weights of the members
+        and on a temperature for the probabilities, and is the score.
+
+        None takes two for each five trials, but 2 at least and 8 at most, or as many as `max_time` allows. It takes 1
+        where `limits` are set, which hold for all members together, where an evaluator of the user's trains nothing, or
+        without `refit`.
     limits : mapping or None, default=None
         The most that what predicts may cost: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds for one sample)
         and ``"latency"`` (seconds for one sample on the device). A committee counts as a whole. No strategy proposes
@@ -149,18 +170,23 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     best_distribution_ : OperationDistribution
         What the strategy believes best.
     best_architecture_ : Architecture
-        What was evaluated best.
+        What was evaluated best; with several members, the best of their architectures.
     refit_architecture_ : Architecture
         What ``net_`` was made of, unless `refit` is False: ``best_architecture_``, or a draw of another length.
     best_score_ : float
-        The score of ``best_architecture_``.
+        The score of ``best_architecture_``, the highest of all trials. With several members it is the score of the
+        committee on rows that those who predict them did not see, and so no luckiest of many.
+    best_score_error_ : float
+        Its standard error, as far as it comes from the rows; NaN where it is not known.
     search_results_ : dict of ndarray
-        One entry for each trial, like ``cv_results_``: ``trial``, ``status``, ``score``, ``rank``, ``cost``, ``seed``,
-        ``architecture``, ``message``, and a column ``p_<operation>`` for each probability.
+        One entry for each trial, like ``cv_results_``: ``trial``, ``status``, ``score``, ``score_error``, ``rank``,
+        ``fidelity``, ``final``, ``cost``, ``seed``, ``architecture``, ``message``, and a column ``p_<operation>`` for
+        each probability.
     pareto_front_ : dict of ndarray
         The trials that no other trial beats in score and costs, the best score first: ``trial``, ``score``,
         ``n_parameters``, and ``flops`` and ``latency`` where these are limited.
     trials_ : tuple of Trial
+        Those of the search, and those of the members behind them, which are ``final``.
     strategy_ : Strategy
         The strategy in its last state.
     evaluator_ : Evaluator
@@ -174,6 +200,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         All members of the committee, ``net_`` first.
     member_weights_ : ndarray of shape (n_members,)
         Their weights in the average.
+    temperature_ : float
+        The probabilities are raised to the power 1 / temperature and normalised; 1 leaves them as they are.
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
         Number of features of flat samples, and of channels of others.
@@ -221,13 +249,13 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         "search_space": [SearchSpace, StrOptions(set(SPACES)), None],
         "encoding": [Encoding, None],
         "evaluator": [Evaluator, None],
-        "n_trials": [_POSITIVE_INTEGER],
+        "n_trials": [_POSITIVE_INTEGER, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "length": [_POSITIVE_INTEGER, None],
         "n_cells": [_POSITIVE_INTEGER, None],
         "channels": [_POSITIVE_INTEGER, None],
         "max_epochs": [_POSITIVE_INTEGER, None],
-        "n_members": [_POSITIVE_INTEGER],
+        "n_members": [_POSITIVE_INTEGER, None],
         "limits": [Mapping, None],
         "training": [Training, None],
         "refit": ["boolean", Refit],
@@ -250,13 +278,13 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         search_space: SearchSpace | str | None = None,
         encoding: Encoding | None = None,
         evaluator: Evaluator | None = None,
-        n_trials: int = 20,
+        n_trials: int | None = None,
         max_time: float | None = None,
         length: int | None = None,
         n_cells: int | None = None,
         channels: int | None = None,
         max_epochs: int | None = None,
-        n_members: int = 1,
+        n_members: int | None = None,
         limits: Mapping[str, float | None] | None = None,
         training: Training | None = None,
         refit: bool | Refit = True,
@@ -358,6 +386,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             If the final training failed, and the network of the best trial predicts instead, or if the axes of X look
             as if the channels did not come first.
         """
+        budget = Budget(self.max_time)
         self._check_parameters()
         problem = self._make_problem(X, y, sample_weight, groups)
         path = None if self.journal is None else Path(os.fspath(self.journal))
@@ -369,11 +398,11 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             self.classes_ = problem.classes
             self.sample_shape_ = problem.sample_shape
             # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
-            for name in ("net_", "nets_", "member_weights_", "refit_architecture_", "_predictor"):
+            for name in ("net_", "nets_", "member_weights_", "temperature_", "refit_architecture_", "_predictor"):
                 self.__dict__.pop(name, None)
-            best = self._search(trainer, book)
+            best = self._search(trainer, book, budget)
         if self.refit:
-            self._train_final(trainer, best, book.seed)
+            self._train_final(trainer, best, book.seed, budget)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -484,9 +513,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         record: SearchRecord | None = getattr(self, "_record", None) if self.warm_start else None
         if record is None:
             self.__dict__.pop("trials_", None)
-        elif self.n_trials < len(record.trials):
+        elif self._n_trials < len(record.trials):
             raise ValueError(
-                f"n_trials={self.n_trials} must be at least {len(record.trials)}, the number of trials of the last "
+                f"n_trials={self._n_trials} must be at least {len(record.trials)}, the number of trials of the last "
                 "fit, where warm_start=True goes on with them."
             )
         return record
@@ -496,7 +525,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         settings = {name: value for name, value in self.get_params(deep=False).items() if name not in _FREE}
         settings = {name: value for name, value in settings.items() if name not in _DECIDED_BY_RECIPE}
         settings |= {"strategy": self._strategy(), "prior": as_prior(self.prior), "training": self._recipe()}
-        settings |= {"limits": self._member_limits()}
+        settings |= {"limits": self._member_limits(), "fidelity": self._fidelity}
         space = getattr(self.evaluator, "space", None) if self.search_space is None else self.search_space
         validation = getattr(self.evaluator, "validation_fraction", self.validation_fraction)
         identity = {"data": problem.fingerprint_for(validation)} | space_identity(make_space(space, problem.n_spatial))
@@ -507,9 +536,35 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     def _member_limits(self) -> dict[str, float | None]:
         """Return the limits of a single network: a committee counts as a whole, so that each member has its share."""
         try:
-            return {k: v if v is None else v / self.n_members for k, v in (self.limits or {}).items()}
+            return {k: v if v is None else v / self._n_members for k, v in (self.limits or {}).items()}
         except TypeError as error:
             raise ValueError(f"limits must be a mapping of positive numbers, got {self.limits!r}.") from error
+
+    @property
+    def _n_trials(self) -> int:
+        if self.n_trials is not None:
+            return self.n_trials
+        return _N_TRIALS if self.max_time is None else _MOST_TRIALS
+
+    @property
+    def _n_members(self) -> int:
+        """The members wanted, as far as time allows."""
+        if not self.refit:
+            return 1
+        if self.n_members is not None:
+            return self.n_members
+        is_limited = any(value is not None for value in dict(self.limits or {}).values())
+        if is_limited or not isinstance(self.evaluator, SupervisedEvaluator | None):
+            return 1
+        if self.max_time is not None:
+            return _MOST_MEMBERS_IN_TIME
+        return int(np.clip(_MEMBERS_PER_TRIAL * self._n_trials, _FEWEST_MEMBERS, _MOST_MEMBERS))
+
+    @property
+    def _fidelity(self) -> float:
+        """The share of a full training that a trial of the search is given, if there is time for it."""
+        kind = type(self._make_evaluator())
+        return SHORT if self._n_members > 1 and issubclass(kind, TrainingEvaluator) else 1.0
 
     def _strategy(self) -> Strategy:
         return BayesianOptimization() if self.strategy is None else self.strategy
@@ -538,31 +593,36 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         """Make what trains the final network, where the evaluator trains none."""
         return Trainer.of(problem, self._recipe(), self.n_cells, self.channels, resolve_devices(self.device)[0])
 
-    def _search(self, trainer: Trainer, book: Journal) -> Trial:
+    def _search(self, trainer: Trainer, book: Journal, budget: Budget) -> Trial:
         """Search behind the trials on record, set what was found, and return the best trial."""
 
         def report(trial: Trial) -> None:
             best = max((t.score for t in seen if t.succeeded), default=-np.inf)
             seen.append(trial)
-            print(progress_line(trial, self.n_trials, best))  # noqa: T201 - the user asked for it
+            wanted = self._n_trials if self.max_time is None or self.n_trials is not None else None
+            print(progress_line(trial, wanted, best))  # noqa: T201 - the user asked for it
 
         seen: list[Trial] = []
-        problem = trainer.problem
+        problem, strategy, encoding = trainer.problem, self._strategy(), self.encoding
         costs = NetworkCosts(
             problem.sample_shape, len(problem.classes), trainer.channels, trainer.n_cells, trainer.device
         )
-        limits, strategy, encoding = costs.limits(self._member_limits()), self._strategy(), self.encoding
-        if limits:
-            encoding = LimitedEncoding(strategy.default_encoding if encoding is None else encoding, limits)
+        self._limits = costs.limits(self._member_limits())
+        if self._limits:
+            encoding = LimitedEncoding(strategy.default_encoding if encoding is None else encoding, self._limits)
+        begin_with = self._references()
+        max_time, fidelity = self._plan_search(trainer, begin_with, book, budget)
         try:
             result = run_search(
                 strategy,
                 self.evaluator_,
                 encoding=encoding,
-                n_trials=self.n_trials,
+                n_trials=self._n_trials,
                 length=self.length,
-                max_time=self.max_time,
+                max_time=max_time,
                 prior=self.prior,
+                begin_with=begin_with,
+                fidelity=fidelity,
                 random_state=seed(book.seed, _SEARCH),
                 n_jobs=self.n_jobs,
                 journal=book,
@@ -573,73 +633,183 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             self._record = book.record
             raise
         self._record = book.record
+        self._keep(result, costs)
+        return result.best_trial
+
+    def _keep(self, result: SearchResult, costs: NetworkCosts) -> None:
+        """Set what a search has found."""
         self.trials_ = result.trials
         self.strategy_ = result.strategy
         self.stop_reason_ = result.stop_reason
         self.best_distribution_ = result.best_distribution
         self.best_architecture_ = result.best_architecture
         self.best_score_ = result.best_score
+        self.best_score_error_ = result.best_trial.score_error
         self.search_results_ = result.table()
         limited = {name for name, value in (self.limits or {}).items() if value is not None}
         shown: dict[str, Callable[[Architecture], float]] = {"n_parameters": costs.n_parameters}
         shown |= {name: getattr(costs, name) for name in ("flops", "latency") if name in limited}
         self.pareto_front_ = pareto_front(result.trials, shown)
-        return result.best_trial
 
-    def _train_final(self, trainer: Trainer, best: Trial, entropy: int) -> None:
-        """Train the members of the committee on all data, or one as the best trial did where that fails."""
+    def _references(self) -> list[Architecture]:
+        """Return the architectures to begin with: none where trials are not those of single architectures."""
+        if self._strategy().needs_gradient:
+            return []
+        known = self.evaluator_.search_space.reference_architectures(self.length)
+        return [a for a in known if self._is_within_limits(a)]
+
+    def _is_within_limits(self, architecture: Architecture) -> bool:
+        return all(limit.allows(architecture) for limit in self._limits)
+
+    def _plan_search(
+        self, trainer: Trainer, references: Sequence[Architecture], book: Journal, budget: Budget
+    ) -> tuple[float | None, float]:
+        """Return the seconds of the search, and the fidelity of its trials."""
+        self._seconds = 0.0
+        if not budget.is_limited:
+            return None, self._fidelity
+        space = self.evaluator_.search_space
+        if isinstance(self.evaluator_, SupervisedEvaluator):
+            # A short look at how fast trainings are.
+            first = references[0] if references else space.sample(space.uniform(), self.length, seed(book.seed, _PROBE))
+            probe = dataclasses.replace(trainer, max_time=budget.for_probe)
+            begin = time.monotonic()
+            try:
+                net = probe.train(first, trainer.problem.training, seed(book.seed, _PROBE))
+                share = passes(net, len(trainer.problem.training)) / trainer.training.max_epochs
+                self._seconds = (time.monotonic() - begin) / share
+            except Exception:  # noqa: BLE001 - what cannot be trained will be a failed trial, with its reason
+                self._seconds = budget.left
+        is_short = self._fidelity < 1
+        seconds, fidelity = budget.for_search(self._seconds, effective_n_jobs(self.n_jobs), is_short)
+        if not self.refit:
+            seconds = budget.left
+        if is_short and book.trials:
+            # Trials on record go on as they began.
+            fidelity = book.trials[0].fidelity
+        return max(seconds, 1e-3), fidelity
+
+    def _train_final(self, trainer: Trainer, best: Trial, entropy: int, budget: Budget) -> None:
+        """Train what predicts: the members of a committee, or one network as the best trial was, where these fail."""
         refit = self.refit if isinstance(self.refit, Refit) else Refit()
+        final = self._final_trainer(trainer, refit, best)
+        n, problem = self._n_members, trainer.problem
+        is_folded = n > 1 and isinstance(self.evaluator_, SupervisedEvaluator)
+        folds = problem.folds(_N_FOLDS, seed(entropy, _FOLDS)) if is_folded else []
+        architectures = self._final_architectures(refit, entropy, -(-n // len(folds)) if folds else n)
+        seeds = [seed(entropy, _REFIT), *(seed(entropy, _MEMBER, i) for i in range(1, n))]
+        seats = plan_seats(problem, architectures, folds, n, seeds)
+        trained = train_members(final, seats, self.n_jobs, budget, self._seconds)
+        members = [result for result in trained if isinstance(result, Member)]
+        failures = sorted({result for result in trained if isinstance(result, str)})
+        if failures and members:
+            warnings.warn(
+                f"{len(trained) - len(members)} of {len(trained)} members of the committee failed, and the others "
+                f"predict without them. The reasons: {'; '.join(failures)}",
+                stacklevel=3,
+            )
+        if members:
+            self._seat(members, is_folded)
+        else:
+            self._seat_best_trial(trainer, best, failures)
+        self._prepare_to_predict()
+
+    def _final_trainer(self, trainer: Trainer, refit: Refit, best: Trial) -> Trainer:
         training = copy.copy(trainer.training)
         if refit.max_epochs is not None:
             training.max_epochs = refit.max_epochs
-        elif training.early_stopping is not None:
+        elif training.early_stopping is not None and best.fidelity == 1:
             training.max_epochs = best.info.get("n_epochs", training.max_epochs)
-        final = dataclasses.replace(
+        return dataclasses.replace(
             trainer,
             training=training,
             n_cells=trainer.n_cells if refit.n_cells is None else refit.n_cells,
             channels=trainer.channels if refit.channels is None else refit.channels,
         )
-        architectures = self._members(refit, entropy)
-        seeds = [seed(entropy, _REFIT), *(seed(entropy, _MEMBER, i) for i in range(1, len(architectures)))]
-        trained = train_members(final, architectures, seeds, self.n_jobs)
-        failures = [result for result in trained if isinstance(result, str)]
-        nets = [(a, net) for a, net in zip(architectures, trained, strict=True) if not isinstance(net, str)]
-        if failures and nets:
-            warnings.warn(
-                f"{len(failures)} of {len(trained)} members of the committee failed, and the others predict without "
-                f"them. The reasons: {'; '.join(sorted(set(failures)))}",
-                stacklevel=3,
-            )
-        if not nets:
-            if best.status != "ok" or not isinstance(self.evaluator_, TrainingEvaluator):
-                raise RuntimeError(f"The final training failed. The reason: {failures[0]}")
-            warnings.warn(
-                f"The final training failed ({failures[0]}). The network of the best trial, which did not see the "
-                "held-out rows, predicts instead.",
-                stacklevel=3,
-            )
-            # Equal seeds train equal networks.
-            problem = trainer.problem
-            net = trainer.train(best.architecture, problem.training, best.seed, problem.held_out)
-            nets = [(best.architecture, net)]
-        self.refit_architecture_, self.net_ = nets[0]
-        self.nets_ = tuple(net for _, net in nets)
-        self.member_weights_ = np.full(len(nets), 1 / len(nets))
-        self._prepare_to_predict()
 
-    def _members(self, refit: Refit, entropy: int) -> list[Architecture]:
-        """Choose the architectures that are trained in the end."""
+    def _final_architectures(self, refit: Refit, entropy: int, n: int) -> list[Architecture]:
+        """Choose the architectures that are trained in the end: the strategy's finalists, or draws of another length."""
 
-        def draw(i: int) -> Architecture:
-            return self.sample_architecture(refit.length, seed(entropy, _MEMBER_DRAW, i))
+        def draw(i: int) -> Architecture | None:
+            drawn = self.sample_architecture(refit.length, seed(entropy, _MEMBER_DRAW, i))
+            return drawn if refit.length is not None or self._is_within_limits(drawn) else None
 
         if refit.length is None:
-            return choose_members(self.trials_, self.n_members, draw)
+            finalists = self.strategy_.finalists(n) if self._fidelity < 1 else self._best_architectures()
+            return choose_architectures(finalists, n, draw)
         first = self.sample_architecture(refit.length, seed(entropy, _REFIT_DRAW))
-        return list(dict.fromkeys([first, *(draw(i) for i in range(1, self.n_members))]))
+        return choose_architectures([first], n, draw)
+
+    def _best_architectures(self) -> list[Architecture]:
+        """Return those of full trainings, the best first; of those through which nothing passes one at most."""
+        ranked = sorted((trial for trial in self.trials_ if trial.succeeded), key=lambda trial: -trial.score)
+        return [trial.architecture for trial in ranked if trial.status == "ok"] or [ranked[0].architecture]
+
+    def _seat(self, members: Sequence[Member], is_folded: bool) -> None:
+        """Set what the members are, and what the rows that they did not see tell of them."""
+        self.temperature_ = 1.0
+        weights = [1 / len(members)] * len(members)
+        if is_folded:
+            scorer = self.evaluator_.scorer_
+            verdict = judge(members, scorer)
+            self.temperature_, weights = verdict.temperature, verdict.weights
+            # The best architecture's networks come first.
+            order = sorted(range(len(members)), key=lambda i: members[i].seat.architecture != verdict.architecture)
+            members, weights = [members[i] for i in order], [weights[i] for i in order]
+            if np.isfinite(verdict.score):
+                self.best_score_, self.best_score_error_ = verdict.score, verdict.score_error
+            if not isinstance(self.refit, Refit) or self.refit.length is None:
+                self.best_architecture_ = verdict.architecture
+                if not self.strategy_.needs_gradient:
+                    self.best_distribution_ = self.evaluator_.search_space.encode(verdict.architecture)
+            self.trials_ = (*self.trials_, *(self._as_trial(m, i) for i, m in enumerate(members, len(self.trials_))))
+            self.search_results_ = tabulate(self.trials_)
+        self.nets_ = tuple(member.net for member in members)
+        self.net_ = self.nets_[0]
+        self.refit_architecture_ = members[0].seat.architecture
+        self.member_weights_ = np.array(weights)
+
+    def _as_trial(self, member: Member, index: int) -> Trial:
+        """Return the training of a member as a final trial, scored on the rows that it held out."""
+        seat, probabilities = member.seat, member.probabilities
+        score = error = np.nan
+        if probabilities is not None and seat.held_out is not None:
+            held_out = seat.held_out.first(len(probabilities))
+            score, error = self.evaluator_.scorer_.with_error(lambda _: probabilities, held_out)
+        succeeded = np.isfinite(score)
+        return Trial(
+            seat.architecture,
+            self.evaluator_.search_space.encode(seat.architecture),
+            score if succeeded else np.nan,
+            cost=member.cost,
+            seed=seat.seed,
+            status="ok" if succeeded else "failed",
+            message="" if succeeded else f"The score is {score}; a finite number was expected.",
+            duration=member.duration,
+            index=index,
+            info={"fold": seat.fold, "n_epochs": len(member.net.history)},
+            score_error=error,
+            final=True,
+        )
+
+    def _seat_best_trial(self, trainer: Trainer, best: Trial, failures: Sequence[str]) -> None:
+        """Let the network of the best trial predict, where all final trainings failed."""
+        if best.status != "ok" or not isinstance(self.evaluator_, TrainingEvaluator):
+            raise RuntimeError(f"The final training failed. The reason: {failures[0]}")
+        warnings.warn(
+            f"The final training failed ({failures[0]}). The network of the best trial, which did not see the held-out "
+            "rows, predicts instead.",
+            stacklevel=4,
+        )
+        # Equal seeds train equal networks.
+        evaluator = self.evaluator_.at(best.fidelity)
+        problem = evaluator.problem_
+        self.refit_architecture_ = best.architecture
+        self.net_ = evaluator.trainer_.train(best.architecture, problem.training, best.seed, problem.held_out)
+        self.nets_, self.member_weights_, self.temperature_ = (self.net_,), np.ones(1), 1.0
 
     def _prepare_to_predict(self) -> None:
         # Pickles leave it out, for it may hold a second copy of the networks.
         if hasattr(self, "net_"):
-            self._predictor = Committee(self.nets_, self.member_weights_.tolist(), len(self.sample_shape_) - 1)
+            n_spatial = len(self.sample_shape_) - 1
+            self._predictor = Committee(self.nets_, self.member_weights_.tolist(), n_spatial, self.temperature_)

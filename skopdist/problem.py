@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Real
@@ -58,6 +58,19 @@ class Samples:
     def take(self, indices: NDArray[np.intp]) -> Self:
         """Return some of these rows."""
         return replace(self, rows=self.rows[indices], weight=self.weight[indices])
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """Return the rows of several parts of the same data, one after the other."""
+        rows, weight = (np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "weight"))
+        return replace(parts[0], rows=rows, weight=weight)
+
+    def first(self, n: int) -> Self:
+        """Return the first `n` of these rows, or all of them if there are no more.
+
+        The order of a problem's rows is as good as random.
+        """
+        return self if n >= len(self) else self.take(np.arange(n))
 
     def inputs(self, indices: Any = slice(None)) -> NDArray[Any]:
         """Copy the inputs of some of these rows, shape (n, *sample_shape)."""

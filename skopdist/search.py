@@ -31,7 +31,7 @@ from skopdist.spaces import SearchSpace
 from skopdist.strategies import Strategy
 from skopdist.trial import Trial, best_trial
 
-__all__ = ["SearchFailedError", "SearchResult", "run_search", "space_identity"]
+__all__ = ["SearchFailedError", "SearchResult", "run_search", "space_identity", "tabulate"]
 
 # Keys of the independent random streams of a search.
 _STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR, _FINAL = range(5)
@@ -115,26 +115,31 @@ class SearchResult:
 
         Times are left out (``trials`` has them), so that equal searches give equal tables.
         """
-        scores = np.array([trial.score for trial in self.trials])
-        columns: dict[str, NDArray[Any]] = {
-            "trial": np.array([trial.index for trial in self.trials]),
-            "status": np.array([trial.status for trial in self.trials]),
-            "score": scores,
-            "score_error": np.array([trial.score_error for trial in self.trials]),
-            "rank": _ranks(scores, np.array([trial.final for trial in self.trials])),
-            "fidelity": np.array([trial.fidelity for trial in self.trials]),
-            "final": np.array([trial.final for trial in self.trials]),
-            "cost": np.array([trial.cost for trial in self.trials]),
-            "seed": np.array([trial.seed for trial in self.trials]),
-            "architecture": np.array([str(trial.architecture) for trial in self.trials]),
-            "message": np.array([trial.message for trial in self.trials]),
-        }
-        first = self.trials[0].distribution
-        for t, cell_type in enumerate(first.cell_types):
-            prefix = "p_" if len(first.cell_types) == 1 else f"p_{cell_type}_"
-            for o, name in enumerate(first.operations):
-                columns[prefix + name] = np.array([trial.distribution.probabilities[t, o] for trial in self.trials])
-        return columns
+        return tabulate(self.trials)
+
+
+def tabulate(trials: Sequence[Trial]) -> dict[str, NDArray[Any]]:
+    """Return trials as columns of equal length; see :meth:`SearchResult.table`."""
+    scores = np.array([trial.score for trial in trials])
+    columns: dict[str, NDArray[Any]] = {
+        "trial": np.array([trial.index for trial in trials]),
+        "status": np.array([trial.status for trial in trials]),
+        "score": scores,
+        "score_error": np.array([trial.score_error for trial in trials]),
+        "rank": _ranks(scores, np.array([trial.final for trial in trials])),
+        "fidelity": np.array([trial.fidelity for trial in trials]),
+        "final": np.array([trial.final for trial in trials]),
+        "cost": np.array([trial.cost for trial in trials]),
+        "seed": np.array([trial.seed for trial in trials]),
+        "architecture": np.array([str(trial.architecture) for trial in trials]),
+        "message": np.array([trial.message for trial in trials]),
+    }
+    first = trials[0].distribution
+    for t, cell_type in enumerate(first.cell_types):
+        prefix = "p_" if len(first.cell_types) == 1 else f"p_{cell_type}_"
+        for o, name in enumerate(first.operations):
+            columns[prefix + name] = np.array([trial.distribution.probabilities[t, o] for trial in trials])
+    return columns
 
 
 def _ranks(scores: NDArray[np.float64], final: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -11,14 +11,14 @@ from skopdist.distribution import OperationDistribution
 from skopdist.trial import Trial
 
 
-def progress_line(trial: Trial, n_trials: int, best: float) -> str:
+def progress_line(trial: Trial, n_trials: int | None, best: float) -> str:
     """Say in one line what a trial gave.
 
     Parameters
     ----------
     trial : Trial
-    n_trials : int
-        How many the search makes.
+    n_trials : int or None
+        How many the search makes; None where time decides.
     best : float
         The highest score before it.
 
@@ -32,7 +32,7 @@ def progress_line(trial: Trial, n_trials: int, best: float) -> str:
     '[ 1/20] score 0.9000 *  best 0.9000    1.2 s  linear_relu 1.00'
     """
     width = len(str(n_trials))
-    head = f"[{trial.index + 1:{width}d}/{n_trials}]"
+    head = f"[{trial.index + 1}]" if n_trials is None else f"[{trial.index + 1:{width}d}/{n_trials}]"
     if not trial.succeeded:
         return f"{head} failed: {trial.message}"
     mark = "*" if trial.score > best else " "

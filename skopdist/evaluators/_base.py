@@ -36,8 +36,8 @@ class Outcome:
         Epoch equivalents.
     score_error : float
         Standard error of the score; NaN where it is not known.
-    fidelity : float or None
-        The share of the full training, where that became another than was asked for, as for want of time.
+    completed : float
+        The share of the training asked for that was done: less than 1 where time ran out.
     status : {"ok", "invalid"}
     gradient : ndarray of the mixture's shape or None
         Derivative of the score, or of what stands in for it, with respect to the mixture.
@@ -51,7 +51,7 @@ class Outcome:
     gradient: NDArray[np.float64] | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
     score_error: float = math.nan
-    fidelity: float | None = None
+    completed: float = 1.0
 
 
 class Evaluator(BaseEstimator, ABC):
@@ -277,5 +277,5 @@ class Evaluator(BaseEstimator, ABC):
             gradient=outcome.gradient,
             info=dict(outcome.info),
             score_error=math.nan if failure else float(outcome.score_error),
-            fidelity=float(fidelity if outcome.fidelity is None else outcome.fidelity),
+            fidelity=float(fidelity * outcome.completed),
         )

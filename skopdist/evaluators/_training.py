@@ -16,7 +16,6 @@ from skopdist._splitting import Splitter
 from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
 from skopdist.evaluators._supervised import SupervisedEvaluator
-from skopdist.problem import Samples
 from skopdist.spaces import SearchSpace
 from skopdist.training import Predictor, Training, passes
 
@@ -135,16 +134,12 @@ class TrainingEvaluator(SupervisedEvaluator):
         held_out = problem.held_out
         if trainer.max_time is not None:
             speed = n_passes * len(problem.training) / (time.monotonic() - begin)
-            held_out = _first(held_out, int(_SCORING * trainer.max_time * speed))
+            held_out = held_out.first(max(_FEWEST_SCORED, int(_SCORING * trainer.max_time * speed)))
         info = {
             "n_parameters": sum(parameter.numel() for parameter in net.module_.parameters()),
             "n_epochs": len(net.history),
         }
         score, error = self.scorer_.with_error(Predictor(net.module_, problem.n_spatial), held_out)
-        return Outcome(score, self._share * n_passes, info=info, score_error=error)
-
-
-def _first(samples: Samples, n: int) -> Samples:
-    """Return the first `n` rows, whose order is as good as random, or all of them if there are no more."""
-    n = max(n, _FEWEST_SCORED)
-    return samples if n >= len(samples) else samples.take(np.arange(n))
+        is_limited = trainer.max_time is not None and trainer.training.early_stopping is None
+        completed = min(1.0, n_passes / trainer.training.max_epochs) if is_limited else 1.0
+        return Outcome(score, self._share * n_passes, info=info, score_error=error, completed=completed)

@@ -1,0 +1,87 @@
+"""The seconds of a fit: how many short trials, and how many members, they allow."""
+
+from __future__ import annotations
+
+import math
+import time
+
+__all__ = ["SHORT", "Budget"]
+
+# The share of the full training that a trial of a committee's search is given.
+SHORT = 0.25
+# Of the seconds that are left when the speed is known: what the search may take; the trials that should fit into it,
+# and the smallest share of a training that tells something.
+_SEARCH, _TRIALS, _SHORTEST = 0.35, 12, 0.01
+# What the search may take where its trials are full trainings, and one more follows.
+_SEARCH_IN_FULL = 0.7
+# Of all seconds, what is left over for the end; and what the first look at the speed may take.
+_RESERVE, _PROBE = 0.03, 0.03
+# A training may take so much longer than is expected.
+_MARGIN = 1.25
+
+
+class Budget:
+    """The seconds that a fit may take, counted from when it is made.
+
+    Parameters
+    ----------
+    max_time : float or None
+        None sets no limit: then the numbers of trials and epochs rule.
+
+    Examples
+    --------
+    >>> from skopdist.budget import Budget
+    >>> budget = Budget(None)
+    >>> budget.is_limited, budget.left
+    (False, inf)
+    """
+
+    def __init__(self, max_time: float | None) -> None:
+        self.max_time = math.inf if max_time is None else float(max_time)
+        self._begin = time.monotonic()
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit."""
+        return math.isfinite(self.max_time)
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left, but for a reserve for what comes at the end; at least 0."""
+        return max(0.0, (1 - _RESERVE) * self.max_time - (time.monotonic() - self._begin))
+
+    @property
+    def for_probe(self) -> float:
+        """The seconds in which to find out how fast trainings are."""
+        return _PROBE * self.max_time
+
+    def for_search(self, training: float, n_workers: int, is_short: bool) -> tuple[float, float]:
+        """Return the seconds that the search may take, and the share of the full training for each of its trials.
+
+        Parameters
+        ----------
+        training : float
+            Seconds of a full training.
+        n_workers : int
+            Trainings that run side by side.
+        is_short : bool
+            Whether trials may be shorter than full trainings.
+        """
+        if not is_short:
+            # One training follows.
+            return min(max(_SEARCH_IN_FULL * self.left, self.left - _MARGIN * training), self.left), 1.0
+        seconds = _SEARCH * self.left
+        affordable = seconds * n_workers / (_TRIALS * training) if training > 0 else SHORT
+        return seconds, min(SHORT, max(_SHORTEST, affordable))
+
+    def allows_member(self, training: float, n_trained: int) -> bool:
+        """Whether there is time for further members. Without any, one is trained in whatever time is left.
+
+        Parameters
+        ----------
+        training : float
+            Seconds that a member is expected to take.
+        n_trained : int
+            Members that are there.
+        """
+        return not n_trained or self.left >= _MARGIN * training

@@ -1,0 +1,17 @@
+"""The committee: several networks that predict together, and how they are chosen, trained and weighed."""
+
+from skopdist.committee._judging import Verdict, judge
+from skopdist.committee._members import Member, Seat, choose_architectures, plan_seats, train_members
+from skopdist.committee._predicting import Committee, temper
+
+__all__ = [
+    "Committee",
+    "Member",
+    "Seat",
+    "Verdict",
+    "choose_architectures",
+    "judge",
+    "plan_seats",
+    "temper",
+    "train_members",
+]

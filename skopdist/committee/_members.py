@@ -1,0 +1,189 @@
+"""The members of a committee: which architectures, which rows each holds out, and their training."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import delayed, effective_n_jobs
+from numpy.typing import NDArray
+from skorch import NeuralNetClassifier
+
+from skopdist._workers import Workers
+from skopdist.architecture import Architecture
+from skopdist.budget import Budget
+from skopdist.operations import Operation, adopt_operations, own_operations
+from skopdist.problem import Problem, Samples
+from skopdist.training import Predictor, Trainer, passes
+
+# Draws of the distribution for each architecture that the trials do not provide, before fewer are accepted.
+_DRAWS = 20
+# Of the time of a member: what its training may take. As many held-out rows are predicted as take three tenths of that,
+# if that is as slow as training; it takes about a third of it.
+_TRAINING, _PREDICTING, _FEWEST_PREDICTED = 0.9, 0.3, 256
+
+
+@dataclass(frozen=True, eq=False)
+class Seat:
+    """The place of a member: what is to be trained, and on which rows.
+
+    Attributes
+    ----------
+    architecture : Architecture
+    seed : int
+    training : Samples
+    held_out : Samples or None
+        The rows that it does not see; None if it is trained on all.
+    fold : int
+        The number of the fold; -1 without one.
+    """
+
+    architecture: Architecture
+    seed: int
+    training: Samples
+    held_out: Samples | None = None
+    fold: int = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A member of a committee.
+
+    Attributes
+    ----------
+    seat : Seat
+    net : skorch.NeuralNetClassifier
+    probabilities : ndarray of shape (n, n_classes) or None
+        Those of the first `n` rows that it held out.
+    cost : float
+        Passes over its training rows.
+    duration : float
+        Seconds.
+    """
+
+    seat: Seat
+    net: NeuralNetClassifier
+    probabilities: NDArray[np.float64] | None
+    cost: float
+    duration: float
+
+
+def choose_architectures(
+    finalists: Iterable[Architecture], n: int, draw: Callable[[int], Architecture | None]
+) -> list[Architecture]:
+    """Return `n` distinct architectures: the finalists of a search, and further draws where these are too few.
+
+    Parameters
+    ----------
+    finalists : iterable of Architecture
+        The most promising first.
+    n : int
+    draw : callable ``int -> Architecture or None``
+        Draws another architecture for each number; None where it found none.
+
+    Returns
+    -------
+    architectures : list of Architecture
+        Fewer than `n` where there are no more.
+    """
+    chosen = list(dict.fromkeys(finalists))[:n]
+    for i in range(_DRAWS * (n - len(chosen))):
+        if len(chosen) == n:
+            break
+        architecture = draw(i)
+        if architecture is not None and architecture not in chosen:
+            chosen.append(architecture)
+    return chosen
+
+
+def plan_seats(
+    problem: Problem, architectures: Sequence[Architecture], folds: Sequence[Problem], n: int, seeds: Sequence[int]
+) -> list[Seat]:
+    """Return the seats of `n` members.
+
+    Each architecture is trained once for each fold before the next one has its turn, so that what is predicted of the
+    rows that members did not see covers all of them soon. When all have had theirs, the first one begins again, with
+    other seeds. Without folds, architectures take turns and are trained on all rows.
+    """
+    if not folds:
+        return [Seat(architectures[i % len(architectures)], seeds[i], problem.everything) for i in range(n)]
+    seats = []
+    for i in range(n):
+        turn, fold = divmod(i, len(folds))
+        part = folds[fold]
+        architecture = architectures[turn % len(architectures)]
+        seats.append(Seat(architecture, seeds[i], part.training, part.held_out, fold))
+    return seats
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The training of one member, with all that a worker needs beside the trainer."""
+
+    seat: Seat
+    operations: tuple[Operation, ...]
+
+    def run(self, trainer: Trainer) -> Member | str:
+        begin = time.monotonic()
+        seat = self.seat
+        try:
+            # A worker has registered only what the library brings along.
+            adopt_operations(self.operations)
+            net = trainer.train(seat.architecture, seat.training, seat.seed, seat.held_out)
+            cost = passes(net, len(seat.training))
+            probabilities = None
+            if seat.held_out is not None:
+                held_out = seat.held_out
+                if trainer.max_time is not None:
+                    speed = cost * len(seat.training) / (time.monotonic() - begin)
+                    held_out = held_out.first(max(_FEWEST_PREDICTED, int(_PREDICTING * trainer.max_time * speed)))
+                probabilities = Predictor(net.module_, trainer.problem.n_spatial)(held_out)
+        except Exception as error:  # noqa: BLE001 - one member less is better than none
+            return f"{type(error).__name__}: {error}"
+        return Member(seat, net, probabilities, cost, time.monotonic() - begin)
+
+
+def train_members(
+    trainer: Trainer, seats: Sequence[Seat], n_jobs: int | None, budget: Budget | None = None, expected: float = 0.0
+) -> list[Member | str]:
+    """Train members, several at a time, as far as there is time.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    seats : sequence of Seat
+    n_jobs : int or None
+        As in ``joblib.Parallel``. It never changes a member.
+    budget : Budget or None, default=None
+        The seconds that there are; None sets no limit. One member is trained in any case.
+    expected : float, default=0.0
+        The seconds that a member is expected to take.
+
+    Returns
+    -------
+    members : list of Member or str
+        In the order of the seats, and fewer where time ran out; in the place of a training that failed stands the
+        reason.
+    """
+    budget = Budget(None) if budget is None else budget
+    calls = [_Call(seat, own_operations(seat.architecture.operations)) for seat in seats]
+    if len(calls) == 1:
+        return [calls[0].run(_limited(trainer, budget))]
+    made: list[Member | str] = []
+    at_once = effective_n_jobs(n_jobs) if budget.is_limited else len(calls)
+    with Workers(n_jobs) as workers:
+        while len(made) < len(calls) and budget.allows_member(expected, len(made)):
+            begin = time.monotonic()
+            round_ = calls[len(made) : len(made) + at_once]
+            limited = _limited(trainer, budget)
+            made.extend(workers.run([delayed(_Call.run)(call, limited) for call in round_], lambda i, message: message))
+            expected = time.monotonic() - begin
+    return made
+
+
+def _limited(trainer: Trainer, budget: Budget) -> Trainer:
+    """Return a trainer that leaves time to predict what was held out."""
+    return dataclasses.replace(trainer, max_time=_TRAINING * budget.left) if budget.is_limited else trainer
