@@ -21,6 +21,8 @@ _COUNT_DRAWS = 1000
 _PLACEMENT_DRAWS = 500
 # Of the defaults, before they give up; a second or so.
 _REJECTED_DRAWS = 100_000
+# Each costs a search a trial.
+_MOST_REFERENCES = 3
 
 
 class SearchSpace(BaseEstimator, ABC):
@@ -29,13 +31,17 @@ class SearchSpace(BaseEstimator, ABC):
     A new space states its operations, default length and input dimensions as class attributes, and must implement one
     method, ``_potential_edges``. Where not every choice of these edges is a wiring, or cells have links, it implements
     ``_is_wiring``, ``_potential_links``, ``_are_links`` and ``_fixed_links`` too. Where hardly any choice is a wiring,
-    ``_sample_wiring`` and ``_sample_links`` draw them faster than the defaults do. ``skopdist.testing.check_space`` is
-    the contract that a new space has to meet.
+    ``_sample_wiring`` and ``_sample_links`` draw them faster than the defaults do. ``_references`` may name
+    architectures that are known to be good. ``skopdist.testing.check_space`` is the contract that a new space has to
+    meet.
 
     Parameters
     ----------
     operations : sequence of str or None, default=None
         Names of registered operations; None takes ``default_operations``.
+    references : sequence of Architecture or None, default=None
+        Architectures that :meth:`reference_architectures` returns. None takes those that the space names; an empty
+        sequence leaves them out, as for the study of strategies.
 
     Attributes
     ----------
@@ -63,8 +69,11 @@ class SearchSpace(BaseEstimator, ABC):
     layout: ClassVar[str] = "stack"
     n_inputs: ClassVar[int] = 1
 
-    def __init__(self, operations: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, operations: Sequence[str] | None = None, references: Sequence[Architecture] | None = None
+    ) -> None:
         self.operations = operations
+        self.references = references
 
     @abstractmethod
     def _potential_edges(self, length: int) -> tuple[Edge, ...]:
@@ -115,6 +124,13 @@ class SearchSpace(BaseEstimator, ABC):
 
     def _fixed_links(self, edges: Sequence[Edge]) -> tuple[Edge, ...]:
         """List the links that every cell with these edges has; by default there are none."""
+        return ()
+
+    def _references(self, length: int) -> Sequence[Architecture]:
+        """List architectures of `length` that are known to be good, the best first; by default there are none.
+
+        The same ones each time. Those with operations that this space lacks, or otherwise not of it, are left out.
+        """
         return ()
 
     @property
@@ -197,6 +213,54 @@ class SearchSpace(BaseEstimator, ABC):
         """Whether every cell has a path from its input to its output."""
         return all(cell.live_slots(is_zero) for cell in architecture.cells)
 
+    def reference_architectures(self, length: int | None = None) -> tuple[Architecture, ...]:
+        """Return a few architectures that are known to be good, which a search does well to ask first.
+
+        They depend on nothing but the space and the length.
+
+        Parameters
+        ----------
+        length : int or None, default=None
+            Number of operations in a cell; None takes ``default_length``.
+
+        Returns
+        -------
+        architectures : tuple of Architecture
+            Distinct and valid, the best first. Of those that the space names, the first three whose operations are all
+            among ``operation_names``; there may be none. Of ``references``, where they were given, all of this length:
+            the same space serves cells of other lengths, too.
+
+        Raises
+        ------
+        TypeError
+            If one of ``references`` is no :class:`~skopdist.Architecture`.
+        ValueError
+            If one of them is not of this space or has no path from input to output, or `length` is not a positive
+            integer.
+
+        Examples
+        --------
+        >>> from skopdist.spaces import NASBench201Space
+        >>> NASBench201Space().reference_architectures(length=3)[0]
+        Architecture(nor_conv_3x3 0>1 | skip_connect 0>2, nor_conv_3x3 1>2)
+        >>> NASBench201Space(references=[]).reference_architectures(length=3)
+        ()
+        """
+        length = self.default_length if length is None else length
+        check_length(length)
+        # A space with a constructor of its own may know of no such parameter.
+        given: Sequence[Architecture] | None = getattr(self, "references", None)
+        if given is None:
+            known = [
+                architecture for architecture in self._references(int(length)) if not self._objection(architecture)
+            ]
+            limit = _MOST_REFERENCES
+        else:
+            for architecture in given:
+                self._check_reference(architecture)
+            known, limit = list(given), len(given)
+        return tuple(dict.fromkeys(found for found in known if found.length == length))[:limit]
+
     def sample(
         self,
         distribution: OperationDistribution,
@@ -271,6 +335,36 @@ class SearchSpace(BaseEstimator, ABC):
                 f"got an architecture with the cell types {architecture.cell_types} and the unknown operations "
                 f"{unknown}."
             )
+
+    def _check_reference(self, architecture: Architecture) -> None:
+        if not isinstance(architecture, Architecture):
+            raise TypeError(f"references must be instances of Architecture, got {architecture!r}.")
+        objection = self._objection(architecture)
+        if objection:
+            raise ValueError(
+                f"{type(self).__name__} cannot take {architecture} as a reference: {objection} Leave it out of "
+                "references, or make it with make_cell and make_architecture of this space."
+            )
+
+    def _objection(self, architecture: Architecture) -> str:
+        """Say why an architecture is none of this space that can be trained; nothing if it is one."""
+        try:
+            self.check_architecture(architecture)
+        except ValueError as error:
+            return str(error)
+        if architecture.layout != self.layout:
+            return f"its layout is {architecture.layout!r}, not {self.layout!r}."
+        for cell in architecture.cells:
+            length, fixed = architecture.length, self._fixed_links(cell.edges)
+            links = [link for link in cell.links if link not in fixed]
+            if not (self.is_wiring(cell.edges, length) and self.are_links(links, length)):
+                return "its wiring is none of this space."
+            # The slots of a point are in this order.
+            edges = [edge for edge in self.potential_edges(length) if edge in cell.edges]
+            links = [link for link in self.potential_links(length) if link in links]
+            if cell.edges != tuple(edges) or cell != self.make_cell(cell.operations, edges, links):
+                return "its edges and links are not in the order of potential_edges() and potential_links()."
+        return "" if self.is_valid(architecture) else "it has no path from its input to its output."
 
     def _sample_cell(self, p: NDArray[np.float64], length: int, rng: np.random.Generator, method: str) -> Cell:
         names = self.operation_names

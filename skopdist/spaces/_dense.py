@@ -12,6 +12,8 @@ class DenseSpace(DAGSpace):
     ----------
     operations : sequence of str or None, default=None
         None takes ``none``, ``skip_connect``, ``linear_relu``, ``linear_silu``, ``linear_tanh`` and ``gated_linear``.
+    references : sequence of Architecture or None, default=None
+        What :meth:`reference_architectures` returns; None takes those that the space names.
 
     Examples
     --------
@@ -23,3 +25,4 @@ class DenseSpace(DAGSpace):
     default_operations = ("none", "skip_connect", "linear_relu", "linear_silu", "linear_tanh", "gated_linear")
     default_length = 6
     n_spatial = 0
+    strongest_operation = "linear_relu"

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from skopdist.architecture import Edge
+from collections.abc import Sequence
+
+from skopdist.architecture import Architecture, Edge
 from skopdist.spaces._base import SearchSpace
+
+# The best chain of the table of [1] on CIFAR-10, 93.13 % test accuracy in the mean of three trainings, as indices of
+# the default operations. The last two layers of a stage may change places, when one of them is an identity.
+_BEST = (2, 2, 2, 1, 2, 2, 2, 0)
 
 
 class MacroSpace(SearchSpace):
@@ -19,6 +25,8 @@ class MacroSpace(SearchSpace):
     operations : sequence of str or None, default=None
         None takes ``identity`` and the inverted residual blocks ``mb_conv_3x3_e3`` and ``mb_conv_5x5_e6``, with
         kernels of 3 and 5 and expansions by 3 and 6.
+    references : sequence of Architecture or None, default=None
+        What :meth:`reference_architectures` returns; None takes those that the space names.
 
     References
     ----------
@@ -40,3 +48,14 @@ class MacroSpace(SearchSpace):
 
     def _potential_edges(self, length: int) -> tuple[Edge, ...]:
         return tuple((i, i + 1) for i in range(length))
+
+    def _references(self, length: int) -> Sequence[Architecture]:
+        """List the best chain of the benchmark, and those of the larger and of the smaller block alone.
+
+        Of the 6,561 chains on CIFAR-10 these come first, 21st (92.95 %) and 1,470th (91.93 %).
+        """
+        names = self.default_operations
+        chains = [tuple(names[i] for i in _BEST)] if length == len(_BEST) else []
+        chains += [("mb_conv_5x5_e6",) * length, ("mb_conv_3x3_e3",) * length]
+        edges = self._potential_edges(length)
+        return [self.make_architecture([self.make_cell(chain, edges)]) for chain in chains]

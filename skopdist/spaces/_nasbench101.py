@@ -8,7 +8,7 @@ from math import comb
 
 import numpy as np
 
-from skopdist.architecture import Edge
+from skopdist.architecture import Architecture, Edge
 from skopdist.spaces._base import SearchSpace
 
 
@@ -27,6 +27,8 @@ class NASBench101Space(SearchSpace):
     max_edges : int or None, default=None
         The most edges of the graph. None takes ``max(9, length + 4)``: up to length 5 the 9 of the benchmark, and for
         longer cells as many beyond those of a chain as a cell of length 5 may have.
+    references : sequence of Architecture or None, default=None
+        What :meth:`reference_architectures` returns; None takes those that the space names.
 
     Notes
     -----
@@ -55,8 +57,13 @@ class NASBench101Space(SearchSpace):
     n_spatial = 2
     layout = "nasbench101"
 
-    def __init__(self, operations: Sequence[str] | None = None, max_edges: int | None = None) -> None:
-        super().__init__(operations)
+    def __init__(
+        self,
+        operations: Sequence[str] | None = None,
+        max_edges: int | None = None,
+        references: Sequence[Architecture] | None = None,
+    ) -> None:
+        super().__init__(operations, references)
         self.max_edges = max_edges
 
     @staticmethod
@@ -110,6 +117,26 @@ class NASBench101Space(SearchSpace):
                 "raise max_edges or leave it None."
             )
         return limit - (length + 1)
+
+    def _references(self, length: int) -> Sequence[Architecture]:
+        """List a chain of 3x3 convolutions beside a shortcut, the chain alone, and the benchmark's Inception-like cell.
+
+        The last, of five operations, is the example that the authors' own program gives.
+        """
+        chain = [(vertex, vertex + 1) for vertex in range(length + 1)]
+        convolutions = ("conv3x3-bn-relu",) * length
+        graphs = [(convolutions, [*chain[:-1], (0, length + 1), chain[-1]]), (convolutions, chain)]
+        if length == len(_INCEPTION[0]):
+            graphs.append(_INCEPTION)
+        cells = [self.make_cell(names, _edges(length), self.graph_links(edges)) for names, edges in graphs]
+        return [self.make_architecture([cell]) for cell in cells]
+
+
+# The operations of its vertices, and the edges: a 5x5 convolution of the original is two of 3x3.
+_INCEPTION = (
+    ("conv1x1-bn-relu", "conv3x3-bn-relu", "conv3x3-bn-relu", "conv3x3-bn-relu", "maxpool3x3"),
+    [(0, 1), (0, 2), (0, 3), (3, 4), (0, 5), (1, 6), (2, 6), (4, 6), (5, 6)],
+)
 
 
 @lru_cache(maxsize=128)

@@ -12,6 +12,8 @@ class NASBench201Space(DAGSpace):
     ----------
     operations : sequence of str or None, default=None
         None takes ``none``, ``skip_connect``, ``nor_conv_1x1``, ``nor_conv_3x3`` and ``avg_pool_3x3``.
+    references : sequence of Architecture or None, default=None
+        What :meth:`reference_architectures` returns; None takes those that the space names.
 
     References
     ----------
@@ -30,3 +32,4 @@ class NASBench201Space(DAGSpace):
     default_operations = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
     default_length = 6
     n_spatial = 2
+    strongest_operation = "nor_conv_3x3"

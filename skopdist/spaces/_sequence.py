@@ -10,6 +10,8 @@ class SequenceSpace(DAGSpace):
     ----------
     operations : sequence of str or None, default=None
         None takes ``none``, ``skip_connect``, ``conv_3``, ``conv_9``, ``dil_conv_9`` (dilation 4) and ``max_pool_3``.
+    references : sequence of Architecture or None, default=None
+        What :meth:`reference_architectures` returns; None takes those that the space names.
 
     Examples
     --------
@@ -21,3 +23,4 @@ class SequenceSpace(DAGSpace):
     default_operations = ("none", "skip_connect", "conv_3", "conv_9", "dil_conv_9", "max_pool_3")
     default_length = 6
     n_spatial = 1
+    strongest_operation = "conv_9"

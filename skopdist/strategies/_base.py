@@ -52,6 +52,7 @@ class Strategy(BaseEstimator, ABC):
     rng_: np.random.Generator
     prior_counts_: NDArray[np.float64]
     trials_: list[Trial]
+    n_waiting_: int
 
     @abstractmethod
     def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
@@ -68,7 +69,16 @@ class Strategy(BaseEstimator, ABC):
         """
 
     def _observe(self, trials: Sequence[Trial]) -> None:
-        """Learn from trials, in the order of the suggestions; by default nothing, for ``trials_`` holds them anyway."""
+        """Learn from trials, in the order of the suggestions; by default nothing, for ``trials_`` holds them anyway.
+
+        Trials of architectures that were not suggested may be among them, most often before the first suggestion.
+        """
+
+    def _observe_unasked(self, trials: Sequence[Trial]) -> None:
+        """Take note of trials of architectures that were not suggested, just before ``_observe`` is given them, too.
+
+        By default nothing. Who asks no point twice counts their points as asked.
+        """
 
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
         """Return the distribution believed best; there is at least one trial that succeeded.
@@ -136,6 +146,7 @@ class Strategy(BaseEstimator, ABC):
         space = encoding.space_
         started.prior_counts_ = prior_counts(as_prior(prior), space.operation_names, space.cell_types)
         started.trials_ = []
+        started.n_waiting_ = 0
         started._start()
         return started
 
@@ -160,12 +171,28 @@ class Strategy(BaseEstimator, ABC):
         self._check_running()
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}.")
-        return np.array(self._suggest(n), dtype=np.float64).reshape(-1, self.encoding_.n_dims)
+        points = np.array(self._suggest(n), dtype=np.float64).reshape(-1, self.encoding_.n_dims)
+        self.n_waiting_ += len(points)
+        return points
 
     def observe(self, trials: Sequence[Trial]) -> None:
-        """Learn from the trials of the points suggested last, in their order."""
+        """Learn from the trials of the points suggested last, in their order.
+
+        Where no suggested point waits for its trial, trials of any architectures of the space and length may be
+        observed, such as those of :meth:`SearchSpace.reference_architectures` before the first suggestion. A strategy
+        that asks no point twice will not ask these, and each learns from them as from its own, but for
+        :class:`DifferentiableSearch`: it has no draw that their gradients could be traced to.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+        """
         self._check_running()
         self.trials_.extend(trials)
+        n_suggested = min(self.n_waiting_, len(trials))
+        self.n_waiting_ -= n_suggested
+        if len(trials) > n_suggested:
+            self._observe_unasked(trials[n_suggested:])
         self._observe(trials)
 
     def recommend(self) -> OperationDistribution:

@@ -52,7 +52,7 @@ class BayesianOptimization(Strategy):
     Parameters
     ----------
     n_initial : int, default=3
-        Random points before the first fit.
+        Random points before the first fit; trials that are observed before count among them.
     transform : {"log", "none"}, default="log"
         The quantity that is modelled. ``"log"`` takes minus the logarithm of the distance to a ceiling somewhat above
         the best score, and clips the lower tail: differences among good architectures count, and bad ones do not
@@ -184,6 +184,11 @@ class BayesianOptimization(Strategy):
 
     def _predict_points(self, points: Array) -> tuple[Array, Array]:
         return self.model_.predict(self.encoding_.features(points))
+
+    def _observe_unasked(self, trials: Sequence[Trial]) -> None:
+        for point in self._observations(trials)[0]:
+            self.asked_.add(point_key(point))
+            self.pool_.close(point)
 
     def _observe(self, trials: Sequence[Trial]) -> None:
         points, scores = self._observations(trials)

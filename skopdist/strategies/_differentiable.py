@@ -116,12 +116,14 @@ class DifferentiableSearch(Strategy):
         return [self.encoding_.from_mixture(draw.probabilities.reshape(shape)) for draw in self.draws_]
 
     def _observe(self, trials: Sequence[Trial]) -> None:
+        # Each teaches once: trials that follow without a suggestion have no draw.
+        draws, self.draws_ = self.draws_, []
         if len(self.trials_) <= self.n_warmup:
             return
         concentrations = np.exp(self.log_concentrations_)
         slopes = [
             draw.pull_back(trial.gradient.reshape(concentrations.shape)) * concentrations
-            for trial, draw in zip(trials, self.draws_, strict=False)
+            for trial, draw in zip(trials, draws, strict=False)
             if trial.gradient is not None and np.isfinite(trial.gradient).all()
         ]
         if slopes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
+from skopdist.trial import Trial
 
 # Small spaces run dry: after so many draws in a row that were all seen, the space counts as exhausted.
 _DRAWS = 1000
@@ -50,3 +51,8 @@ def point_key(point: NDArray[np.float64]) -> bytes:
     """Return a key that is equal for equal points."""
     # Rounded, for 0.1 + 0.2 and 0.3 are the same point; + 0.0 turns -0.0 into 0.0.
     return (np.round(point, 9) + 0.0).tobytes()
+
+
+def trial_keys(encoding: Encoding, trials: Sequence[Trial]) -> list[bytes]:
+    """Return the keys of the points of the architectures that were evaluated."""
+    return [point_key(encoding.encode(trial.architecture)) for trial in trials]

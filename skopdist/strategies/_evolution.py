@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skopdist.strategies._base import Strategy
-from skopdist.strategies._drawing import draw_unseen, point_key
+from skopdist.strategies._drawing import draw_unseen, point_key, trial_keys
 from skopdist.trial import Trial
 
 
@@ -94,6 +94,9 @@ class RegularizedEvolution(Strategy):
         """Return a point that no draw finds, such as one without a path, next to any of the population."""
         mutants = (self._mutant(point) for _, point in self.population_)
         return next((point for point in mutants if point is not None), None)
+
+    def _observe_unasked(self, trials: Sequence[Trial]) -> None:
+        self.asked_.update(trial_keys(self.encoding_, trials))
 
     def _observe(self, trials: Sequence[Trial]) -> None:
         for trial in trials:

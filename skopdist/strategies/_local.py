@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skopdist.strategies._base import Strategy
-from skopdist.strategies._drawing import draw_unseen, point_key
+from skopdist.strategies._drawing import draw_unseen, point_key, trial_keys
 from skopdist.trial import Trial
 
 
@@ -21,7 +21,7 @@ class LocalSearch(Strategy):
     Parameters
     ----------
     n_initial : int, default=5
-        Random points from whose best each climb starts.
+        Random points from whose best each climb starts. Trials that are observed before count among those of the first.
     trial_batch : int, default=4
         Points suggested together, and so the most trials that can run in parallel.
 
@@ -82,6 +82,11 @@ class LocalSearch(Strategy):
             self.asked_.add(point_key(point))
             points.append(point)
         return points
+
+    def _observe_unasked(self, trials: Sequence[Trial]) -> None:
+        self.asked_.update(trial_keys(self.encoding_, trials))
+        # A climb may as well begin from the best of these.
+        self.n_starts_left_ = max(0, self.n_starts_left_ - len(trials))
 
     def _observe(self, trials: Sequence[Trial]) -> None:
         for trial in trials:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skopdist.strategies._base import Strategy
-from skopdist.strategies._drawing import draw_point, draw_unseen, point_key
+from skopdist.strategies._drawing import draw_point, draw_unseen, point_key, trial_keys
 from skopdist.trial import Trial
 
 # Every so many draws one comes from the prior.
@@ -102,6 +102,9 @@ class RandomSearch(Strategy):
         centre = self.encoding_.space_.encode(self.trials_[chosen].architecture)
         counts = self.prior_counts_ + n_seen * centre.probabilities
         return draw_point(self.encoding_, self.rng_, counts, self.concentration)
+
+    def _observe_unasked(self, trials: Sequence[Trial]) -> None:
+        self.asked_.update(trial_keys(self.encoding_, trials))
 
     def _observe(self, trials: Sequence[Trial]) -> None:
         if self.sequential:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from sklearn.base import clone
 
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
+from skopdist.encodings import AdjacencyEncoding, HybridEncoding
 from skopdist.networks import Network
 from skopdist.operations import is_zero
 from skopdist.spaces import SearchSpace
@@ -19,7 +21,7 @@ _N_CLASSES = 3
 
 
 def check_space(space: SearchSpace, lengths: Iterable[int] = range(1, 41), random_state: int = 0) -> None:
-    """Check that a search space samples, encodes, builds and is an honest set of parameters.
+    """Check that a search space samples, encodes, builds, names sound references and is an honest set of parameters.
 
     Parameters
     ----------
@@ -57,6 +59,7 @@ def check_space(space: SearchSpace, lengths: Iterable[int] = range(1, 41), rando
         for distribution in (uniform, drawn):
             _check_samples(space, distribution, length, int(rng.integers(2**31)))
         _check_builds(space, space.sample(drawn, length, rng), rng)
+        _check_references(space, length, rng)
 
 
 def _check_samples(space: SearchSpace, distribution: OperationDistribution, length: int, seed: int) -> None:
@@ -94,6 +97,23 @@ def _check_samples(space: SearchSpace, distribution: OperationDistribution, leng
         assert space.is_valid(architecture), f"is_valid() refuses {architecture}, none of whose operations is zero."
     if not passing[0] and not (counts[:, passing].any(axis=1)).all():
         assert not space.is_valid(architecture), f"is_valid() takes {architecture}, through which nothing passes."
+
+
+def _check_references(space: SearchSpace, length: int, rng: np.random.Generator) -> None:
+    where = f"{type(space).__name__}.reference_architectures({length})"
+    architectures = space.reference_architectures(length)
+    assert isinstance(architectures, tuple), f"{where} must give a tuple, got {architectures!r}."
+    assert architectures == space.reference_architectures(length), f"{where} gave others when it was called again."
+    assert architectures == clone(space).reference_architectures(length), f"{where} gave others for a clone."
+    assert len(set(architectures)) == len(architectures), f"{where} repeats an architecture: {architectures}."
+    for architecture in architectures:
+        assert isinstance(architecture, Architecture), f"{where} gave {architecture!r}, which is no Architecture."
+        assert architecture.length == length, f"{where} gave {architecture}, of length {architecture.length}."
+        assert space.is_valid(architecture), f"{where} gave {architecture}, which has no path."
+        for encoding in (HybridEncoding().bind(space, length), AdjacencyEncoding().bind(space, length)):
+            decoded = encoding.decode(encoding.encode(architecture), 0)
+            assert decoded == architecture, f"{where} gave {architecture}, which {encoding!r} turns into {decoded}."
+        _check_builds(space, architecture, rng)
 
 
 def _check_builds(space: SearchSpace, architecture: Architecture, rng: np.random.Generator) -> None:

@@ -31,8 +31,8 @@ def check_strategy(
 ) -> None:
     """Check that a strategy suggests, observes and recommends as the search loop expects.
 
-    Synthetic scores are used, so it takes about a second. Failed trials, constant scores and spaces that run dry are
-    among what it is shown.
+    Synthetic scores are used, so it takes about a second. Failed trials, constant scores, trials of architectures that
+    it did not suggest and spaces that run dry are among what it is shown.
 
     Parameters
     ----------
@@ -81,6 +81,7 @@ def check_strategy(
     _check_prefix(strategy, bound, random_state)
     _check_prior(strategy, bound, random_state)
     _check_copies(strategy, bound, random_state)
+    _check_unasked(strategy, bound, random_state)
     _check_all_failing(strategy, bound, random_state)
     _check_exhaustion(strategy, encoding, random_state)
     started = strategy.start(bound, random_state)
@@ -154,6 +155,34 @@ def _check_copies(strategy: Strategy, bound: Encoding, random_state: int) -> Non
     check_refuses(lambda: finished.suggest(1), "suggest() after finish()")
     fresh = clone(search.started)
     assert not hasattr(fresh, "trials_"), "A clone must forget the search."
+
+
+def _check_unasked(strategy: Strategy, bound: Encoding, random_state: int) -> None:
+    """Trials of architectures that it did not suggest may come first, with a gradient or without, or failed."""
+    space, rng = bound.space_, np.random.default_rng(random_state)
+    architectures = [bound.decode(bound.from_distribution(space.uniform(), rng), rng) for _ in range(3)]
+
+    def run(failing: int, with_gradient: bool) -> TracedSearch:
+        search = TracedSearch(strategy, bound, Synthetic(space), random_state)
+        evaluate = Synthetic(space, failing=failing).evaluate
+        mixtures = [bound.mixture(bound.encode(architecture)) for architecture in architectures]
+        unasked = [evaluate(a, mixture=m, seed=i) for i, (a, m) in enumerate(zip(architectures, mixtures, strict=True))]
+        if not with_gradient:
+            unasked = [trial.replace(gradient=None) for trial in unasked]
+        search.started.observe(unasked)
+        assert search.started.trials_[:3] == unasked, "observe() must keep trials of what was not suggested."
+        if failing != 1:
+            space.check_distribution(search.started.recommend())
+        more, fewer = (copy.deepcopy(search.started).suggest(n) for n in (4, 2))
+        check_equal(fewer, more[:2], "After trials that were not suggested, suggest(2) beside the first of suggest(4)")
+        search.run(8, 3)
+        assert search.trials, "suggest() gave nothing after trials of what was not suggested."
+        space.check_distribution(search.started.recommend())
+        return search
+
+    for failing, with_gradient in ((0, False), (0, True), (2, False), (1, False)):
+        first, second = run(failing, with_gradient), run(failing, with_gradient)
+        check_equal(first.points, second.points, "The points suggested after trials that were not, for one seed,")
 
 
 def _check_all_failing(strategy: Strategy, bound: Encoding, random_state: int) -> None:
