@@ -54,7 +54,7 @@ _N_TRIALS, _MOST_TRIALS = 20, 10_000
 # find half of what many gain by averaging, five nearly all (measured for InceptionTime, arXiv 1909.04939).
 _MEMBERS_PER_TRIAL, _FEWEST_MEMBERS, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME = 0.4, 2, 8, 32
 # Parts of the rows that members hold out in turn.
-_N_FOLDS = 8
+_N_FOLDS = 4
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 # What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
 _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
@@ -728,7 +728,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _final_architectures(self, refit: Refit, entropy: int, n: int) -> list[Architecture]:
-        """Choose the architectures that are trained in the end: the strategy's finalists, or draws of another length."""
+        """Choose what is trained in the end: the finalists of the strategy, or draws of another length."""
 
         def draw(i: int) -> Architecture | None:
             drawn = self.sample_architecture(refit.length, seed(entropy, _MEMBER_DRAW, i))
