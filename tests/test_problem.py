@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from skopdist.problem import Problem
+from skopdist.problem import Problem, Samples
 
 
 @given(
@@ -184,3 +184,68 @@ def test_the_split_refuses_a_part_smaller_than_the_classes(counts, fraction):
         ValueError, match=r"validation_fraction=.* of 15 distinct samples leaves .*change validation_fract"
     ):
         make(counts).split(fraction)
+
+
+@pytest.mark.parametrize("n", [2, 4, 7])
+def test_folds_hold_out_each_row_once_and_every_class(n):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(90, 2)), np.repeat([0, 1, 2], [60, 20, 10])
+    problem = Problem.of(X, y)
+    folds = problem.folds(n, seed=1)
+    assert len(folds) == n
+    held_out = np.concatenate([fold.held_out.rows for fold in folds])
+    assert sorted(held_out) == list(range(90))
+    for fold in folds:
+        assert set(fold.held_out.rows) | set(fold.training.rows) == set(range(90))
+        counts = np.bincount(fold.held_out.labels(), minlength=3)
+        assert (np.abs(counts - np.array([60, 20, 10]) / n) < 1).all()
+    again = problem.folds(n, seed=1)
+    assert all((a.held_out.rows == b.held_out.rows).all() for a, b in zip(folds, again, strict=True))
+    assert (problem.folds(n, seed=2)[0].held_out.rows != folds[0].held_out.rows[: len(folds[0].held_out)]).any()
+
+
+def test_a_class_of_one_row_is_always_trained_on():
+    X, y = np.arange(9.0)[:, None], np.array([0, 0, 0, 0, 1, 1, 1, 1, 2])
+    folds = Problem.of(X, y).folds(4)
+    assert all(8 in fold.training.rows for fold in folds)
+    # There are fewer folds where there is less to hold out.
+    assert len(Problem.of(X[:3], np.array([0, 0, 1])).folds(4)) == 2
+
+
+def test_folds_keep_groups_and_classes_together():
+    rng = np.random.default_rng(0)
+    groups = rng.integers(12, size=120)
+    y = (groups % 3 == 0).astype(int)
+    # The only group of a third class.
+    y[groups == 5] = 2
+    problem = Problem.of(rng.normal(size=(120, 2)), y, groups=groups)
+    folds = problem.folds(4)
+    seen = []
+    for fold in folds:
+        inside, outside = (set(groups[part.rows]) for part in (fold.held_out, fold.training))
+        assert not inside & outside
+        assert set(fold.training.labels()) == {0, 1, 2}
+        seen.extend(inside)
+    assert len(seen) == len(set(seen))
+    assert 5 not in seen
+
+
+def test_thinned_keeps_the_shares_of_the_classes():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [800, 190, 10])
+    problem = Problem.of(rng.normal(size=(1000, 2)), y).split(seed=0)
+    thin = problem.thinned(75)
+    counts = np.bincount(thin.training.labels())
+    assert (np.abs(counts - np.bincount(problem.training.labels()) / 10) <= 1).all()
+    assert set(thin.training.rows) <= set(problem.training.rows)
+    assert thin.held_out is problem.held_out
+    assert np.bincount(problem.thinned(5).training.labels()).min() == 1
+
+
+def test_rows_are_joined_and_cut():
+    problem = Problem.of(np.arange(9.0)[:, None], np.arange(9) % 2)
+    folds = problem.folds(3)
+    joined = Samples.join([fold.held_out for fold in folds])
+    assert sorted(joined.rows) == list(range(9))
+    assert joined.first(4).rows.tolist() == joined.rows[:4].tolist()
+    assert joined.first(100) is joined

@@ -611,3 +611,79 @@ def test_result_is_frozen():
     assert isinstance(result, SearchResult)
     with pytest.raises(AttributeError):
         result.stop_reason = "other"
+
+
+def count_3x3(operations):
+    return operations.count("nor_conv_3x3")
+
+
+def misleading(operations):
+    """What a short training tells: right on the whole, and too fond of poolings."""
+    return count_3x3(operations) + 0.4 * operations.count("avg_pool_3x3")
+
+
+SHORT_TABLE = TabularEvaluator(NASBench201Space(), count_3x3, short_scores={0.1: misleading})
+
+
+@pytest.mark.parametrize(
+    "strategy", [RandomSearch(), BayesianOptimization(), LocalSearch()], ids=lambda s: type(s).__name__
+)
+def test_short_trials_guide_and_finals_decide(strategy):
+    result = run_search(strategy, SHORT_TABLE, n_trials=20, fidelity=0.1, n_finals=4, random_state=0)
+    short, finals = result.trials[:20], result.trials[20:]
+    assert {trial.fidelity for trial in short} == {0.1}
+    assert [(trial.fidelity, trial.final) for trial in finals] == [(1.0, True)] * 4
+    assert [trial.index for trial in result.trials] == list(range(24))
+    assert sum(trial.cost for trial in result.trials) == pytest.approx(20 * 0.1 + 4)
+    assert len({trial.architecture for trial in finals}) == 4
+    assert {trial.architecture for trial in finals} <= {trial.architecture for trial in short}
+    assert result.best_trial.final
+    assert result.best_score == max(count_3x3(trial.architecture.operations) for trial in finals)
+    assert result.best_distribution == NASBench201Space().encode(result.best_architecture)
+    table = result.table()
+    assert table["final"].sum() == 4
+    assert set(table["rank"][table["final"]]) <= {1, 2, 3, 4}
+    assert (table["rank"][~table["final"]] > 4).all()
+
+
+def test_finals_of_a_longer_search_are_its_own(tmp_path):
+    settings = {"fidelity": 0.1, "n_finals": 3, "random_state": 0}
+    longer = run_search(BayesianOptimization(), SHORT_TABLE, n_trials=14, **settings)
+    path = tmp_path / "journal"
+    shorter = run_search(BayesianOptimization(), SHORT_TABLE, n_trials=9, journal=path, **settings)
+    continued = run_search(BayesianOptimization(), SHORT_TABLE, n_trials=14, journal=path, **settings)
+    from_record = run_search(BayesianOptimization(), SHORT_TABLE, n_trials=14, record=shorter.record, **settings)
+    again = run_search(BayesianOptimization(), SHORT_TABLE, n_trials=14, journal=path, **settings)
+    for result in (continued, from_record, again):
+        assert [(t.index, t.architecture, t.seed, t.final) for t in result.trials] == [
+            (t.index, t.architecture, t.seed, t.final) for t in longer.trials
+        ]
+
+
+def test_a_journal_of_another_fidelity_is_refused(tmp_path):
+    path = tmp_path / "journal"
+    run_search(RandomSearch(), SHORT_TABLE, n_trials=2, journal=path, random_state=0)
+    with pytest.raises(ValueError, match="fidelity"):
+        run_search(RandomSearch(), SHORT_TABLE, n_trials=2, fidelity=0.1, journal=path, random_state=0)
+
+
+def test_a_fidelity_that_the_evaluator_has_not():
+    with pytest.raises(ValueError, match=r"fidelity of TabularEvaluator must be one of \(0.1, 1.0\), got 0.5"):
+        run_search(RandomSearch(), SHORT_TABLE, n_trials=2, fidelity=0.5)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [RandomSearch(), BayesianOptimization(), LocalSearch(), RegularizedEvolution()],
+    ids=lambda s: type(s).__name__,
+)
+def test_a_search_begins_with_what_it_is_given(strategy):
+    space = NASBench201Space()
+    known = space.reference_architectures()
+    result = run_search(strategy, SHORT_TABLE, n_trials=12, begin_with=known, random_state=0)
+    assert [trial.architecture for trial in result.trials[: len(known)]] == list(known)
+    assert len(result.trials) == 12
+    assert result.best_score == 6
+    # Fewer trials than that make the first of them.
+    few = run_search(strategy, SHORT_TABLE, n_trials=1, begin_with=known, random_state=0)
+    assert [trial.architecture for trial in few.trials] == [known[0]]

@@ -1,0 +1,367 @@
+"""What seconds buy: the estimator beside other ways to spend the same time, on tables, series and images.
+
+    python benchmarks/practice.py --data DIR [--suite tables series digits fashion cifar10] [--budget 30] [--seeds 1]
+    python benchmarks/practice.py --report
+
+At equal seconds (`max_time`, in one thread): the estimator, with its own strategy and with random search; the fixed
+cell, the strongest operation everywhere, trained on all rows with one seed after another as often as time allows, and
+averaged, which is the fair form of "no search"; and Optuna over width, depth and learning rate of a plain network in
+skorch. For reference, in the time that they take: gradient boosting, a random forest and logistic regression, and where
+they are installed MiniRocket (aeon) for series and RealMLP (pytabkit) for tables.
+
+Tables are split 75/25 by seed, series by their official split, digits 75/25; of Fashion-MNIST and CIFAR-10 10,000
+training images are drawn by seed, and tested on all test images. --quick takes two tables and one set of series, for
+five seconds each.
+"""
+
+from __future__ import annotations
+
+import _common as common  # isort: skip - before numpy and torch
+import argparse
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import datasets
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata, wilcoxon
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from skorch import NeuralNetClassifier
+from torch import nn
+
+from skopdist import Architecture, Cell, OpDistNASClassifier
+from skopdist.committee import Committee
+from skopdist.evaluators import TrainingEvaluator
+from skopdist.strategies import RandomSearch
+
+KEYS = ("suite", "dataset", "method", "budget", "seed")
+OURS, RANDOM = "skopdist", "skopdist, random search"
+FIXED, OPTUNA = "fixed cells, averaged", "skorch + Optuna"
+TIMED = (OURS, RANDOM, FIXED, OPTUNA)
+REFERENCES = ("gradient boosting", "random forest", "logistic regression", "MiniRocket", "RealMLP")
+SUITES = {"tables": (30, 120), "series": (30, 120), "digits": (30,), "fashion": (300,), "cifar10": (300,)}
+SEEDS = {"tables": 1, "series": 1, "digits": 5, "fashion": 1, "cifar10": 1}
+QUICK_BUDGET = 5
+_SMALLEST = 1e-6
+
+Array = NDArray[Any]
+
+
+def splits(arguments: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[int], datasets.Split]]]:
+    """Yield (suite, data set, function that returns the split of a seed)."""
+    ours = [suite for suite in arguments.suite if suite != "cifar10"]
+    yield from datasets.suites(argparse.Namespace(**{**vars(arguments), "suite": ours}))
+    if "cifar10" in arguments.suite:
+        yield "cifar10", "CIFAR-10 10k", partial(cifar10, arguments)
+
+
+def cifar10(arguments: argparse.Namespace, seed: int) -> datasets.Split:
+    with np.load(arguments.cifar10 or common.data_file(arguments, "images/cifar10.npz")) as arrays:
+        X, y, X_test, y_test = (arrays[name] for name in ("X_train", "y_train", "X_test", "y_test"))
+    X, X_test = (images.transpose(0, 3, 1, 2) if images.shape[-1] == 3 else images for images in (X, X_test))
+    chosen = common.stratified(y, datasets.FASHION_TRAINING, seed)
+    return X[chosen], X_test, y[chosen], y_test
+
+
+class FixedCells:
+    """The cell of the strongest operation, trained again and again while there is time, and averaged."""
+
+    def __init__(self, budget: float, seed: int) -> None:
+        self.budget = budget
+        self.seed = seed
+
+    def fit(self, X: Array, y: Array) -> FixedCells:
+        begin = time.monotonic()
+        evaluator = TrainingEvaluator().fit(X, y, random_state=self.seed)
+        space, trainer = evaluator.search_space, evaluator.trainer_
+        edges = space.sample(space.uniform(), random_state=0).cells[0].edges
+        architecture = Architecture([Cell([datasets.STRONGEST[X.ndim - 2]] * len(edges), edges)])
+        nets, longest = [], 0.0
+        while not nets or time.monotonic() - begin + longest < self.budget:
+            start = time.monotonic()
+            nets.append(trainer.train(architecture, evaluator.problem_.everything, 1000 * self.seed + len(nets)))
+            longest = max(longest, time.monotonic() - start)
+        self.nets_, self.classes_ = nets, evaluator.problem_.classes
+        self.committee = Committee(nets, [1 / len(nets)] * len(nets), X.ndim - 2)
+        return self
+
+    def predict_proba(self, X: Array) -> Array:
+        return self.committee(X)
+
+
+class PlainNetwork(nn.Module):
+    """What one would write first: linear layers for tables, residual convolutions for series and images."""
+
+    def __init__(self, shape: tuple[int, ...], n_classes: int, width: int, depth: int) -> None:
+        super().__init__()
+        n_spatial = len(shape) - 1
+        self.n_spatial = n_spatial
+        if n_spatial == 0:
+            sizes = [shape[0], *[width] * depth]
+            layers = [nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(sizes)]
+            self.stem, self.blocks = nn.Identity(), nn.ModuleList(layers)
+        else:
+            convolution, norm = (nn.Conv1d, nn.BatchNorm1d) if n_spatial == 1 else (nn.Conv2d, nn.BatchNorm2d)
+            kernel = 9 if n_spatial == 1 else 3
+            make = partial(convolution, kernel_size=kernel, padding=kernel // 2, bias=False)
+            self.stem = nn.Sequential(make(shape[0], width), norm(width), nn.ReLU())
+            self.blocks = nn.ModuleList(
+                nn.Sequential(make(width, width), norm(width), nn.ReLU(), make(width, width), norm(width))
+                for _ in range(depth)
+            )
+        self.classify = nn.Linear(width, n_classes)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        x = self.stem(X)
+        for i, block in enumerate(self.blocks):
+            if self.n_spatial == 0:
+                x = block(x)
+                continue
+            x = torch.relu(x + block(x))
+            if i == 0 and min(x.shape[2:]) >= 8:
+                x = (nn.functional.max_pool1d if self.n_spatial == 1 else nn.functional.max_pool2d)(x, 2)
+        return self.classify(x.flatten(2).mean(2) if self.n_spatial else x)
+
+
+class OptunaNetwork:
+    """Width, depth and learning rate of a plain network, found by Optuna's TPE; the best is trained on all rows."""
+
+    def __init__(self, budget: float, seed: int) -> None:
+        self.budget = budget
+        self.seed = seed
+
+    def fit(self, X: Array, y: Array) -> OptunaNetwork:
+        import optuna  # noqa: PLC0415 - optional
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        begin = time.monotonic()
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        axes = (0, *range(2, X.ndim))
+        self.mean, self.std = X.mean(axis=axes, keepdims=True), X.std(axis=axes, keepdims=True) + 1e-8
+        Z = self.scaled(X)
+        rng = np.random.default_rng(self.seed)
+        order = rng.permutation(len(Z))
+        held_out, training = order[: len(Z) // 4], order[len(Z) // 4 :]
+        longest = 0.0
+
+        def score(trial: Any) -> float:
+            nonlocal longest
+            start = time.monotonic()
+            net = self.train(Z[training], labels[training], self.parameters(trial))
+            result = float((net.predict(Z[held_out]) == labels[held_out]).mean())
+            longest = max(longest, time.monotonic() - start)
+            return result
+
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=self.seed))
+        # The final training, on all rows, takes a third longer.
+        while not study.trials or time.monotonic() - begin + 2.4 * longest < self.budget:
+            study.optimize(score, n_trials=1)
+        self.net = self.train(Z, labels, self.parameters(study.best_trial))
+        self.n_trials_ = len(study.trials)
+        return self
+
+    def parameters(self, trial: Any) -> dict[str, Any]:
+        return {
+            "width": trial.suggest_int("width", 16, 256, log=True),
+            "depth": trial.suggest_int("depth", 1, 4),
+            "lr": trial.suggest_float("lr", 1e-4, 1e-2, log=True),
+        }
+
+    def train(self, Z: Array, labels: Array, parameters: dict[str, Any]) -> NeuralNetClassifier:
+        torch.manual_seed(self.seed)
+        net = NeuralNetClassifier(
+            PlainNetwork,
+            module__shape=Z.shape[1:],
+            module__n_classes=len(self.classes_),
+            module__width=parameters["width"],
+            module__depth=parameters["depth"],
+            criterion=nn.CrossEntropyLoss,
+            optimizer=torch.optim.AdamW,
+            lr=parameters["lr"],
+            batch_size=int(np.clip(len(Z) // 16, 16, 128)),
+            max_epochs=20,
+            iterator_train__shuffle=True,
+            train_split=None,
+            classes=np.arange(len(self.classes_)),
+            verbose=0,
+        )
+        # Batch normalisation cannot take a batch of one.
+        net.set_params(iterator_train__drop_last=len(Z) > net.batch_size)
+        return net.fit(Z, labels.astype(np.int64))
+
+    def scaled(self, X: Array) -> Array:
+        return ((X - self.mean) / self.std).astype(np.float32)
+
+    def predict_proba(self, X: Array) -> Array:
+        return nn.functional.softmax(self.net.forward(self.scaled(X)), dim=1).numpy()
+
+
+def make(method: str, suite: str, budget: float, seed: int) -> Any:
+    """Make a model, or None where a library is missing or the method is for other data."""
+    if method in (OURS, RANDOM):
+        return OpDistNASClassifier(RandomSearch() if method == RANDOM else None, max_time=budget, random_state=seed)
+    if method == FIXED:
+        return FixedCells(budget, seed)
+    if method == OPTUNA:
+        return OptunaNetwork(budget, seed)
+    flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1))
+    if method == "gradient boosting":
+        return make_pipeline(flatten, HistGradientBoostingClassifier(random_state=seed))
+    if method == "random forest":
+        return make_pipeline(flatten, RandomForestClassifier(random_state=seed))
+    if method == "logistic regression":
+        C = 0.01 if suite in ("fashion", "cifar10") else 1.0
+        return make_pipeline(flatten, StandardScaler(), LogisticRegression(max_iter=1000, C=C))
+    try:
+        if method == "MiniRocket" and suite == "series":
+            from aeon.classification.convolution_based import MiniRocketClassifier  # noqa: PLC0415 - optional
+
+            return MiniRocketClassifier(random_state=seed)
+        if method == "RealMLP" and suite == "tables":
+            from pytabkit import RealMLP_TD_Classifier  # noqa: PLC0415 - optional
+
+            return RealMLP_TD_Classifier(random_state=seed, n_threads=1, device="cpu")
+    except ImportError:
+        pass
+    return None
+
+
+def measure(model: Any, split: datasets.Split) -> dict[str, Any]:
+    """Fit and test a model."""
+    X_train, X_test, y_train, y_test = split
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        begin, begin_cpu = time.perf_counter(), time.process_time()
+        model.fit(X_train, y_train)
+        seconds, cpu_seconds = time.perf_counter() - begin, time.process_time() - begin_cpu
+    probabilities = np.clip(model.predict_proba(X_test), _SMALLEST, 1)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    row = {
+        "accuracy": float((model.classes_[probabilities.argmax(axis=1)] == y_test).mean()),
+        "log_loss": float(log_loss(y_test, probabilities, labels=model.classes_)),
+        "fit_seconds": round(seconds, 2),
+        "fit_cpu_seconds": round(cpu_seconds, 2),
+        "load": round(common.load_average(), 1),
+    }
+    if isinstance(model, OpDistNASClassifier):
+        row |= {
+            "n_trials": int((~model.search_results_["final"]).sum()),
+            "fidelity": float(np.median([trial.fidelity for trial in model.trials_ if not trial.final])),
+            "n_members": len(model.nets_),
+            "best_score": float(model.best_score_),
+            "best_score_error": float(model.best_score_error_),
+            "temperature": float(model.temperature_),
+            "architecture": str(model.best_architecture_),
+        }
+    elif hasattr(model, "nets_"):
+        row["n_members"] = len(model.nets_)
+    elif hasattr(model, "n_trials_"):
+        row["n_trials"] = model.n_trials_
+    return row
+
+
+def report(rows: common.Rows) -> str:
+    """Lay out, for each suite and budget, the means over its data sets, and how the others compare with ours."""
+    texts = []
+    for suite, budget in sorted({(row["suite"], row["budget"]) for row in rows.rows if row["budget"]}):
+        found = [row for row in rows.rows if row["suite"] == suite and row["budget"] in (budget, 0)]
+        methods = [method for method in (*TIMED, *REFERENCES) if any(row["method"] == method for row in found)]
+
+        def values(method: str, name: str, found: Any = found) -> dict[str, float]:
+            mine = [row for row in found if row["method"] == method]
+            return {
+                dataset: float(np.mean([row[name] for row in mine if row["dataset"] == dataset]))
+                for dataset in dict.fromkeys(row["dataset"] for row in mine)
+            }
+
+        accuracy = {method: values(method, "accuracy") for method in methods}
+        common_sets = [d for d in accuracy[methods[0]] if all(d in accuracy[method] for method in methods)]
+        if not common_sets:
+            continue
+        table = np.array([[accuracy[method][d] for d in common_sets] for method in methods])
+        ranks = rankdata(-table.round(6), axis=0).mean(axis=1)
+        body = []
+        for i, method in enumerate(methods):
+            gains = table[0] - table[i]
+            losses = values(method, "log_loss")
+            seconds = values(method, "fit_cpu_seconds")
+            p = f"{wilcoxon(gains).pvalue:.3f}" if i and gains.any() and len(gains) > 5 else ""
+            body.append(
+                (
+                    method,
+                    f"{table[i].mean():.4f}",
+                    f"{np.mean([losses[d] for d in common_sets]):.4f}",
+                    f"{ranks[i]:.2f}",
+                    f"{(gains > 1e-9).sum()}-{(np.abs(gains) <= 1e-9).sum()}-{(gains < -1e-9).sum()}" if i else "",
+                    p,
+                    f"{np.median([seconds[d] for d in common_sets]):.1f}",
+                )
+            )
+        seeds = sorted({row["seed"] for row in found})
+        header = [
+            f"{suite}, {budget} s",
+            "accuracy",
+            "log-loss",
+            "mean rank",
+            f"{methods[0]} better-equal-worse",
+            "p",
+            "CPU s",
+        ]
+        texts.append(f"{len(common_sets)} data sets, seeds {seeds}\n\n{common.table(header, body)}")
+    return "\n\n".join(texts)
+
+
+def main() -> None:
+    parser = common.parser(__doc__ or "")
+    parser.add_argument("--suite", nargs="+", choices=list(SUITES), default=list(SUITES))
+    parser.add_argument("--budget", type=int, nargs="+", help="seconds; by default those of each suite")
+    parser.add_argument("--seeds", type=int, help="how many; by default 5 for digits and 1 for the others")
+    parser.add_argument("--methods", nargs="+", choices=(*TIMED, *REFERENCES), default=(*TIMED, *REFERENCES))
+    parser.add_argument("--datasets", nargs="+", help="only these data sets of a suite")
+    parser.add_argument("--cifar10", help="file of CIFAR-10 (npz), if not images/cifar10.npz in the folder of the data")
+    parser.add_argument("--quick", action="store_true", help="two tables and one set of series, five seconds each")
+    parser.add_argument("--redo", action="store_true", help="forget the stored rows that are asked for")
+    arguments = parser.parse_args()
+    rows = common.rows_of(arguments, "practice", KEYS)
+    if not arguments.report:
+        if arguments.quick:
+            arguments.suite = [suite for suite in arguments.suite if suite in ("tables", "series")]
+        for suite, name, load in splits(arguments):
+            if arguments.datasets and name not in arguments.datasets:
+                continue
+            for seed in range(1 if arguments.quick else arguments.seeds or SEEDS[suite]):
+                split: datasets.Split | None = None
+                budgets = [QUICK_BUDGET] if arguments.quick else arguments.budget or SUITES[suite]
+                for method in arguments.methods:
+                    # What has no limit of time is measured once.
+                    for budget in budgets if method in TIMED else [0]:
+                        key = {"suite": suite, "dataset": name, "method": method, "budget": budget, "seed": seed}
+                        if arguments.redo:
+                            rows.drop(**key)
+                        model = None if key in rows else make(method, suite, budget, seed)
+                        if model is None:
+                            continue
+                        split = load(seed) if split is None else split
+                        row = measure(model, split)
+                        rows.add(**key, **row)
+                        print(
+                            f"{suite:8} {name:28} {method:24} {budget:4} s: {row['accuracy']:.4f}  "
+                            f"{row['fit_seconds']:.1f} s",
+                            flush=True,
+                        )
+    print(report(rows))
+    print(common.machines(rows.rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Tests of weights, temperature and score from rows that members did not see; their networks do not matter here."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+
+from skopdist.committee import Member, judge, plan_seats, temper
+from skopdist.committee._judging import find_temperature
+from skopdist.evaluators import Scorer
+from skopdist.problem import Problem
+from skopdist.spaces import DenseSpace
+
+SPACE = DenseSpace()
+ONE, TWO = (SPACE.sample(SPACE.uniform(), random_state=i) for i in (1, 2))
+
+
+def make_problem(n):
+    rng = np.random.default_rng(0)
+    return Problem.of(rng.normal(size=(n, 2)), rng.integers(3, size=n))
+
+
+def guesses(labels, skill, rng):
+    """Probabilities that are right in so many of all cases, and as sure of it."""
+    right = rng.random(len(labels)) < skill
+    told = np.where(right, labels, (labels + 1) % 3)
+    probabilities = np.full((len(labels), 3), (1 - skill) / 2)
+    probabilities[np.arange(len(labels)), told] = skill
+    return probabilities
+
+
+def make_members(problem, skills, n_folds=4, n=None):
+    """Members of architectures with some skill each."""
+    rng = np.random.default_rng(1)
+    architectures = list(skills)
+    seats = plan_seats(problem, architectures, problem.folds(n_folds), n or len(skills) * n_folds, range(100))
+    return [
+        Member(seat, None, guesses(seat.held_out.labels(), skills[seat.architecture], rng), 1.0, 1.0) for seat in seats
+    ]
+
+
+def test_the_score_is_that_of_rows_that_were_not_seen():
+    problem = make_problem(400)
+    members = make_members(problem, {ONE: 0.8})
+    verdict = judge(members, Scorer(None, problem))
+    hits = np.concatenate([m.probabilities.argmax(axis=1) == m.seat.held_out.labels() for m in members])
+    assert len(hits) == 400
+    assert verdict.score == pytest.approx(hits.mean())
+    # Of a share, the square root of p (1 - p) / n, as nearly as ten groups can tell.
+    assert verdict.score_error == pytest.approx(0.02, rel=0.5)
+    assert verdict.architecture == ONE
+    assert verdict.weights == [0.25] * 4
+
+
+def test_weights_follow_skill_where_rows_are_enough():
+    problem = make_problem(2000)
+    verdict = judge(make_members(problem, {ONE: 0.5, TWO: 0.9}), Scorer(None, problem))
+    assert verdict.architecture == TWO
+    assert sum(verdict.weights) == pytest.approx(1)
+    assert sum(verdict.weights[4:]) > 0.9
+    few = make_problem(200)
+    assert judge(make_members(few, {ONE: 0.5, TWO: 0.9}), Scorer(None, few)).weights == [1 / 8] * 8
+
+
+def test_equals_share_the_weight():
+    problem = make_problem(2000)
+    weights = judge(make_members(problem, {ONE: 0.7, TWO: 0.7}), Scorer(None, problem)).weights
+    assert min(weights) > 0.05
+
+
+def test_an_architecture_with_fewer_folds_is_not_compared():
+    problem = make_problem(2000)
+    # The second has one fold only, and luck there says little.
+    verdict = judge(make_members(problem, {ONE: 0.6, TWO: 0.99}, n=5), Scorer(None, problem))
+    assert verdict.architecture == ONE
+    assert verdict.weights == [1 / 5] * 5
+
+
+def test_nothing_held_out_means_nothing_known():
+    problem = make_problem(50)
+    seats = plan_seats(problem, [ONE], [], 2, range(2))
+    verdict = judge([Member(seat, None, None, 1.0, 1.0) for seat in seats], Scorer(None, problem))
+    assert (verdict.architecture, verdict.weights, verdict.temperature) == (ONE, [0.5, 0.5], 1.0)
+    assert np.isnan(verdict.score)
+
+
+def test_members_that_had_no_time_for_all_rows():
+    problem = make_problem(400)
+    members = make_members(problem, {ONE: 0.8, TWO: 0.8})
+    cut = [Member(m.seat, None, m.probabilities[: 10 + i], 1.0, 1.0) for i, m in enumerate(members)]
+    verdict = judge(cut, Scorer(None, problem))
+    assert 0.4 < verdict.score <= 1
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr", "f1_macro", "balanced_accuracy"])
+def test_any_score_will_do(scoring):
+    problem = make_problem(400)
+    verdict = judge(make_members(problem, {ONE: 0.5, TWO: 0.9}), Scorer(scoring, problem))
+    assert verdict.architecture == TWO
+    assert np.isfinite([verdict.score, verdict.score_error]).all()
+
+
+@pytest.mark.parametrize("true", [0.5, 1.0, 2.0])
+def test_the_temperature_is_found(true):
+    """Probabilities from which labels are drawn, made too sure or not sure enough, come back to what they were."""
+    problem = make_problem(4000)
+    rng = np.random.default_rng(3)
+    honest = rng.dirichlet([0.7] * 3, size=4000)
+    labels = np.array([rng.choice(3, p=p) for p in honest])
+    rows = Problem.of(problem.everything.X, labels).everything
+    told = temper(honest, 1 / true)[rows.rows]
+    found = find_temperature(told, rows)
+    assert found == pytest.approx(true, rel=0.15)
+    assert log_loss(rows.labels(), temper(told, found)) <= log_loss(rows.labels(), told) + 1e-9
+
+
+def test_certain_and_wrong_is_finite():
+    problem = make_problem(200)
+    labels = problem.everything.labels()
+    wrong = np.eye(3)[(labels + 1) % 3]
+    temperature = find_temperature(wrong, problem.everything)
+    assert np.isfinite(temperature)
+    assert np.isfinite(temper(wrong, temperature)).all()

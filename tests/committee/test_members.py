@@ -1,0 +1,112 @@
+"""Tests of what members are trained on; those of whole fits are beside the classifier's."""
+
+import time
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+from skopdist.budget import Budget
+from skopdist.committee import Member, choose_architectures, plan_seats, train_members
+from skopdist.evaluators import TrainingEvaluator
+from skopdist.problem import Problem
+from skopdist.spaces import DenseSpace
+from skopdist.training import Trainer, Training
+
+SPACE = DenseSpace()
+
+
+def draw(i):
+    return SPACE.sample(SPACE.uniform(), random_state=i)
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    X, y = load_iris(return_X_y=True)
+    return Trainer.of(Problem.of(X, y), Training(max_epochs=2), 1, 8, "cpu")
+
+
+def test_finalists_come_first_and_each_once():
+    first, second = draw(100), draw(101)
+    assert choose_architectures([first, second, first], 1, draw) == [first]
+    chosen = choose_architectures([first, second, first], 4, draw)
+    assert chosen[:2] == [first, second]
+    assert len(set(chosen)) == 4
+
+
+def test_draws_end_where_there_is_nothing_else():
+    first = draw(100)
+    assert choose_architectures([first], 3, lambda i: first) == [first]
+    assert choose_architectures([first], 3, lambda i: None) == [first]
+
+
+def test_an_architecture_has_each_fold_before_the_next_one_begins(trainer):
+    problem = trainer.problem
+    folds, one, two = problem.folds(3), draw(1), draw(2)
+    seats = plan_seats(problem, [one, two], folds, 7, range(7))
+    assert [(seat.architecture, seat.fold) for seat in seats] == [
+        (one, 0), (one, 1), (one, 2), (two, 0), (two, 1), (two, 2), (one, 0),
+    ]  # fmt: skip
+    assert [seat.seed for seat in seats] == list(range(7))
+    for seat in seats:
+        together = np.concatenate([seat.training.rows, seat.held_out.rows])
+        assert sorted(together) == sorted(problem.everything.rows)
+
+
+def test_without_folds_all_rows_are_trained_on(trainer):
+    seats = plan_seats(trainer.problem, [draw(1), draw(2)], [], 3, range(3))
+    assert [seat.architecture for seat in seats] == [draw(1), draw(2), draw(1)]
+    assert all(seat.held_out is None and len(seat.training) == len(trainer.problem.everything) for seat in seats)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_members_predict_the_rows_that_they_did_not_see(trainer, n_jobs):
+    seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(3), 3, range(3))
+    members = train_members(trainer, seats, n_jobs)
+    again = train_members(trainer, seats, None)
+    for member, other, seat in zip(members, again, seats, strict=True):
+        assert member.probabilities.shape == (len(seat.held_out), 3)
+        np.testing.assert_array_equal(member.probabilities, other.probabilities)
+        assert member.cost == 2
+
+
+def test_one_member_is_trained_however_little_time_there_is(trainer):
+    seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(3), 3, range(3))
+    budget = Budget(1e-9)
+    time.sleep(0.001)
+    (member,) = train_members(trainer, seats, None, budget, expected=1.0)
+    assert isinstance(member, Member)
+    assert 0 < member.cost < 2
+    assert np.isfinite(member.probabilities).all()
+
+
+def test_time_that_is_enough_trains_all(trainer):
+    seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(3), 3, range(3))
+    members = train_members(trainer, seats, None, Budget(1000.0), expected=1.0)
+    assert [member.cost for member in members] == [2, 2, 2]
+
+
+def test_a_failure_is_told_in_place(trainer, monkeypatch):
+    train = Trainer.train
+
+    def fails_once(self, architecture, samples, seed, held_out=None):
+        if seed == 1:
+            raise FloatingPointError("made on purpose")
+        return train(self, architecture, samples, seed, held_out)
+
+    monkeypatch.setattr(Trainer, "train", fails_once)
+    seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(3), 3, range(3))
+    results = train_members(trainer, seats, None)
+    assert [isinstance(result, Member) for result in results] == [True, False, True]
+    assert "made on purpose" in results[1]
+
+
+def test_what_a_search_trains_is_what_a_member_is(trainer):
+    """A member is trained like a trial on the same rows."""
+    X, y = load_iris(return_X_y=True)
+    evaluator = TrainingEvaluator(n_cells=1, channels=8, training=Training(max_epochs=2)).fit(X, y, random_state=0)
+    seat = plan_seats(evaluator.problem_, [draw(1)], [evaluator.problem_], 1, [5])[0]
+    (member,) = train_members(evaluator.trainer_, [seat], None)
+    trial = evaluator.evaluate(draw(1), seed=5)
+    labels = seat.held_out.labels()
+    assert trial.score == pytest.approx((member.probabilities.argmax(axis=1) == labels).mean())

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.datasets import load_iris
+
+from skopdist.committee import Committee, temper
+from skopdist.evaluators import TrainingEvaluator
+from skopdist.training import Predictor, Training
+
+
+@given(
+    arrays(float, (4, 3), elements=st.floats(0, 1)).filter(lambda p: (p.sum(axis=1) > 0).all()),
+    st.floats(0.05, 20),
+)
+def test_tempered_probabilities_are_probabilities(p, temperature):
+    p = p / p.sum(axis=1, keepdims=True)
+    tempered = temper(p, temperature)
+    assert np.isfinite(tempered).all()
+    np.testing.assert_allclose(tempered.sum(axis=1), 1)
+    # The order stays.
+    assert (np.take_along_axis(tempered, p.argmax(axis=1)[:, None], axis=1)[:, 0] >= tempered.max(axis=1) - 1e-12).all()
+
+
+def test_a_temperature_of_one_changes_nothing():
+    p = np.array([[0.1, 0.9]])
+    assert temper(p, 1.0) is p
+    np.testing.assert_allclose(temper(p, 0.5), [[0.01 / 0.82, 0.81 / 0.82]])
+
+
+def test_the_average_is_weighted_and_who_has_no_weight_is_left_out():
+    X, y = load_iris(return_X_y=True)
+    evaluator = TrainingEvaluator(n_cells=1, channels=8, training=Training(max_epochs=1)).fit(X, y, random_state=0)
+    space = evaluator.search_space
+    nets = [
+        evaluator.trainer_.train(space.sample(space.uniform(), random_state=i), evaluator.problem_.training, i)
+        for i in range(3)
+    ]
+    single = [Predictor(net.module_, 0)(X) for net in nets]
+    expected = 0.25 * single[0] + 0.75 * single[2]
+    committee = Committee(nets, [0.25, 0.0, 0.75], 0)
+    assert len(committee.predictors) == 2
+    np.testing.assert_allclose(committee(X), expected)
+    np.testing.assert_allclose(Committee(nets, [0.25, 0.0, 0.75], 0, 2.0)(X), temper(expected, 2.0))
+    with pytest.raises(ValueError, match="zip"):
+        Committee(nets, [1.0], 0)

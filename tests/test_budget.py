@@ -1,0 +1,52 @@
+import pytest
+
+from skopdist.budget import SHORT, Budget
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still unless it is moved: a list with the time."""
+    now = [100.0]
+    monkeypatch.setattr("skopdist.budget.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_without_a_limit_there_is_always_time():
+    budget = Budget(None)
+    assert not budget.is_limited
+    assert budget.allows_member(1e9, 5)
+
+
+def test_what_is_left_shrinks_to_nothing(clock):
+    budget = Budget(100)
+    assert 90 < budget.left < 100
+    clock[0] += 50
+    assert 40 < budget.left < 50
+    clock[0] += 100
+    assert budget.left == 0
+    assert not budget.allows_member(0.0001, 1)
+    assert budget.allows_member(1e9, 0)
+
+
+@pytest.mark.parametrize(("training", "n_workers"), [(0.01, 1), (1.0, 1), (10.0, 2), (1000.0, 1)])
+def test_a_search_of_short_trials_leaves_most_for_the_members(clock, training, n_workers):
+    budget = Budget(60)
+    seconds, fidelity = budget.for_search(training, n_workers, is_short=True)
+    assert 0 < seconds < 30
+    assert 0 < fidelity <= SHORT
+    # Several trials fit, unless a training is far beyond the budget.
+    assert seconds * n_workers / (fidelity * training) > 10 or training > 60
+
+
+def test_trials_are_the_shorter_the_slower_trainings_are(clock):
+    shares = [Budget(60).for_search(training, 1, is_short=True)[1] for training in (0.1, 5, 20, 200)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] == SHORT
+
+
+def test_full_trials_leave_time_for_one_more(clock):
+    seconds, fidelity = Budget(100).for_search(10.0, 1, is_short=False)
+    assert fidelity == 1
+    assert 60 < seconds <= 100 - 12.5
+    # Where one training takes longer than all, the search still has its part.
+    assert 0 < Budget(100).for_search(1000.0, 1, is_short=False)[0] < 80
