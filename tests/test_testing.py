@@ -79,7 +79,21 @@ class Forgetful(DenseSpace):
         self.operations = None if operations is None else list(operations)
 
 
+class ForgetfulReferences(DenseSpace):
+    def reference_architectures(self, length=None):
+        return (self.sample(self.uniform(), length),)
+
+
+class OtherReferences(DenseSpace):
+    def reference_architectures(self, length=None):
+        return super().reference_architectures(length + 1)
+
+
 def test_spaces_that_break_the_contract():
+    with pytest.raises(AssertionError, match=r"reference_architectures\(6\) gave others when it was called again"):
+        check_space(ForgetfulReferences(), lengths=[6])
+    with pytest.raises(AssertionError, match=r"reference_architectures\(3\) gave .* of length 4"):
+        check_space(OtherReferences(), lengths=[3])
     with pytest.raises(AssertionError, match=r"not in the order of potential_edges"):
         check_space(Unordered(), lengths=[3])
     with pytest.raises(AssertionError, match=r"which is_wiring\(\) refuses"):
@@ -174,6 +188,17 @@ class ExpectsScores(RandomSearch):
         assert all(trial.score == trial.score for trial in trials), "a NaN came"
 
 
+class ExpectsItsOwn(RandomSearch):
+    n_suggested = 0
+
+    def _suggest(self, n):
+        self.n_suggested += n
+        return super()._suggest(n)
+
+    def _observe(self, trials):
+        assert len(self.trials_) <= self.n_suggested, "a trial came that was not suggested"
+
+
 @pytest.mark.parametrize(
     ("strategy", "message"),
     [
@@ -187,6 +212,7 @@ class ExpectsScores(RandomSearch):
         (AllAtOnce(), r"The points of suggest\(1\) and suggest\(3\), beside those of suggest\(4\), must be"),
         (Careless(), r"finish\(\) must keep the trials"),
         (ExpectsScores(), r"a NaN came"),
+        (ExpectsItsOwn(), r"a trial came that was not suggested"),
     ],
     ids=lambda value: type(value).__name__,
 )

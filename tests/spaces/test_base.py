@@ -6,6 +6,7 @@ import pytest
 from everything import ENCODINGS, STRATEGIES
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 from skopdist import Architecture, Cell, OpDistNASClassifier, OperationDistribution
 from skopdist.operations import register_operation
@@ -21,7 +22,7 @@ from skopdist.spaces import (
     make_space,
 )
 from skopdist.strategies import RandomSearch
-from skopdist.testing import check_encoding, check_strategy
+from skopdist.testing import check_encoding, check_space, check_strategy
 
 SPACES = [DenseSpace(), SequenceSpace(), NASBench201Space()]
 LITERATURE = [MacroSpace(), DARTSSpace(), NASBench101Space()]
@@ -229,3 +230,96 @@ def test_names_are_checked_again_once_an_operation_is_there():
         space.operation_names  # noqa: B018
     register_operation("test_later", n_spatial=0)(lambda channels: None)
     assert space.operation_names == ("test_later", "linear_relu")
+
+
+@pytest.mark.parametrize("space", [*SPACES, *LITERATURE], ids=str)
+def test_spaces_name_up_to_three_references_at_any_length(space):
+    for length in LENGTHS:
+        references = space.reference_architectures(length)
+        assert 1 <= len(references) <= 3
+        assert len(set(references)) == len(references)
+        assert {architecture.length for architecture in references} == {length}
+        assert all(space.is_valid(architecture) for architecture in references)
+        assert references == type(space)().reference_architectures(length)
+    assert space.reference_architectures() == space.reference_architectures(space.default_length)
+
+
+def test_references_have_only_operations_of_the_space():
+    assert len(NASBench201Space(["skip_connect", "nor_conv_3x3"]).reference_architectures(3)) == 3
+    # The residual cell of six edges needs none.
+    assert len(NASBench201Space(["skip_connect", "nor_conv_3x3"]).reference_architectures(6)) == 2
+    assert len(NASBench201Space(["none", "nor_conv_3x3"]).reference_architectures(6)) == 1
+    assert NASBench201Space(["none", "nor_conv_1x1"]).reference_architectures(6) == ()
+
+
+def test_references_of_ones_own():
+    space = NASBench201Space()
+    first, second = (space.sample(space.uniform(), 6, seed) for seed in range(2))
+    shorter = space.sample(space.uniform(), 3, 0)
+    own = NASBench201Space(references=[second, first, shorter, second])
+    assert own.reference_architectures() == (second, first)
+    assert own.reference_architectures(3) == (shorter,)
+    assert own.reference_architectures(4) == ()
+    assert clone(own).reference_architectures() == (second, first)
+    many = [space.sample(space.uniform(), 6, seed) for seed in range(9)]
+    assert NASBench201Space(references=many).reference_architectures() == tuple(many), "all that were asked for"
+    assert NASBench101Space(references=()).reference_architectures() == ()
+    for made in (NASBench201Space(references=()), own):
+        check_space(made, lengths=[3, 6])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        (Cell(["conv_3"], [(0, 1)]), r"DenseSpace expects the operations .*unknown operations \['conv_3'\]"),
+        (Cell(["none"], [(0, 1)]), r"it has no path from its input to its output"),
+        (Cell(["linear_relu"] * 2, [(0, 1), (0, 2)]), r"its wiring is none of this space"),
+        (Cell(["linear_relu"], [(0, 1)], [(0, 1)]), r"its wiring is none of this space"),
+        (Cell(["linear_relu"] * 2, [(1, 2), (0, 1)]), r"not in the order of potential_edges"),
+    ],
+)
+def test_references_of_another_space_are_refused(architecture, message):
+    with pytest.raises(ValueError, match=message):
+        DenseSpace(references=[Architecture([architecture])]).reference_architectures(7)
+
+
+def test_other_bad_references():
+    with pytest.raises(TypeError, match=r"references must be instances of Architecture, got 'linear_relu'"):
+        DenseSpace(references=["linear_relu"]).reference_architectures()
+    with pytest.raises(ValueError, match=r"its layout is 'chain', not 'stack'"):
+        DenseSpace(
+            references=[Architecture([Cell(["linear_relu"], [(0, 1)])], layout="chain")]
+        ).reference_architectures()
+    with pytest.raises(ValueError, match=r"length must be an integer >= 1"):
+        DenseSpace().reference_architectures(0)
+
+
+class Plain(Sparse):
+    """A space of a user, whose constructor knows of no references."""
+
+    def __init__(self, operations=None):
+        self.operations = operations
+
+
+def test_spaces_of_users_need_not_know_of_references():
+    assert Plain().reference_architectures() == ()
+    assert clone(Plain()).reference_architectures() == ()
+
+
+class Named(DenseSpace):
+    def _references(self, length):
+        foreign = Architecture([Cell(["conv_3"], [(0, 1)])])
+        blocked = Architecture([Cell(["none"], [(0, 1)])])
+        longer = Architecture([Cell(["linear_relu"] * 2, [(0, 1), (1, 2)])])
+        good = [Architecture([Cell([name], [(0, 1)])]) for name in (*self.default_operations[:0:-1], "gated_linear")]
+        return [good[0], foreign, blocked, longer, *good]
+
+
+def test_what_a_space_names_wrongly_is_left_out():
+    references = Named().reference_architectures(1)
+    assert [architecture.operations for architecture in references] == [
+        ("gated_linear",),
+        ("linear_tanh",),
+        ("linear_silu",),
+    ]
+    check_space(Named(), lengths=[1, 3])

@@ -7,6 +7,7 @@ import torch
 
 from skopdist import OperationDistribution
 from skopdist.encodings import HybridEncoding
+from skopdist.formats import known_architectures
 from skopdist.networks import Network
 from skopdist.networks._cells import CellModule
 from skopdist.spaces import DARTSSpace
@@ -106,3 +107,11 @@ def test_a_skip_from_an_input_is_no_identity_in_a_reduction_cell():
     pairs = [[through, through], [through, around], [around, through]]
     keys = encoding.keys([encoding.encode(encoding.space_.make_architecture(pair)) for pair in pairs])
     assert len(set(keys)) == 3
+
+
+def test_references():
+    published, pooling, plain = SPACE.reference_architectures()
+    assert published == known_architectures()["darts_v2"].architecture
+    assert [set(cell.operations) for cell in pooling.cells] == [{"sep_conv_3x3"}, {"max_pool_3x3"}]
+    assert [set(cell.operations) for cell in plain.cells] == [{"sep_conv_3x3"}] * 2
+    assert SPACE.reference_architectures(3)[0].cell("normal").edges == ((0, 2), (1, 2), (1, 3))

@@ -128,3 +128,18 @@ def test_parameters_of_all_chains_of_nas_bench_macro():
     rng = np.random.default_rng(0)
     for text in rng.choice(list(published), 50, replace=False):
         assert n_params(text) == published[text], text
+
+
+def test_references():
+    assert SPACE.reference_architectures() == tuple(chain(text) for text in ("22212220", "22222222", "11111111"))
+    assert SPACE.reference_architectures(3) == (chain("222"), chain("111"))
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA, reason="SKOPDIST_DATA is not set")
+def test_the_first_reference_is_the_best_chain_of_nas_bench_macro():
+    with gzip.open(Path(DATA) / "nas" / "nas_bench_macro_c10.csv.gz", "rt") as file:
+        accuracies = {row["arch"]: float(row["mean_acc"]) for row in csv.DictReader(file)}
+    assert accuracies["22212220"] == max(accuracies.values())
+    ranks = [sum(other > accuracies[text] for other in accuracies.values()) for text in ("22222222", "11111111")]
+    assert ranks == [20, 1469]

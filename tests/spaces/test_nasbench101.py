@@ -127,3 +127,15 @@ def test_isomorphic_cells_are_one_function():
         ]
     )
     assert one == two != three
+
+
+def test_references():
+    shortcut, chain, inception = SPACE.reference_architectures()
+    edges = [(vertex, vertex + 1) for vertex in range(6)]
+    assert chain == architecture([THREE] * 5, edges)
+    assert shortcut == architecture([THREE] * 5, [*edges[:-1], (0, 6), edges[-1]])
+    edges = [(0, 1), (0, 2), (0, 3), (3, 4), (0, 5), (1, 6), (2, 6), (4, 6), (5, 6)]
+    assert inception == architecture([ONE, THREE, THREE, THREE, POOL], edges)
+    assert NASBench101Space(max_edges=6).reference_architectures() == (chain,)
+    with pytest.raises(ValueError, match=r"max_edges=5 is too few"):
+        NASBench101Space(max_edges=5).reference_architectures()

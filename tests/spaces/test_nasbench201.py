@@ -1,4 +1,5 @@
 from skopdist.distribution import lattice
+from skopdist.formats import known_architectures
 from skopdist.spaces import NASBench201Space
 from skopdist.testing import check_space
 
@@ -20,3 +21,11 @@ def test_slots_are_those_of_the_benchmark():
 
 def test_has_210_distributions():
     assert len(lattice(len(NASBench201Space().operation_names), 6)) == 210
+
+
+def test_references_are_known_architectures():
+    known = known_architectures()
+    best, residual, plain = NASBench201Space().reference_architectures()
+    assert best == known["nasbench201_best_cifar100"].architecture
+    assert residual == known["nasbench201_resnet"].architecture
+    assert set(plain.operations) == {"nor_conv_3x3"}
