@@ -50,9 +50,8 @@ from skopdist.trial import Trial
 _SPLIT, _SEARCH, _REFIT, _REFIT_DRAW, _MEMBER, _MEMBER_DRAW, _FOLDS, _PROBE = range(8)
 # Trials where the user chose no number, and the most where time decides.
 _N_TRIALS, _MOST_TRIALS = 20, 10_000
-# Members where the user chose no number: so many for each trial within bounds, and the most where time decides. Two
-# find half of what many gain by averaging, five nearly all (measured for InceptionTime, arXiv 1909.04939).
-_MEMBERS_PER_TRIAL, _FEWEST_MEMBERS, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME = 0.4, 2, 8, 32
+# Members where the user chose no number: so many for each trial, and the most of them, also where time decides.
+_MEMBERS_PER_TRIAL, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME = 0.4, 8, 32
 # Parts of the rows that members hold out in turn.
 _N_FOLDS = 4
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
@@ -115,9 +114,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         they predict of the rows that they did not see decides on the best architecture, on the weights of the members
         and on a temperature for the probabilities, and is the score.
 
-        None takes two for each five trials, but 2 at least and 8 at most, or as many as `max_time` allows. It takes 1
-        where `limits` are set, which hold for all members together, where an evaluator of the user's trains nothing, or
-        without `refit`.
+        None takes two for each five trials, but 1 at least and 8 at most, or as many as `max_time` allows. It takes 1
+        where `limits` are set, which hold for all members together, and where an evaluator of the user's trains
+        nothing. Trials on record, in a journal or of a warm start, stay what they are, short or full.
     limits : mapping or None, default=None
         The most that what predicts may cost: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds for one sample)
         and ``"latency"`` (seconds for one sample on the device). A committee counts as a whole. No strategy proposes
@@ -400,9 +399,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
             for name in ("net_", "nets_", "member_weights_", "temperature_", "refit_architecture_", "_predictor"):
                 self.__dict__.pop(name, None)
-            best = self._search(trainer, book, budget)
+            n_members = self._choose_members(book.trials)
+            best = self._search(trainer, book, budget, n_members)
         if self.refit:
-            self._train_final(trainer, best, book.seed, budget)
+            self._train_final(trainer, best, book.seed, budget, n_members)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -525,7 +525,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         settings = {name: value for name, value in self.get_params(deep=False).items() if name not in _FREE}
         settings = {name: value for name, value in settings.items() if name not in _DECIDED_BY_RECIPE}
         settings |= {"strategy": self._strategy(), "prior": as_prior(self.prior), "training": self._recipe()}
-        settings |= {"limits": self._member_limits(), "fidelity": self._fidelity}
+        settings |= {"limits": self._member_limits()}
         space = getattr(self.evaluator, "space", None) if self.search_space is None else self.search_space
         validation = getattr(self.evaluator, "validation_fraction", self.validation_fraction)
         identity = {"data": problem.fingerprint_for(validation)} | space_identity(make_space(space, problem.n_spatial))
@@ -536,7 +536,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     def _member_limits(self) -> dict[str, float | None]:
         """Return the limits of a single network: a committee counts as a whole, so that each member has its share."""
         try:
-            return {k: v if v is None else v / self._n_members for k, v in (self.limits or {}).items()}
+            return {k: v if v is None else v / (self.n_members or 1) for k, v in (self.limits or {}).items()}
         except TypeError as error:
             raise ValueError(f"limits must be a mapping of positive numbers, got {self.limits!r}.") from error
 
@@ -546,25 +546,36 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             return self.n_trials
         return _N_TRIALS if self.max_time is None else _MOST_TRIALS
 
-    @property
-    def _n_members(self) -> int:
-        """The members wanted, as far as time allows."""
+    def _choose_members(self, recorded: Sequence[Trial]) -> int:
+        """Return how many members are wanted, as far as time allows.
+
+        More than one are trained behind a search of short trials, one behind a search of full trainings. Where the user
+        leaves the number open, trials on record decide which of these it is.
+        """
         if not self.refit:
             return 1
+        is_open, is_limited = self.n_members is None, any(v is not None for v in self._member_limits().values())
+        trains = isinstance(self.evaluator_, TrainingEvaluator)
         if self.n_members is not None:
-            return self.n_members
-        is_limited = any(value is not None for value in dict(self.limits or {}).values())
-        if is_limited or not isinstance(self.evaluator, SupervisedEvaluator | None):
-            return 1
-        if self.max_time is not None:
-            return _MOST_MEMBERS_IN_TIME
-        return int(np.clip(_MEMBERS_PER_TRIAL * self._n_trials, _FEWEST_MEMBERS, _MOST_MEMBERS))
-
-    @property
-    def _fidelity(self) -> float:
-        """The share of a full training that a trial of the search is given, if there is time for it."""
-        kind = type(self._make_evaluator())
-        return SHORT if self._n_members > 1 and issubclass(kind, TrainingEvaluator) else 1.0
+            n = self.n_members
+        elif is_limited or not isinstance(self.evaluator_, SupervisedEvaluator):
+            n = 1
+        elif self.max_time is not None:
+            n = _MOST_MEMBERS_IN_TIME
+        else:
+            n = int(np.clip(_MEMBERS_PER_TRIAL * self._n_trials, 1, _MOST_MEMBERS))
+        if not trains or not recorded:
+            return n
+        were_short = recorded[0].fidelity < 1
+        if is_open:
+            return max(n, 2) if were_short else 1
+        if were_short != (n > 1):
+            raise ValueError(
+                f"The trials on record are {'short' if were_short else 'full'} trainings, but n_members={n} goes with "
+                f"{'short' if n > 1 else 'full'} ones. Give n_members={'2 or more' if were_short else 1}, or None, or "
+                "another journal."
+            )
+        return n
 
     def _strategy(self) -> Strategy:
         return BayesianOptimization() if self.strategy is None else self.strategy
@@ -593,7 +604,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         """Make what trains the final network, where the evaluator trains none."""
         return Trainer.of(problem, self._recipe(), self.n_cells, self.channels, resolve_devices(self.device)[0])
 
-    def _search(self, trainer: Trainer, book: Journal, budget: Budget) -> Trial:
+    def _search(self, trainer: Trainer, book: Journal, budget: Budget, n_members: int) -> Trial:
         """Search behind the trials on record, set what was found, and return the best trial."""
 
         def report(trial: Trial) -> None:
@@ -611,7 +622,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         if self._limits:
             encoding = LimitedEncoding(strategy.default_encoding if encoding is None else encoding, self._limits)
         begin_with = self._references()
-        max_time, fidelity = self._plan_search(trainer, begin_with, book, budget)
+        is_short = n_members > 1 and isinstance(self.evaluator_, TrainingEvaluator)
+        max_time, fidelity = self._plan_search(trainer, begin_with, book, budget, is_short)
         try:
             result = run_search(
                 strategy,
@@ -662,12 +674,12 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         return all(limit.allows(architecture) for limit in self._limits)
 
     def _plan_search(
-        self, trainer: Trainer, references: Sequence[Architecture], book: Journal, budget: Budget
+        self, trainer: Trainer, references: Sequence[Architecture], book: Journal, budget: Budget, is_short: bool
     ) -> tuple[float | None, float]:
         """Return the seconds of the search, and the fidelity of its trials."""
         self._seconds = 0.0
         if not budget.is_limited:
-            return None, self._fidelity
+            return None, SHORT if is_short else 1.0
         space = self.evaluator_.search_space
         if isinstance(self.evaluator_, SupervisedEvaluator):
             # A short look at how fast trainings are.
@@ -680,7 +692,6 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 self._seconds = (time.monotonic() - begin) / share
             except Exception:  # noqa: BLE001 - what cannot be trained will be a failed trial, with its reason
                 self._seconds = budget.left
-        is_short = self._fidelity < 1
         seconds, fidelity = budget.for_search(self._seconds, effective_n_jobs(self.n_jobs), is_short)
         if not self.refit:
             seconds = budget.left
@@ -689,14 +700,14 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             fidelity = book.trials[0].fidelity
         return max(seconds, 1e-3), fidelity
 
-    def _train_final(self, trainer: Trainer, best: Trial, entropy: int, budget: Budget) -> None:
+    def _train_final(self, trainer: Trainer, best: Trial, entropy: int, budget: Budget, n: int) -> None:
         """Train what predicts: the members of a committee, or one network as the best trial was, where these fail."""
         refit = self.refit if isinstance(self.refit, Refit) else Refit()
         final = self._final_trainer(trainer, refit, best)
-        n, problem = self._n_members, trainer.problem
+        problem = trainer.problem
         is_folded = n > 1 and isinstance(self.evaluator_, SupervisedEvaluator)
         folds = problem.folds(_N_FOLDS, seed(entropy, _FOLDS)) if is_folded else []
-        architectures = self._final_architectures(refit, entropy, -(-n // len(folds)) if folds else n)
+        architectures = self._final_architectures(refit, entropy, -(-n // len(folds)) if folds else n, best)
         seeds = [seed(entropy, _REFIT), *(seed(entropy, _MEMBER, i) for i in range(1, n))]
         seats = plan_seats(problem, architectures, folds, n, seeds)
         trained = train_members(final, seats, self.n_jobs, budget, self._seconds)
@@ -727,7 +738,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             channels=trainer.channels if refit.channels is None else refit.channels,
         )
 
-    def _final_architectures(self, refit: Refit, entropy: int, n: int) -> list[Architecture]:
+    def _final_architectures(self, refit: Refit, entropy: int, n: int, best: Trial) -> list[Architecture]:
         """Choose what is trained in the end: the finalists of the strategy, or draws of another length."""
 
         def draw(i: int) -> Architecture | None:
@@ -735,7 +746,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             return drawn if refit.length is not None or self._is_within_limits(drawn) else None
 
         if refit.length is None:
-            finalists = self.strategy_.finalists(n) if self._fidelity < 1 else self._best_architectures()
+            is_short = best.fidelity < 1
+            finalists = self.strategy_.finalists(n) if is_short else self._best_architectures()
             return choose_architectures(finalists, n, draw)
         first = self.sample_architecture(refit.length, seed(entropy, _REFIT_DRAW))
         return choose_architectures([first], n, draw)
