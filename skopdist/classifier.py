@@ -382,8 +382,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If the final training failed, and the network of the best trial predicts instead, or if the axes of X look
-            as if the channels did not come first.
+            If the final training failed, and the network of the best trial predicts instead; if `max_time` was too
+            short for one pass over the data; or if the axes of X look as if the channels did not come first.
         """
         budget = Budget(self.max_time)
         self._check_parameters()
@@ -544,7 +544,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     def _n_trials(self) -> int:
         if self.n_trials is not None:
             return self.n_trials
-        return _N_TRIALS if self.max_time is None else _MOST_TRIALS
+        # The schedule of a supernet is made for all of its trials.
+        return _N_TRIALS if self.max_time is None or self._strategy().needs_gradient else _MOST_TRIALS
 
     def _choose_members(self, recorded: Sequence[Trial]) -> int:
         """Return how many members are wanted, as far as time allows.
@@ -717,6 +718,12 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             warnings.warn(
                 f"{len(trained) - len(members)} of {len(trained)} members of the committee failed, and the others "
                 f"predict without them. The reasons: {'; '.join(failures)}",
+                stacklevel=3,
+            )
+        if budget.is_limited and members and members[0].cost < 1:
+            warnings.warn(
+                f"max_time={self.max_time} was too short for a pass over the data: the network that predicts has seen "
+                f"{members[0].cost:.0%} of them. Give more time, or fewer samples.",
                 stacklevel=3,
             )
         if members:

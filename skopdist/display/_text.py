@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from skopdist.trial import Trial
 
 def progress_line(trial: Trial, n_trials: int | None, best: float) -> str:
     """Say in one line what a trial gave.
+
+    A star marks a score above the best one before it, and a tilde one that is not above it by its standard error.
 
     Parameters
     ----------
@@ -35,7 +38,9 @@ def progress_line(trial: Trial, n_trials: int | None, best: float) -> str:
     head = f"[{trial.index + 1}]" if n_trials is None else f"[{trial.index + 1:{width}d}/{n_trials}]"
     if not trial.succeeded:
         return f"{head} failed: {trial.message}"
-    mark = "*" if trial.score > best else " "
+    mark = " "
+    if trial.score > best:
+        mark = "~" if trial.score - best <= trial.score_error else "*"
     return (
         f"{head} score {trial.score:.4f} {mark}  best {max(trial.score, best):.4f}  {trial.duration:5.1f} s  "
         f"{describe(trial.distribution)}"
@@ -54,6 +59,9 @@ def describe(distribution: OperationDistribution) -> str:
 def leaderboard(trials: Sequence[Trial], n: int = 5, references: Mapping[str, float] | None = None) -> str:
     """Return a table of the best trials, and of the references that they have to beat.
 
+    Where there are finals, these full trainings alone are compared. A tilde marks a score that is not told apart from
+    the best one, since they differ by less than the standard error of either.
+
     Parameters
     ----------
     trials : sequence of Trial
@@ -65,15 +73,24 @@ def leaderboard(trials: Sequence[Trial], n: int = 5, references: Mapping[str, fl
     Returns
     -------
     table : str
-        One row a trial or a reference, the highest score first.
+        One row a trial or a reference, the highest score first, with its standard error where that is known.
     """
-    ranked = sorted((trial for trial in trials if trial.succeeded), key=lambda trial: -trial.score)[:n]
-    rows = [(trial.score, f"trial {trial.index + 1}", describe(trial.distribution)) for trial in ranked]
-    rows += [(score, name, "(reference)") for name, score in (references or {}).items()]
+    has_finals = any(trial.final and trial.succeeded for trial in trials)
+    compared = [trial for trial in trials if trial.succeeded and trial.final == has_finals]
+    ranked = sorted(compared, key=lambda trial: -trial.score)[:n]
+    rows = [
+        (trial.score, trial.score_error, f"trial {trial.index + 1}", describe(trial.distribution)) for trial in ranked
+    ]
+    rows += [(score, math.nan, name, "(reference)") for name, score in (references or {}).items()]
     rows.sort(key=lambda row: -row[0])
-    width = max(len(name) for _, name, _ in rows)
-    lines = [f"{'score':>7}  {'model':{width}}  distribution"]
-    lines += [f"{score:7.4f}  {name:{width}}  {text}" for score, name, text in rows]
+    width = max(len(name) for _, _, name, _ in rows)
+    has_errors = any(math.isfinite(error) for _, error, _, _ in rows)
+    lines = [f"{'score':>7}  {'error   ' if has_errors else ''}{'model':{width}}  distribution"]
+    best, best_error = rows[0][:2]
+    for i, (score, error, name, text) in enumerate(rows):
+        shown = f"{error:.4f}" if math.isfinite(error) else ""
+        mark = "~" if i and best - score <= max(error, best_error) else " "
+        lines.append(f"{score:7.4f}  {f'{shown:6}{mark} ' if has_errors else ''}{name:{width}}  {text}")
     return "\n".join(lines)
 
 

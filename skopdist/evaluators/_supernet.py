@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -29,6 +30,9 @@ from skopdist.training._skorch import one_cycle
 # Of the norm of a step's gradient, as in DARTS.
 _CLIP = 5.0
 _PREDICTION_BATCH = 512
+# Of the time of an evaluation that is limited: the training, and the scoring if that is as slow as training; it takes
+# about a third. And the fewest rows that tell anything.
+_TRAINING, _SCORING, _FEWEST_SCORED = 0.4, 0.3, 256
 
 
 class SupernetEvaluator(SupervisedEvaluator):
@@ -98,6 +102,8 @@ class SupernetEvaluator(SupervisedEvaluator):
         *("supernet_", "optimizer_", "training_batches_", "held_out_batches_"),
     )
 
+    _seconds = math.inf
+
     def __init__(
         self,
         space: SearchSpace | str | None = None,
@@ -154,6 +160,11 @@ class SupernetEvaluator(SupervisedEvaluator):
             self.n_steps_ = n_trials * self._n_steps(self.training_batches_)
             self.step_ = 0
 
+    def within(self, seconds: float) -> Self:
+        """Limit the time of the next evaluation, which then makes fewer steps, and return this evaluator itself."""
+        self._seconds = seconds
+        return self
+
     def _batches(self, samples: Samples, augmentation: Augmentation | None, seed: int) -> _Endless:
         size = self.trainer_.training.batch_size_for(len(self.problem_.training))
         data = TensorData(samples, self.problem_.loss_weight(samples))
@@ -167,18 +178,29 @@ class SupernetEvaluator(SupervisedEvaluator):
         if not hasattr(self, "supernet_"):
             raise RuntimeError("A supernet has no weights before a search: call start(length, n_trials) first.")
         device = self.trainer_.device
+        begin = time.monotonic()
         with computing(device):
             torch.manual_seed(seed)
             weights = torch.tensor(mixture.tolist(), device=device)  # (n_cell_types, ..., k)
-            passes = sum(self._train(weights) for _ in range(self._n_steps(self.training_batches_)))
-            loss, gradient, seen = self._gradient(weights)
+            passes, n_batches = 0, self._n_steps(self.held_out_batches_)
+            for step in range(self._n_steps(self.training_batches_)):
+                passes += self._train(weights)
+                if time.monotonic() - begin > _TRAINING * self._seconds:
+                    # A batch of the gradient takes as long as one of the training.
+                    n_batches = min(n_batches, step + 1)
+                    break
+            loss, gradient, seen = self._gradient(weights, n_batches)
+            held_out = self.problem_.held_out
+            if self._seconds < math.inf:
+                speed = passes / (time.monotonic() - begin)
+                held_out = held_out.first(max(_FEWEST_SCORED, int(_SCORING * self._seconds * speed)))
             cost = (passes + seen) / self.training_batches_.n_samples
             info = {"held_out_loss": loss}
             if not self.space_.is_valid(architecture):
                 return Outcome(self._dummy_score(), cost, "invalid", gradient, info)
             alone = self.supernet_.one_hot(architecture).to(device)
-            score = self.scorer_(partial(self._probabilities, mixture=alone), self.problem_.held_out)
-        return Outcome(score, cost, "ok", gradient, info)
+            score, error = self.scorer_.with_error(partial(self._probabilities, mixture=alone), held_out)
+        return Outcome(score, cost, "ok", gradient, info, error)
 
     def _train(self, mixture: Tensor) -> int:
         """Take a step on a batch of the training data, and return the number of its samples."""
@@ -197,10 +219,9 @@ class SupernetEvaluator(SupervisedEvaluator):
         self.step_ += 1
         return len(targets)
 
-    def _gradient(self, mixture: Tensor) -> tuple[float, NDArray[np.float64], int]:
+    def _gradient(self, mixture: Tensor, n_batches: int) -> tuple[float, NDArray[np.float64], int]:
         """Return the loss on held-out batches, minus its gradient, and the number of their samples."""
         self.supernet_.train()
-        n_batches = self._n_steps(self.held_out_batches_)
         free = mixture.clone().requires_grad_()
         total, seen = 0.0, 0
         gradient = torch.zeros_like(mixture)

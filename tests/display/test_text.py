@@ -4,12 +4,13 @@ import sys
 import numpy as np
 import pytest
 
-from skopdist import OperationDistribution
+from skopdist import Architecture, Cell, OperationDistribution
 from skopdist.display import SearchDisplay, describe, leaderboard, progress_line
 from skopdist.evaluators import TabularEvaluator
 from skopdist.search import run_search
 from skopdist.spaces import NASBench201Space
 from skopdist.strategies import RandomSearch
+from skopdist.trial import Trial
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +103,33 @@ def test_without_matplotlib_the_extra_is_named():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'skopdist[plot]'" in done.stdout
+
+
+def scored(score, error=float("nan"), index=0, **changes):
+    distribution = OperationDistribution(["linear_relu", "skip_connect"], [1, 0])
+    architecture = Architecture([Cell(["linear_relu"], [(0, 1)])])
+    return Trial(architecture, distribution, score, score_error=error, index=index, **changes)
+
+
+def test_scores_that_are_not_told_apart_are_marked():
+    lines = leaderboard([scored(0.9, 0.02), scored(0.89, 0.02, 1), scored(0.8, 0.02, 2)]).splitlines()
+    assert lines[0].split() == ["score", "error", "model", "distribution"]
+    assert [line.split()[:2] for line in lines[1:]] == [
+        ["0.9000", "0.0200"],
+        ["0.8900", "0.0200~"],
+        ["0.8000", "0.0200"],
+    ]
+
+
+def test_finals_alone_are_compared():
+    table = leaderboard([scored(0.95, fidelity=0.25), scored(0.9, index=1, final=True)])
+    assert "0.9000" in table
+    assert "0.9500" not in table
+    assert "error" not in table
+
+
+def test_progress_calls_no_score_better_within_its_error():
+    assert "score 0.9000 *" in progress_line(scored(0.9, 0.01), 5, best=0.85)
+    assert "score 0.9000 ~" in progress_line(scored(0.9, 0.1), 5, best=0.85)
+    assert "score 0.9000  " in progress_line(scored(0.9, 0.01), 5, best=0.95)
+    assert progress_line(scored(0.9), None, best=0.95).startswith("[1] ")
