@@ -29,7 +29,6 @@ import numpy as np
 
 # isort: split
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -206,6 +205,8 @@ def left_behind(rows: common.Rows, folder: Path) -> None:
 
 def disk_full(rows: common.Rows, n_cases: int, folder: Path) -> None:
     """Let journals find no room."""
+    import resource  # noqa: PLC0415 - only POSIX has it, and others read the stored rows
+
     reference = fit(folder / "whole")
     lines = (folder / "whole").read_bytes().splitlines(keepends=True)
     limits = np.random.default_rng(0).integers(0, sum(map(len, lines)), n_cases)
@@ -312,10 +313,15 @@ def fault_table(rows: common.Rows) -> str:
     return common.table(["fault", "workers", "cases", "met as promised", "trials on record at the fault"], body)
 
 
+def left_text(rows: common.Rows) -> str:
+    """Give the seconds after which workers left behind ended."""
+    return f"{max(row['seconds'] for row in rows.select(fault='workers left behind')):.0f}"
+
+
 def report(rows: common.Rows) -> None:
     print(fault_table(rows))
-    for row in rows.select(fault="workers left behind"):
-        print(f"\nWorkers whose parent was killed ended after {row['seconds']:.0f} s.")
+    if rows.select(fault="workers left behind"):
+        print(f"\nWorkers whose parent was killed ended after {left_text(rows)} s.")
     print(common.machines(rows.rows))
 
 
