@@ -27,7 +27,9 @@ from claims import TABLES, best_table, correlation_at, share_between, variance_t
 from differentiable import cells_table, fits_table
 from equal_cost import budget_table
 from equal_cost import correlation_table as short_training_table
+from faults import fault_table, left_text
 from limited import limited_table
+from memory import first_fit_text, fit_table, one_row_text, pickle_table, predict_text
 from search_efficiency import (
     COMPLETE,
     DEFAULT,
@@ -187,6 +189,13 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "differentiable": differentiable,
     "differentiable-seconds": seconds_ratio,
     "training-speed": training_speed,
+    "faults": lambda _: fault_table(results("faults")),
+    "faults-left": lambda _: left_text(results("faults")),
+    "memory-fit": lambda _: fit_table(results("memory")),
+    "memory-first-fit": lambda _: first_fit_text(results("memory")),
+    "memory-pickle": lambda _: pickle_table(results("memory")),
+    "memory-predict": lambda what: predict_text(results("memory"), what),
+    "memory-one-row": lambda what: one_row_text(results("memory"), what),
     "limited": lambda _: limited_table(results("limited")),
     "transfer": lambda suite: transfer_table(results("transfer"), suite),
     "spaces": spaces,

@@ -78,7 +78,7 @@ def by_hand(architecture: Architecture, trainer: Trainer, channels_last: bool = 
     samples, scaling = problem.everything, problem.everything.scaling
     model = Network(
         architecture, problem.sample_shape, len(problem.classes), trainer.channels, trainer.n_cells,
-        scaling.mean, scaling.std, precision=recipe.precision,
+        scaling, precision=recipe.precision,
     )  # fmt: skip
     if not channels_last:
         model = _contiguous(model)

@@ -270,6 +270,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
 
+    # An interrupted clone does not keep the best so far: there is nobody to use it, and more searches would follow.
+    _is_clone = False
+
     def __init__(
         self,
         strategy: Strategy | None = None,
@@ -327,6 +330,12 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def __sklearn_clone__(self) -> Self:
+        clone: Self = super().__sklearn_clone__()
+        # Whoever clones an estimator fits it on behalf of something larger, such as a grid search.
+        clone._is_clone = True
+        return clone
+
     def __getstate__(self) -> dict[str, Any]:
         # A stored model should be as large as its network, not as the data that it was trained on.
         state: dict[str, Any] = super().__getstate__()
@@ -378,6 +387,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             If the data or a parameter are not as described, or ``warm_start=True`` finds the trials of another search.
         SearchFailedError
             If every trial failed. ``trials_`` then holds the reasons.
+        KeyboardInterrupt
+            If the fit is interrupted (Ctrl-C) before a trial has succeeded or during the final training, or if this is
+            a clone, as within ``GridSearchCV`` and ``cross_val_score``. Otherwise the search ends, and the best so far
+            is kept.
 
         Warns
         -----
@@ -659,6 +672,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.best_score_ = result.best_score
         self.best_score_error_ = result.best_trial.score_error
         self.search_results_ = result.table()
+        if result.stop_reason == "interrupted" and self._is_clone:
+            raise KeyboardInterrupt("The search of a clone was interrupted, and so is what it was cloned for.")
         limited = {name for name, value in (self.limits or {}).items() if value is not None}
         shown: dict[str, Callable[[Architecture], float]] = {"n_parameters": costs.n_parameters}
         shown |= {name: getattr(costs, name) for name in ("flops", "latency") if name in limited}

@@ -18,7 +18,14 @@ from sklearn.datasets import load_digits, load_iris
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("skopdist", derandomize=True, deadline=None, max_examples=50, database=None)
+hypothesis.settings.register_profile("drawn", hypothesis.settings.get_profile("skopdist"), derandomize=False)
 hypothesis.settings.load_profile("skopdist")
+
+
+def pytest_configure(config):
+    # --hypothesis-seed=N draws other examples than those of every day.
+    if config.getoption("--hypothesis-seed", default=None) is not None:
+        hypothesis.settings.load_profile("drawn")
 
 
 def pytest_collection_modifyitems(items):

@@ -2,8 +2,10 @@ import copy
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import time
 
 import joblib
 import numpy as np
@@ -822,6 +824,70 @@ def test_ctrl_c_in_the_midst_of_a_training(images):
     clf = make(n_trials=5, max_epochs=4, training=Training(augment=augment)).fit(X, y)
     assert clf.stop_reason_ == "interrupted"
     assert 1 <= len(clf.trials_) < 5
+
+
+def test_ctrl_c_ends_all_that_clones_were_fitted_for(iris, tmp_path):
+    X, y = iris
+    seeds = seeds_of_trials(X, y, 4)
+    clf = clone(make(evaluator=Misbehaving("interrupt", seeds[2:3]), n_trials=4))
+    with pytest.raises(KeyboardInterrupt, match="The search of a clone was interrupted"):
+        clf.fit(X, y)
+    # The mark sees to it that a second search would not be interrupted.
+    evaluator = Misbehaving("interrupt", seeds[2:3], mark=str(tmp_path / "mark"))
+    with pytest.raises(KeyboardInterrupt):
+        cross_val_score(make(evaluator=evaluator, n_trials=4), X, y)
+    assert (tmp_path / "mark").exists()
+    # A pipeline fits its last step itself, and no clone of it.
+    pipe = make_pipeline(StandardScaler(), make(evaluator=Misbehaving("interrupt", seeds[2:3]), n_trials=4))
+    assert pipe.fit(X, y)[-1].stop_reason_ == "interrupted"
+    with pytest.raises(KeyboardInterrupt):
+        clone(pipe).fit(X, y)
+
+
+INTERRUPTED = """
+import sys, torch
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
+from skopdist import OpDistNASClassifier
+
+torch.set_num_threads(1)
+
+clf = OpDistNASClassifier(n_trials=1000, max_epochs=3, n_cells=1, channels=8, journal=sys.argv[1], random_state=0)
+if sys.argv[2] != "fit":
+    clf = GridSearchCV(clf, {"channels": [8, 16, 32]}, cv=2, n_jobs=None if sys.argv[2] == "None" else int(sys.argv[2]))
+clf.fit(*load_iris(return_X_y=True))
+print("ended", clf.stop_reason_, len(clf.predict_proba([[1, 2, 3, 4]])))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize("what", ["fit", "None", pytest.param("2", marks=pytest.mark.slow)])
+def test_a_signal_ends_a_grid_and_leaves_a_fit_with_the_best_so_far(what, tmp_path):
+    # In a folder each search has a journal of its own, from which one sees that trials are made.
+    command = [sys.executable, "-c", INTERRUPTED, str(tmp_path), what]
+    # A session of its own, so that the signal reaches the workers as Ctrl-C in a terminal does.
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not any(path.read_bytes().count(b"\n") > 3 for path in tmp_path.iterdir()):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    if what == "fit":
+        assert (process.returncode, out) == (0, "ended interrupted 1\n"), err
+    else:
+        assert process.returncode == -signal.SIGINT, err
+        assert "KeyboardInterrupt" in err
+        # Searches that would have come later have not begun.
+        assert len(list(tmp_path.iterdir())) <= (1 if what == "None" else int(what))
 
 
 # The journal

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +39,6 @@ class GraphEncoding(Encoding):
         space, length = self.space_, self.length_
         self._names = space.operation_names
         self._edges, self._links = space.potential_edges(length), space.potential_links(length)
-        self._edge_at = {edge: i for i, edge in enumerate(self._edges)}
-        self._link_at = {link: i for i, link in enumerate(self._links)}
-        self._operation_at = {name: i for i, name in enumerate(self._names)}
 
     def _n_dims(self) -> int:
         n_types, n_edges, k, n_links = self._shape()
@@ -59,14 +57,15 @@ class GraphEncoding(Encoding):
     def _encode(self, architecture: Architecture) -> Point:
         point = np.zeros(self.n_dims)
         operations, linked = self._tables(point)
+        operation_at, edge_at, link_at = _places(self._names), _places(self._edges), _places(self._links)
         for cell, on_edge, on_link in zip(architecture.cells, operations, linked, strict=True):
             for name, edge in zip(cell.operations, cell.edges, strict=True):
-                on_edge[self._edge_at[edge], self._operation_at[name]] = 1.0
-            on_link[[self._link_at[link] for link in cell.links if link in self._link_at]] = 1.0
+                on_edge[edge_at[edge], operation_at[name]] = 1.0
+            on_link[[link_at[link] for link in cell.links if link in link_at]] = 1.0
         return point
 
     def _decode(self, point: Point, rng: np.random.Generator) -> Architecture:
-        space, edges = self.space_, self._edges
+        space, edges, edge_at = self.space_, self._edges, _places(self._edges)
         # A graph decides everything; between graphs each edge draws for itself, until something passes.
         for _ in range(1 if np.isin(point, (0, 1)).all() else _DRAWS):
             cells = []
@@ -74,7 +73,7 @@ class GraphEncoding(Encoding):
                 wiring = tuple(edges[i] for i in np.flatnonzero(on_edge.any(axis=1)))
                 if len(wiring) != self.length_:
                     wiring = space.sample_wiring(self.length_, rng)
-                chances = np.cumsum(on_edge[[self._edge_at[edge] for edge in wiring]], axis=1)
+                chances = np.cumsum(on_edge[[edge_at[edge] for edge in wiring]], axis=1)
                 chosen = np.argmax(rng.random((len(wiring), 1)) * chances[:, -1:] < chances, axis=1)
                 linked = tuple(self._links[i] for i in np.flatnonzero(on_link))
                 if not np.isin(on_link, (0, 1)).all():
@@ -161,6 +160,14 @@ class GraphEncoding(Encoding):
             space.operation_names,
             np.tile(np.array(strides) > 1, (len(points), 1)),
         )
+
+
+def _places(things: Sequence[Hashable]) -> dict[Any, int]:
+    """Say at which index each thing is.
+
+    Made where it is needed: kept by an encoding, it would be a mapping of tuples, which JSON and skops cannot store.
+    """
+    return {thing: i for i, thing in enumerate(things)}
 
 
 def _placements(operations: NDArray[np.float64]) -> Iterator[Move]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -103,6 +103,14 @@ class NetworkCosts:
         self._flops: dict[Placed, int] = {}
         self._seconds: dict[tuple[str, Placed], float] = {}
         self._overhead: dict[str, float] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is counted is the same each time, and what is measured is not. Pairs, for the keys are tuples, which
+        # skops cannot store in a mapping.
+        return self.__dict__ | {"_work": {}, "_parameters": {}, "_flops": {}, "_seconds": list(self._seconds.items())}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state, _seconds=dict(state["_seconds"]))
 
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the parameters of an architecture's network, exactly."""

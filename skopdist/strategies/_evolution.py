@@ -104,4 +104,5 @@ class RegularizedEvolution(Strategy):
                 self.population_.append((trial.score, self.encoding_.encode(trial.architecture)))
 
     def _finish(self) -> None:
-        self.asked_, self.population_ = set(), deque()
+        self.asked_ = set()
+        del self.population_

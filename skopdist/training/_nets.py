@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import traceback
 from dataclasses import dataclass
 from typing import Any, Self
@@ -21,14 +20,12 @@ from skopdist.problem import Problem, Samples
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, TensorData
 from skopdist.training._recipe import Training
-from skopdist.training._skorch import AuxiliaryNet, OneCycle, StopOnDivergence, WeightedNet
+from skopdist.training._skorch import INITIALISATION, AuxiliaryNet, OneCycle, StopOnDivergence, WeightedNet
 
 _PREDICTION_BATCH = 512
 # Width of the first cell where the user chose none, by the number of spatial dimensions of a sample.
 _CHANNELS = {0: 64, 1: 32, 2: 16}
 _N_CELLS = 3
-# Modules draw their weights from torch's global generator; trials in threads must take turns at it.
-_INITIALISATION = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ class Trainer:
         # skorch's splits ask for the targets where they are stratified; others get a whole data set and no more.
         y = samples.labels() if net.train_split is not None and held_out is None else None
         with computing(net.device):
-            with _INITIALISATION:
+            with INITIALISATION:
                 torch.manual_seed(seed)
                 net.initialize()
             # As NeuralNet.partial_fit does, which however takes Ctrl-C for the end of the training.
@@ -118,6 +115,9 @@ class Trainer:
                 if not _raised_by_callback(error):
                     raise
             net.notify("on_train_end", X=dataset, y=y)
+        if held_out is not None and "train_split" not in self.training.given:
+            # It holds the data that early stopping looked at.
+            net.train_split = None
         return net
 
     def _make(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -11,11 +12,51 @@ from typing import Any
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback
+from skorch.history import History
+from skorch.utils import get_map_location
 from torch import Tensor
+
+from skopdist._device import isolated_generators, own_settings
+
+# Modules draw their weights from torch's global generator; trials in threads must take turns at it.
+INITIALISATION = threading.Lock()
+# The parts of a net that have weights, by the names of skorch.
+_PARTS = ("module_", "criterion_")
 
 
 class AuxiliaryNet(NeuralNetClassifier):
-    """A skorch classifier whose loss counts the second logits that a network may return while training."""
+    """A skorch classifier whose loss counts the second logits that a network may return while training.
+
+    Copies and pickles hold the parameters, the weights as arrays and the history: no state of the optimiser, and no
+    pickle within the pickle, as skorch has it, which a loader that checks what it loads could not look into.
+    """
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = {"params": self.get_params(deep=False)}
+        if self.initialized_:
+            state["history"] = list(self.history_)
+            state["weights"] = {
+                part: {name: tensor.numpy(force=True) for name, tensor in getattr(self, part).state_dict().items()}
+                for part in _PARTS
+            }
+        return state
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        params = dict(state["params"])
+        # With a warning and on the CPU, where the GPU is missing.
+        device = str(self._check_device(params["device"], get_map_location(params["device"])))
+        params |= {
+            name: device for name in params if name in ("device", "iterator_train__device", "iterator_valid__device")
+        }
+        NeuralNetClassifier.__init__(self, **params)
+        if "weights" not in state:
+            return
+        with own_settings(), INITIALISATION, isolated_generators(None):
+            self.initialize()
+        for part, arrays in state["weights"].items():
+            # Copies, for arrays that are read from a file may be read-only, of which torch warns.
+            getattr(self, part).load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+        self.history_ = History(state["history"])
 
     def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
         """Return the loss of logits (n, n_classes), or of two of them, and class indices (n,)."""

@@ -1,3 +1,4 @@
+import copy
 import math
 import pickle
 from dataclasses import replace
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.dataset import ValidSplit
+from skorch.exceptions import DeviceWarning
 
 from skopdist import Architecture, Cell
 from skopdist.problem import Problem
@@ -307,3 +309,50 @@ def test_read_only_data_are_read_without_a_warning():
 def test_a_trained_net_holds_no_copy_of_the_data():
     X, y = make_arrays()
     assert X[0].tobytes() not in pickle.dumps(fit(data=Problem.of(X, y)))
+
+
+def test_held_out_data_leave_with_the_training():
+    problem = make_data()
+    net = fit(data=problem, held_out=problem.everything.take(np.arange(10)), early_stopping=1)
+    assert len(net.history[:, "valid_loss"]) >= 1
+    assert net.train_split is None
+
+
+@pytest.mark.parametrize("n_spatial", SPACES)
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))], ids=["copy", "pickle"]
+)
+def test_copies_are_equal_and_hold_no_state_of_the_optimiser(n_spatial, duplicate, untouched_generators):
+    net = fit(n_spatial, net_params={"criterion__weight": torch.tensor([1.0, 2.0, 3.0])})
+    X, _ = make_arrays(n_spatial)
+    copied = duplicate(net)
+    assert type(copied) is type(net)
+    assert copied.history == net.history
+    assert copied.optimizer_.state_dict()["state"] == {}
+    assert torch.equal(copied.criterion_.weight, net.criterion_.weight)
+    np.testing.assert_array_equal(predict(copied, X), predict(net, X))
+    np.testing.assert_array_equal(copied.predict_proba(X.astype(np.float32)), net.predict_proba(X.astype(np.float32)))
+    # It is a net as any other, and can be trained further.
+    copied.partial_fit(X.astype(np.float32), make_arrays(n_spatial)[1])
+    assert len(copied.history) == 2 * len(net.history)
+
+
+def test_a_net_that_is_not_trained_is_copied_as_it_is():
+    net = fit()
+    bare = pickle.loads(pickle.dumps(type(net)(**net.get_params(deep=False))))
+    assert not bare.initialized_
+    assert bare.get_params(deep=False).keys() == net.get_params(deep=False).keys()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_net_of_a_gpu_opens_without_one():
+    net = fit()
+    state = net.__getstate__()
+    for name in ("device", "iterator_train__device", "iterator_valid__device"):
+        assert state["params"][name] == "cpu"
+        state["params"][name] = "cuda"
+    opened = type(net).__new__(type(net))
+    with pytest.warns(DeviceWarning):
+        opened.__setstate__(state)
+    X = make_arrays()[0].astype(np.float32)
+    np.testing.assert_array_equal(opened.predict_proba(X), net.predict_proba(X))
