@@ -64,6 +64,11 @@ class Scaling:
     knots: Array
     scores: Array
 
+    @property
+    def varies(self) -> bool:
+        """Whether any channel does."""
+        return bool(np.isfinite(self.std).any()) or len(self.heavy) > 0
+
 
 def find_scaling(rows: Rows) -> Scaling:
     """Find the weighted mean and standard deviation of each channel.

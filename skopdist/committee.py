@@ -11,6 +11,7 @@ from joblib import delayed
 from numpy.typing import NDArray
 from skorch import NeuralNetClassifier
 
+from skopdist._sparse import SparseRows
 from skopdist._workers import Workers
 from skopdist.architecture import Architecture
 from skopdist.operations import Operation, adopt_operations, own_operations
@@ -46,7 +47,7 @@ class Committee:
         self.predictors = [Predictor(net.module_, n_spatial) for net in nets]
         self.weights = weights
 
-    def __call__(self, X: NDArray[Any] | Samples) -> NDArray[np.float64]:
+    def __call__(self, X: NDArray[Any] | Samples | SparseRows) -> NDArray[np.float64]:
         """Return the class probabilities of samples, shape (n, n_classes)."""
         total = self.predictors[0](X)
         if len(self.predictors) > 1:
