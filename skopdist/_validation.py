@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import Any
 
@@ -20,9 +21,9 @@ class RealInterval(Interval):
     def is_satisfied_by(self, val: Any) -> bool:
         """Return whether a value is such a number."""
         try:
-            return bool(super().is_satisfied_by(val))
-        except TypeError:
-            # numpy does not know how to look at it.
+            return bool(super().is_satisfied_by(val)) and math.isfinite(val)
+        except (TypeError, OverflowError):
+            # It is one that numpy cannot look at, or larger than any float.
             return False
 
 
