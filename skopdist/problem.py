@@ -63,7 +63,8 @@ class Samples:
 
     def inputs(self, indices: Any = slice(None)) -> NDArray[Any]:
         """Copy the inputs of some of these rows, shape (n, *sample_shape)."""
-        return self.X[self.rows[indices]]
+        # In one order of memory, by which the last bits of sums may depend.
+        return np.ascontiguousarray(self.X[self.rows[indices]])
 
     def labels(self, indices: Any = slice(None)) -> NDArray[np.int64]:
         """Copy the class indices of some of these rows, shape (n,)."""

@@ -58,5 +58,5 @@ def _batches(data: NDArray[Any] | Samples | SparseRows) -> Iterator[NDArray[Any]
     step = min(_MOST_SAMPLES, rows_of_bytes(data.X.shape if isinstance(data, Samples) else data.shape, _BYTES))
     for start in range(0, len(data), step):
         part = slice(start, start + step)
-        # A copy, for the user's array may be read-only, of which torch warns.
-        yield data.inputs(part) if isinstance(data, Samples) else np.array(data[part])
+        # A copy, for the user's array may be read-only, of which torch warns; and in one order of memory.
+        yield data.inputs(part) if isinstance(data, Samples) else np.array(data[part], order="C")
