@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Number
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def read_values(X: Any) -> Any:
     Raises
     ------
     ValueError
-        If columns hold words, categories, dates or the like, or the samples differ in length.
+        If columns hold words, categories, dates or the like, values are masked, or the samples differ in length.
     TypeError
         If an object that is no number is among the values of an array.
     """
@@ -35,11 +36,34 @@ def read_values(X: Any) -> Any:
         raise ValueError(f"X must be an array of numbers, got the string {_shown(X)}; load the data first.")
     if hasattr(X, "dtypes") and hasattr(X, "columns"):
         return _read_frame(X)
+    X = _unmasked("X", _of_tensor(X))
     if isinstance(X, list | tuple) and len(X):
         X = _stacked(X)
     elif getattr(X, "ndim", 0) > 2 and hasattr(X, "__array__"):
         X = np.asarray(X)
     return _numeric(X) if isinstance(X, np.ndarray) else X
+
+
+def _of_tensor(X: Any) -> Any:
+    """Return a tensor of torch as an array, wherever it is and whatever it is part of; and anything else as it is."""
+    if not callable(getattr(X, "detach", None)):
+        return X
+    X = X.detach().cpu()
+    # numpy has no such numbers.
+    return np.asarray(X.float() if "bfloat16" in str(X.dtype) else X)
+
+
+def _unmasked(name: str, values: Any) -> Any:
+    """Return a masked array as a plain one; refuse one in which values are masked, that is, missing."""
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    n_masked = int(np.ma.getmaskarray(values).sum())
+    if n_masked:
+        raise ValueError(
+            f"{name} must not have masked values, but {n_masked} are masked; drop these rows, or fill them in by "
+            "filled(...)."
+        )
+    return np.asarray(values)
 
 
 def _stacked(X: Any) -> NDArray[Any]:
@@ -86,9 +110,10 @@ def _numeric(X: NDArray[Any]) -> NDArray[Any]:
         return _numeric(_stacked(X.tolist()))
     if (error := _conversion_error(X)) is None:
         return X.astype(np.float64)
-    place, value = next(
-        (place, value) for place, value in np.ndenumerate(X) if _conversion_error(np.array([value], object)) is not None
-    )
+    # Slices, for numpy would open up a list that it is given alone.
+    flat = X.reshape(-1)
+    i = next(i for i in range(X.size) if _conversion_error(flat[i : i + 1]) is not None)
+    place, value = np.unravel_index(i, X.shape), flat[i]
     where = f" in column {place[1]}" if len(place) > 1 else ""
     kind = TypeError if isinstance(error, TypeError) else ValueError
     raise kind(f"X must hold numbers, but it holds {_shown(value)}{where} ({error}); {_remedy(type(value).__name__)}.")
@@ -111,6 +136,8 @@ def _conversion_error(values: NDArray[Any]) -> Exception | None:
 def _read_frame(X: Any) -> Any:
     """Return a data frame of numbers, sparse columns made dense."""
     names = list(X.columns)
+    if not names:
+        return np.empty((len(X), 0))
     twice = sorted({repr(name) for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise ValueError(
@@ -177,8 +204,9 @@ def read_labels(y: Any) -> Any:
     Raises
     ------
     ValueError
-        If they are neither, of more than one kind, or if some are missing.
+        If they are neither, of more than one kind, or if some are missing or masked.
     """
+    y = _unmasked("y", y)
     dtype = getattr(y, "dtype", None)
     known = isinstance(dtype, np.dtype) and dtype.kind in "biufcUS"
     # What knows neither kinds nor columns is for scikit-learn, such as tensors.
@@ -221,6 +249,43 @@ def _label_kind(label: Any) -> str:
     if isinstance(label, int | float | np.integer | np.floating):
         return "missing" if label != label else "numbers"
     return f"objects of the type {type(label).__name__}"
+
+
+def read_weights(sample_weight: Any) -> Any:
+    """Return weights in double precision; a single number, which counts for all samples, as it is.
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers, or if some are masked.
+    """
+    weights = _unmasked("sample_weight", _of_tensor(sample_weight))
+    if isinstance(weights, Number):
+        return weights
+    if getattr(getattr(weights, "dtype", None), "kind", "") == "c":
+        raise ValueError("sample_weight must hold one number for each sample, but it holds complex numbers.")
+    try:
+        return np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must hold one number for each sample: {error}.") from error
+
+
+def check_input_shape(input_shape: Sequence[int] | None) -> None:
+    """Refuse what is no shape of a sample.
+
+    Raises
+    ------
+    ValueError
+        If it is not one to three positive integers.
+    """
+    if input_shape is None:
+        return
+    sides_fit = all(isinstance(side, Integral) and not isinstance(side, bool) and side >= 1 for side in input_shape)
+    if not sides_fit or not 1 <= len(input_shape) <= 3:
+        raise ValueError(
+            "input_shape must hold one to three integers >= 1, (channels, length) or (channels, height, width), got "
+            f"{tuple(input_shape)}."
+        )
 
 
 @dataclass(frozen=True)

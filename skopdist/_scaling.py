@@ -64,6 +64,11 @@ class Scaling:
     knots: Array
     scores: Array
 
+    @property
+    def varies(self) -> bool:
+        """Whether any channel does."""
+        return bool(np.isfinite(self.std).any()) or len(self.heavy) > 0
+
 
 def find_scaling(rows: Rows) -> Scaling:
     """Find the weighted mean and standard deviation of each channel.
@@ -83,7 +88,8 @@ def find_scaling(rows: Rows) -> Scaling:
     fences = np.array([_fence(column, value_weight) for column in values])
     low, middle, high = fences.T
     # In units of the largest value that counts: neither squares of 1e200 nor those of 1e-200 fit double precision.
-    unit = np.exp2(np.ceil(np.log2(np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny))))
+    largest = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
+    unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
     low, middle, high = low / unit, middle / unit, high / unit
     first, second = np.zeros(len(unit)), np.zeros(len(unit))
     with np.errstate(over="ignore", under="ignore"):
@@ -132,7 +138,8 @@ def _fence(values: Array, weight: Array) -> tuple[float, float, float]:
     # Half of each, for the range of the whole numbers does not fit.
     reach = 2 * _FENCE * (upper / 2 - lower / 2)
     limit = np.finfo(np.float64).max
-    return max(lower - reach, -limit), middle, min(upper + reach, limit)
+    with np.errstate(over="ignore"):
+        return max(lower - reach, -limit), middle, min(upper + reach, limit)
 
 
 def _heavy_tailed(values: Array, weight: Array) -> NDArray[np.intp]:

@@ -1,14 +1,16 @@
-"""Sparse data, which networks take as dense arrays."""
+"""Sparse data, which networks take as dense arrays: all at once to train, and some rows at a time to predict."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-__all__ = ["as_dense"]
+__all__ = ["SparseRows", "as_dense", "is_sparse_table"]
 
 _MOST_BYTES = 2**30
 _KEPT = (np.float32, np.uint8)
@@ -35,3 +37,37 @@ def as_dense(X: Any) -> Any:
         )
     # In one order of memory, by which the last bits of sums may depend.
     return matrix.toarray(order="C")
+
+
+def is_sparse_table(X: Any) -> bool:
+    """Whether X is sparse and of two dimensions, of which rows can be taken."""
+    return issparse(X) and getattr(X, "ndim", 0) == 2
+
+
+class SparseRows:
+    """Sparse data that are made dense a few rows at a time, as they are asked for.
+
+    Parameters
+    ----------
+    matrix : sparse array or matrix of shape (n, features)
+        Of a format of which rows can be taken, such as CSR.
+    convert : callable
+        From dense rows, shape (m, features), to samples, shape (m, *sample_shape).
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``(n, *sample_shape)``.
+    """
+
+    def __init__(self, matrix: Any, convert: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+        self.matrix = matrix
+        self.convert = convert
+        self.shape = (matrix.shape[0], *self[:1].shape[1:])
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        """Return some rows as a dense array of samples."""
+        return self.convert(self.matrix[rows].toarray(order="C"))

@@ -124,7 +124,10 @@ def group_indices(groups: Any, n: int, used: NDArray[np.intp]) -> tuple[NDArray[
     ValueError
         If there is not one name for each row, or names are missing or cannot be sorted, or all rows are one group.
     """
-    names = np.asarray(groups)
+    try:
+        names = np.asarray(groups)
+    except ValueError as error:
+        raise ValueError(f"groups must hold one group for each of the {n} rows, but it holds sequences.") from error
     if names.shape != (n,):
         raise ValueError(f"groups must hold one group for each of the {n} rows, got an array of shape {names.shape}.")
     there = names[used]

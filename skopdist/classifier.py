@@ -8,7 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -25,12 +25,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from skopdist._device import resolve_devices
 from skopdist._identity import Identity, describe_parts
-from skopdist._input import Layout, read_labels, read_values, shaped
+from skopdist._input import Layout, check_input_shape, read_labels, read_values, read_weights, shaped
+from skopdist._integers import Origin
 from skopdist._prior import PriorLike, as_prior
 from skopdist._random import RandomState, seed
 from skopdist._refit import Refit
-from skopdist._sparse import as_dense
+from skopdist._sparse import SparseRows, as_dense, is_sparse_table
 from skopdist._splitting import Splitter, SplitterConstraint
+from skopdist._validation import RealInterval
 from skopdist.architecture import Architecture
 from skopdist.budget import SHORT, Budget
 from skopdist.committee import Committee, Member, choose_architectures, judge, plan_seats, train_members
@@ -71,7 +73,7 @@ _FREE = {
     "random_state",
     "verbose",
 }
-_DTYPES = [np.float64, np.float32, np.uint8]
+_DTYPES = [np.float64, np.float32, np.uint8, np.int64, np.uint64]
 
 
 class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
@@ -249,7 +251,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         "encoding": [Encoding, None],
         "evaluator": [Evaluator, None],
         "n_trials": [_POSITIVE_INTEGER, None],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "max_time": [RealInterval(0, None, closed="neither"), None],
         "length": [_POSITIVE_INTEGER, None],
         "n_cells": [_POSITIVE_INTEGER, None],
         "channels": [_POSITIVE_INTEGER, None],
@@ -259,7 +261,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         "training": [Training, None],
         "refit": ["boolean", Refit],
         "input_shape": [tuple, list, None],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), SplitterConstraint(), None],
+        "validation_fraction": [RealInterval(0, 1, closed="neither"), SplitterConstraint(), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "class_weight": [Mapping, StrOptions({"balanced"}), None],
         "n_jobs": [Integral, None],
@@ -396,7 +398,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         -----
         UserWarning
             If the final training failed, and the network of the best trial predicts instead; if `max_time` was too
-            short for one pass over the data; or if the axes of X look as if the channels did not come first.
+            short for one pass over the data; if the axes of X look as if the channels did not come first; or if X is
+            constant.
         """
         budget = Budget(self.max_time)
         self._check_parameters()
@@ -443,15 +446,15 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 "This OpDistNASClassifier has no network to predict with: it was fitted with refit=False, or its last "
                 "fit failed. Fit it with refit=True, or make a network of best_architecture_ yourself."
             )
+        if is_sparse_table(X):
+            matrix = self._validate(X, reset=False, accept_sparse="csr")
+            rows = SparseRows(matrix, lambda block: self._origin.count(shaped(block, self.input_shape)))
+            self._check_sample_shape(rows.shape[1:])
+            return self._predictor(rows)
         values = self._layout.arrange(read_values(as_dense(X)))
-        samples = validate_data(self, values, dtype=_DTYPES, allow_nd=True, reset=False)
-        samples = shaped(samples, self.input_shape)
-        if samples.shape[1:] != self.sample_shape_:
-            raise ValueError(
-                f"X has samples of shape {samples.shape[1:]}, but OpDistNASClassifier is expecting "
-                f"{self.sample_shape_}, the shape that it was fitted with."
-            )
-        return self._predictor(samples)
+        samples = shaped(self._validate(values, reset=False), self.input_shape)
+        self._check_sample_shape(samples.shape[1:])
+        return self._predictor(self._origin.count(samples))
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the logarithms of the class probabilities; see :meth:`predict_proba`."""
@@ -487,6 +490,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         checked = {name: parameters[name] for name in self._parameter_constraints}
         validate_parameter_constraints(self._parameter_constraints, checked, caller_name=type(self).__name__)
         resolve_devices(self.device)
+        check_input_shape(self.input_shape)
         self._recipe().check()
         if isinstance(self.refit, Refit):
             self.refit.check()
@@ -510,16 +514,42 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         values, labels = read_values(as_dense(X)), read_labels(y)
         self._layout = Layout.of(values, self.input_shape)
         values = self._layout.arrange(values)
-        samples, labels = validate_data(self, values, labels, dtype=_DTYPES, allow_nd=True, ensure_min_samples=2)
-        check_classification_targets(labels)
+        samples, labels = self._validate(values, labels, ensure_min_samples=2)
         samples = shaped(samples, self.input_shape)
+        self._origin = Origin.of(samples)
+        samples = self._origin.count(samples)
         doubt = self._layout.doubt(self.input_shape)
         if doubt is not None:
             warnings.warn(doubt, stacklevel=3)
         weight: NDArray[np.float64] | None = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, samples, dtype=np.float64, ensure_non_negative=True)
-        return Problem.of(samples, labels, weight, self.class_weight, groups)
+            weight = read_weights(sample_weight)
+            with np.errstate(over="ignore", invalid="ignore"):
+                weight = _check_sample_weight(weight, samples, dtype=np.float64, ensure_non_negative=True)
+        problem = Problem.of(samples, labels, weight, self.class_weight, groups)
+        if not problem.everything.scaling.varies:
+            warnings.warn(
+                "X is constant, in all of its features or channels, so there is nothing to tell the classes apart by: "
+                "only the classes' frequencies can be learnt.",
+                stacklevel=3,
+            )
+        return problem
+
+    def _validate(self, *data: Any, **arguments: Any) -> Any:
+        """Check X, and y where it is given, as scikit-learn does."""
+        # Sums of huge numbers, by which it looks for infinity, are no fault of theirs.
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = validate_data(self, *data, dtype=_DTYPES, allow_nd=True, **arguments)
+            if len(data) > 1:
+                check_classification_targets(found[1])
+        return found
+
+    def _check_sample_shape(self, shape: tuple[int, ...]) -> None:
+        if shape != self.sample_shape_:
+            raise ValueError(
+                f"X has samples of shape {shape}, but OpDistNASClassifier is expecting {self.sample_shape_}, the shape "
+                "that it was fitted with."
+            )
 
     def _earlier(self) -> SearchRecord | None:
         """Return the record of the last fit, where this one is to go on with it."""

@@ -21,6 +21,8 @@ __all__ = ["Problem", "Samples"]
 _BLOCK = 2**22
 # Fewer rows are told apart by their copies than would fill a machine's memory.
 _MOST_COPIES = 10_000_000
+# Weights beyond two to this power, or below its inverse, are brought there: with products and sums of them all fits.
+_EXPONENT = 400
 # Too few distinct rows to hold some of them out whole.
 _FEWEST_DISTINCT = 32
 
@@ -74,7 +76,8 @@ class Samples:
 
     def inputs(self, indices: Any = slice(None)) -> NDArray[Any]:
         """Copy the inputs of some of these rows, shape (n, *sample_shape)."""
-        return self.X[self.rows[indices]]
+        # In one order of memory, by which the last bits of sums may depend.
+        return np.ascontiguousarray(self.X[self.rows[indices]])
 
     def labels(self, indices: Any = slice(None)) -> NDArray[np.int64]:
         """Copy the class indices of some of these rows, shape (n,)."""
@@ -87,7 +90,7 @@ class Samples:
 
     def blocks(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Yield inputs in double precision, shape (m, channels, positions), and weights, in blocks of bounded size."""
-        step = rows_of_bytes(self.X)
+        step = rows_of_bytes(self.X.shape)
         for start in range(0, len(self), step):
             part = slice(start, start + step)
             block = self.inputs(part)
@@ -205,7 +208,7 @@ class Problem:
             class, or fewer than two groups have a weight, or groups are missing.
         """
         n = len(y)
-        weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        weight = np.ones(n) if sample_weight is None else _in_range(np.asarray(sample_weight, dtype=np.float64))
         used = np.flatnonzero(weight > 0)
         if not len(used):
             raise ValueError("All sample weights are zero, so no sample is left to learn from.")
@@ -360,9 +363,9 @@ class Problem:
         return replace(samples, weight=samples.weight * self.class_weight[samples.labels()]).relative_weight
 
 
-def rows_of_bytes(X: NDArray[Any], size: int = _BLOCK) -> int:
-    """Count the rows that take about `size` bytes in double precision, one at least."""
-    return max(1, size // max(8 * int(np.prod(X.shape[1:])), 1))
+def rows_of_bytes(shape: tuple[int, ...], size: int = _BLOCK) -> int:
+    """Count the rows of data of a shape that take about `size` bytes in double precision, one at least."""
+    return max(1, size // max(8 * int(np.prod(shape[1:])), 1))
 
 
 def _class_factors(
@@ -373,7 +376,8 @@ def _class_factors(
         return np.ones(len(classes))
     if isinstance(class_weight, str) and class_weight == "balanced":
         # scikit-learn's own balance counts samples; here a weight of two is the same as two samples.
-        return totals.sum() / (len(classes) * totals)
+        with np.errstate(over="ignore"):
+            return np.minimum(totals.sum() / (len(classes) * totals), 2.0**_EXPONENT)
     if not isinstance(class_weight, Mapping):
         raise ValueError(f"class_weight must be a mapping, 'balanced' or None, got {class_weight!r}.")
     labels = classes.tolist()
@@ -384,13 +388,27 @@ def _class_factors(
         raise ValueError(f"class_weight has weights for {unknown}, but none for the classes {missing} of y.")
     factors = np.array([class_weight.get(label, 1.0) for label in labels], dtype=object)
     for label, value in zip(labels, factors, strict=True):
-        if not isinstance(value, Real) or not 0 <= float(value) < np.inf:
+        if not _is_weight(value):
             raise ValueError(
                 f"class_weight must hold finite numbers that are not negative, got {value!r} for the class {label!r}."
             )
     if not factors.any():
         raise ValueError("class_weight is zero for all classes of y, so no sample is left to learn from.")
-    return factors.astype(np.float64)
+    return _in_range(factors.astype(np.float64))
+
+
+def _is_weight(value: Any) -> bool:
+    try:
+        return isinstance(value, Real) and 0 <= float(value) < np.inf
+    except OverflowError:
+        return False
+
+
+def _in_range(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights in the same proportions, the largest of which is neither too large nor too small to be summed."""
+    exponent = int(np.frexp(weights.max(initial=0.0))[1])
+    wanted = int(np.clip(exponent, -_EXPONENT, _EXPONENT))
+    return weights if wanted == exponent else np.ldexp(weights, wanted - exponent)
 
 
 def _digests(
@@ -401,7 +419,7 @@ def _digests(
     with np.errstate(over="ignore"):
         keys = _mix(np.arange(1, width + 1, dtype=np.uint64))
         digests = np.empty((len(rows), 2), dtype=np.uint64)
-        step = rows_of_bytes(X, 2**20)
+        step = rows_of_bytes(X.shape, 2**20)
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
             # Adding zero turns -0.0, which equals 0.0, into it.

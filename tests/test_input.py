@@ -355,3 +355,78 @@ def test_labels_that_are_refused(iris, y, message):
 def test_labels_are_left_alone_where_they_are_arrays_of_one_kind():
     for y in (LABELS, LABELS == 1, WORDS, LABELS * 1.0):
         assert read_labels(y) is y
+
+
+# Tensors, masks and weights
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 5), (1, 2, 5)])
+def test_tensors_of_any_kind(shape):
+    X = np.random.default_rng(0).integers(0, 9, (24, *shape)).astype(float)
+    expected = make().fit(X, LABELS).predict_proba(X)
+    for tensor in (torch.tensor(X, requires_grad=True), torch.tensor(X).bfloat16(), torch.tensor(X).half()):
+        assert np.array_equal(make().fit(tensor, torch.from_numpy(LABELS)).predict_proba(tensor), expected)
+
+
+def test_masked_values_are_missing():
+    X = np.ma.masked_array(np.arange(48.0).reshape(24, 2), mask=False)
+    clf = make().fit(X, np.ma.masked_array(LABELS))
+    X[3, 1] = np.ma.masked
+    for call in (lambda: make().fit(X, LABELS), lambda: clf.predict(X)):
+        with pytest.raises(ValueError, match=r"X must not have masked values, but 1 are masked; .*filled"):
+            call()
+    some = np.ma.masked_array(LABELS, mask=LABELS == 1)
+    with pytest.raises(ValueError, match=r"y must not have masked values, but 12"):
+        make().fit(X.data, some)
+    with pytest.raises(ValueError, match=r"sample_weight must not have masked values, but 12"):
+        make().fit(X.data, LABELS, sample_weight=some)
+
+
+def test_a_frame_without_columns():
+    with pytest.raises(ValueError, match=r"Found array with 0 feature\(s\) \(shape=\(24, 0\)\)"):
+        make().fit(pd.DataFrame(index=range(24)), LABELS)
+
+
+def test_a_list_among_numbers_is_shown():
+    X = np.ones((3, 2), dtype=object)
+    X[1, 1] = [1]
+    with pytest.raises(ValueError, match=r"X must hold numbers, but it holds \[1\] in column 1"):
+        read_values(X)
+
+
+def test_sums_that_overflow_are_no_infinity():
+    X = np.array([[1.7e308, -1.7e308], [1.7e308, -1.6e308]] * 12)
+    assert np.isfinite(make().fit(X, LABELS).predict_proba(X)).all()
+
+
+def test_labels_that_no_integer_holds():
+    with pytest.raises(ValueError, match=r"Unknown label type: continuous"):
+        make().fit(np.arange(24.0)[:, None], np.where(LABELS, 1e300, 0.0))
+
+
+@pytest.mark.parametrize("weights", [["a"] * 24, [[1], [2, 3]], [None, {}], np.ones(24) * 1j])
+def test_weights_that_are_no_numbers(weights):
+    with pytest.raises(ValueError, match=r"sample_weight must hold one number for each sample"):
+        make().fit(np.arange(24.0)[:, None], LABELS, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    "weights", [2, 2.5, np.float32(2), np.full(24, 2, dtype=object), pd.Series([2] * 24, dtype="Int8")]
+)
+def test_equal_weights_change_nothing(weights):
+    X = np.arange(24.0)[:, None]
+    expected = make().fit(X, LABELS).predict_proba(X)
+    assert np.array_equal(make().fit(X, LABELS, sample_weight=weights).predict_proba(X), expected)
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (0,), (-1,), (2, -1), (1.0, 2), ("a",), (None,), (True, 4), ((1,), 4), (1, 1, 1, 4)]
+)
+def test_an_input_shape_that_is_none(shape):
+    with pytest.raises(ValueError, match=r"input_shape must hold one to three integers >= 1, .* got \("):
+        make(input_shape=shape).fit(np.ones((24, 4)), LABELS)
+
+
+def test_an_input_shape_that_is_no_number():
+    for shape in ([np.int64(1), 4], (1, np.int8(4))):
+        assert make(input_shape=shape).fit(np.eye(24, 4), LABELS).sample_shape_ == (1, 4)

@@ -35,6 +35,7 @@ LAYERS = [
     {
         "_identity",
         "_input",
+        "_integers",
         "_random",
         "_refit",
         "_scaling",

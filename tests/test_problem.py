@@ -249,3 +249,39 @@ def test_rows_are_joined_and_cut():
     assert sorted(joined.rows) == list(range(9))
     assert joined.first(4).rows.tolist() == joined.rows[:4].tolist()
     assert joined.first(100) is joined
+
+
+@pytest.mark.parametrize("exponent", [-1074, -1000, -600, 600, 1000])
+def test_weights_of_any_size(exponent):
+    X, y, weight = np.arange(40.0)[:, None], np.arange(40) % 2, 1.0 + np.arange(40) % 3
+    plain = Problem.of(X, y, weight).split(seed=0)
+    scaled = Problem.of(X, y, np.ldexp(weight, exponent)).split(seed=0)
+    assert_array_equal(scaled.training.rows, plain.training.rows)
+    assert_array_equal(scaled.loss_weight(scaled.training), plain.loss_weight(plain.training))
+    assert_array_equal(scaled.held_out.relative_weight, plain.held_out.relative_weight)
+
+
+def test_the_largest_weights_can_be_summed():
+    problem = Problem.of(np.arange(8.0)[:, None], np.arange(8) % 2, np.full(8, 1.7e308)).split(seed=0)
+    assert problem.loss_weight(problem.training) is None
+
+
+@pytest.mark.parametrize(
+    "class_weight",
+    ["balanced", {0: 1.7e308, 1: 1e-300}, {0: 5e-324, 1: 5e-324}, {0: 1e300, 1: 0}, {0: 1e-300, 1: 1e300}],
+)
+@pytest.mark.parametrize(
+    "weight", [None, np.full(40, 1.7e308), np.full(40, 5e-324), 10.0 ** np.linspace(-320, 308, 40)]
+)
+def test_weights_of_classes_and_samples_together(class_weight, weight):
+    problem = Problem.of(np.arange(40.0)[:, None], np.arange(40) % 2, weight, class_weight).split(seed=0)
+    found = problem.loss_weight(problem.training)
+    if found is not None:
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(found.mean(), 1)
+
+
+@pytest.mark.parametrize("value", [10**400, "a", None, 1j, np.array([1, 2]), -1, np.inf])
+def test_weights_of_classes_that_cannot_be(value):
+    with pytest.raises(ValueError, match=r"class_weight must hold finite numbers .*, got .* for the class 0"):
+        Problem.of(np.arange(4.0)[:, None], np.arange(4) % 2, class_weight={0: value})

@@ -90,3 +90,12 @@ def test_heavy_tails_are_told_from_others(name, expected):
 def test_only_flat_input_has_heavy_tailed_channels():
     x = np.random.default_rng(0).standard_cauchy((500, 1, 5))
     assert not len(Problem.of(x, np.arange(500) % 2).everything.scaling.heavy)
+
+
+@pytest.mark.parametrize("value", [1.7e308, -1.7e308])
+def test_the_largest_values_have_a_scale(value):
+    X = value * np.array([[1.0], [0.9]] * 12)
+    scaling = Problem.of(X, np.arange(24) // 12).everything.scaling
+    np.testing.assert_allclose(scaling.mean, 0.95 * value)
+    np.testing.assert_allclose(scaling.std, 0.05 * abs(value))
+    assert scaling.varies

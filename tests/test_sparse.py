@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import get_tags
 
-from skopdist import OpDistNASClassifier
+from skopdist import OpDistNASClassifier, _sparse
 from skopdist.evaluators import TrainingEvaluator
 
 
@@ -79,3 +79,25 @@ def test_values_that_are_not_finite(bad, table):
     X[3, 5] = bad
     with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
         make().fit(sparse.csc_array(X), y)
+
+
+@pytest.mark.parametrize("shape", [None, (1, 4, 4)])
+def test_more_than_fits_into_memory_is_predicted(shape, table, monkeypatch):
+    X, y = table
+    clf = make(input_shape=shape).fit(X, y)
+    repeated = np.tile(X, (20, 1))
+    monkeypatch.setattr(_sparse, "_MOST_BYTES", 10_000)
+    with pytest.raises(ValueError, match=r"would take .* GiB as a dense array"):
+        make().fit(sparse.csr_array(repeated), np.tile(y, 20))
+    assert_array_equal(clf.predict_proba(sparse.csr_array(repeated)), clf.predict_proba(repeated))
+
+
+def test_sparse_rows_of_another_shape(table):
+    X, y = table
+    with pytest.raises(ValueError, match=r"X has 15 features, but OpDistNASClassifier is expecting 16"):
+        make(input_shape=(1, 4, 4)).fit(X, y).predict(sparse.csr_array(X[:, :15]))
+    clf = make().fit(np.repeat(X[:, :2, None], 5, axis=2), y)
+    with pytest.raises(ValueError, match=r"X has samples of shape \(2,\), but OpDist.* is expecting \(2, 5\)"):
+        clf.predict(sparse.csr_array(X[:, :2]))
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        make().fit(X, y).predict(sparse.csr_array((0, 16)))

@@ -146,6 +146,7 @@ def test_groups_are_part_of_the_fingerprint():
         ([1, 2, 3], r"groups must hold one group for each of the 6 rows, got an array of shape \(3,\)"),
         (np.ones((6, 1)), r"got an array of shape \(6, 1\)"),
         ("abcdef", r"got an array of shape \(\)"),
+        ([[1], [1, 2], [], [1], [2], [3]], r"one group for each of the 6 rows, but it holds sequences"),
         ([1, 1, 2, 2, 3, np.nan], r"groups must not be missing"),
         (["a", "a", "b", "b", "c", None], r"groups must not be missing"),
         (np.array(["2020-01-01", "NaT"] * 3, dtype="datetime64[D]"), r"groups must not be missing"),

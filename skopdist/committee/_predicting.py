@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skorch import NeuralNetClassifier
 
+from skopdist._sparse import SparseRows
 from skopdist.problem import Samples
 from skopdist.training import Predictor
 
@@ -42,7 +43,7 @@ class Committee:
         self.weights = [weight for _, weight in chosen]
         self.temperature = temperature
 
-    def __call__(self, X: NDArray[Any] | Samples) -> NDArray[np.float64]:
+    def __call__(self, X: NDArray[Any] | Samples | SparseRows) -> NDArray[np.float64]:
         """Return the class probabilities of samples, shape (n, n_classes)."""
         total = self.predictors[0](X)
         if len(self.predictors) > 1:

@@ -77,7 +77,20 @@ class Scorer:
         arguments = {} if weight is None or not _takes_weights(self.scorer) else {"sample_weight": weight}
         # Only a function of the user's looks at the inputs; for others they need not be copied.
         X = held_out if isinstance(self.scorer, _SKLEARN_SCORER) else held_out.inputs()
-        return float(self.scorer(model, X, self.classes[labels], **arguments))
+        try:
+            score = self.scorer(model, X, self.classes[labels], **arguments)
+        except ValueError as error:
+            if len(present) == len(self.classes):
+                raise
+            raise ValueError(
+                f"The scoring cannot be computed for the held-out rows, which hold only the classes "
+                f"{self.classes[present].tolist()} of {len(self.classes)} ({error}); hold out more rows by "
+                "validation_fraction, add samples, or take another scoring."
+            ) from error
+        try:
+            return float(score)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"scoring must return a number, but {self.scorer!r} returned {score!r}.") from error
 
 
 class _Model(ClassifierMixin, BaseEstimator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from skopdist._device import resolve_devices
 from skopdist._splitting import Splitter, SplitterConstraint
+from skopdist._validation import RealInterval
 from skopdist.evaluators._base import Evaluator
 from skopdist.evaluators._scoring import Scorer
 from skopdist.problem import Problem, Samples
@@ -42,7 +43,7 @@ class SupervisedEvaluator(Evaluator):
         "n_cells": [Interval(Integral, 1, None, closed="left")],
         "channels": [Interval(Integral, 1, None, closed="left"), None],
         "training": [Training, None],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), SplitterConstraint(), None],
+        "validation_fraction": [RealInterval(0, 1, closed="neither"), SplitterConstraint(), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
     }
 

@@ -58,8 +58,9 @@ class Batches:
     ----------
     dataset : TensorData, a data set with the array attributes ``X`` and ``y``, or a subset of one
     batch_size : int
-        The most samples in a batch. Batches are of nearly equal size. Series and images come in twos at least, for
-        batch normalisation cannot take a single sample where the map has shrunk to a point.
+        The most samples in a batch, -1 for all at once, as in skorch. Batches are of nearly equal size. Series and
+        images come in twos at least, for batch normalisation cannot take a single sample where the map has shrunk to a
+        point.
     shuffle : bool, default=False
     augmentation : callable or None, default=None
     seed : int, default=0
@@ -81,7 +82,7 @@ class Batches:
         self.gather = _gathering(dataset)
         self.is_flat = self.gather(torch.arange(1))[0].ndim == 2
         self.device = device
-        self.batch_size = batch_size
+        self.batch_size = max(1, self.n_samples) if batch_size == -1 else batch_size
         self.shuffle = shuffle
         self.augmentation = augmentation
         self.generator = torch.Generator().manual_seed(seed)

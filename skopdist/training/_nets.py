@@ -169,7 +169,7 @@ class Trainer:
         )
         params = {name: value for name, value in params.items() if not (replaced and name.startswith(replaced))}
         params |= {"iterator_train__shuffle": True} | given
-        params["callbacks"] = [*callbacks, *given.get("callbacks", [])]
+        params["callbacks"] = [*callbacks, *training.callbacks]
         if not weighted:
             return AuxiliaryNet(Network, **params)
         return WeightedNet(Network, **params | {"criterion__reduction": "none"})

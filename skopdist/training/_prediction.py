@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from skopdist._device import own_settings
+from skopdist._sparse import SparseRows
 from skopdist.problem import Samples, rows_of_bytes
 
 # Samples in a batch at the most; inputs of a batch take about so many bytes in double precision.
@@ -35,7 +36,7 @@ class Predictor:
         self.module = (copy.deepcopy(module).double() if n_spatial == 0 else module).eval()
         self.device = next(self.module.parameters()).device
 
-    def __call__(self, data: NDArray[Any] | Samples) -> NDArray[np.float64]:
+    def __call__(self, data: NDArray[Any] | Samples | SparseRows) -> NDArray[np.float64]:
         """Return the class probabilities of inputs of shape (n, *sample_shape), shape (n, n_classes)."""
         self.module.eval()
         n = len(data)
@@ -53,9 +54,9 @@ class Predictor:
         return probabilities
 
 
-def _batches(data: NDArray[Any] | Samples) -> Iterator[NDArray[Any]]:
-    step = min(_MOST_SAMPLES, rows_of_bytes(data.X if isinstance(data, Samples) else data, _BYTES))
+def _batches(data: NDArray[Any] | Samples | SparseRows) -> Iterator[NDArray[Any]]:
+    step = min(_MOST_SAMPLES, rows_of_bytes(data.X.shape if isinstance(data, Samples) else data.shape, _BYTES))
     for start in range(0, len(data), step):
         part = slice(start, start + step)
-        # A copy, for the user's array may be read-only, of which torch warns.
-        yield data.inputs(part) if isinstance(data, Samples) else np.array(data[part])
+        # A copy, for the user's array may be read-only, of which torch warns; and in one order of memory.
+        yield data.inputs(part) if isinstance(data, Samples) else np.array(data[part], order="C")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import torch
@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from torch import nn
 
+from skopdist._validation import RealInterval, check_positive_integer
 from skopdist.training._augmentation import AUGMENTATIONS, Augmentation
 
 _MOST_SAMPLES_PER_BATCH = 128
@@ -71,10 +72,10 @@ class Training(BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "lr": [Interval(Real, 0, None, closed="neither"), None],
+        "lr": [RealInterval(0, None, closed="neither"), None],
         "optimizer": [StrOptions(set(_OPTIMIZERS)), type],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [RealInterval(0, None, closed="left")],
+        "label_smoothing": [RealInterval(0, 1, closed="left")],
         "augment": [StrOptions({"auto", *AUGMENTATIONS}), callable, None],
         "early_stopping": [Interval(Integral, 1, None, closed="left"), None],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
@@ -123,6 +124,17 @@ class Training(BaseEstimator):
             raise ValueError(
                 "net_params cannot set 'module': the network is built from the architecture that is found."
             )
+        given: dict[Any, Any] = self.given
+        odd = [name for name in given if not isinstance(name, str)]
+        if odd:
+            raise ValueError(f"net_params must name arguments of skorch.NeuralNetClassifier, got {odd[0]!r}.")
+        # As in skorch, -1 stands for all samples at once.
+        if given.get("batch_size", -1) != -1:
+            check_positive_integer("net_params['batch_size']", given["batch_size"])
+        if not isinstance(self.callbacks, list | tuple):
+            raise ValueError(
+                f"net_params['callbacks'] must be a list of callbacks, 'disable' or None, got {self.callbacks!r}."
+            )
 
     @property
     def given(self) -> dict[str, Any]:
@@ -132,6 +144,12 @@ class Training(BaseEstimator):
     def with_share(self, share: float) -> Self:
         """Return the recipe of a shorter training: a share of the epochs, one at least."""
         return clone(self).set_params(max_epochs=max(1, round(share * self.max_epochs)))
+
+    @property
+    def callbacks(self) -> Any:
+        """The callbacks of skorch that the user added: none where they are disabled, for ours are needed."""
+        callbacks = self.given.get("callbacks")
+        return () if callbacks is None or (isinstance(callbacks, str) and callbacks == "disable") else callbacks
 
     def batch_size_for(self, n_samples: int) -> int:
         """Return the most samples in a batch of a training on so many."""

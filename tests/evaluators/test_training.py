@@ -223,3 +223,10 @@ def test_a_class_that_is_not_held_out_does_not_fail_a_scorer(iris, scoring, n_cl
     space = evaluator.search_space
     trial = evaluator.evaluate(space.sample(space.uniform(), random_state=0), seed=1)
     assert trial.status == "ok", trial.message
+
+
+@pytest.mark.parametrize("returned", ["high", None, [1, 2]])
+def test_a_scorer_that_returns_no_number(returned, iris):
+    evaluator = TrainingEvaluator(scoring=lambda model, X, y: returned, **SHORT).fit(*iris, random_state=0)
+    with pytest.raises(SearchFailedError, match=r"scoring must return a number, but .* returned"):
+        run_search(RandomSearch(), evaluator, n_trials=1, random_state=0)

@@ -78,3 +78,7 @@ def test_images_come_in_twos_at_least(n, batch_size):
     assert min(sizes) >= 2
     flat = Problem.of(np.arange(n, dtype=float)[:, None], np.arange(n) % 2).everything
     assert max(len(X) for X, _ in Batches(TensorData(flat), batch_size)) <= batch_size
+
+
+def test_all_samples_at_once():
+    assert [len(X) for X, _ in Batches(make(50), batch_size=-1)] == [50]

@@ -6,6 +6,7 @@ import torch
 from sklearn.base import clone
 
 from skopdist.problem import Problem
+from skopdist.spaces import DenseSpace
 from skopdist.training import Trainer, Training
 
 
@@ -69,3 +70,25 @@ def test_the_learning_rate_is_that_of_the_optimizer(training, expected):
     if "lr" not in expected:
         assert "lr" not in params
     assert isinstance(training.make_optimizer([torch.nn.Parameter(torch.ones(1))]), expected.get("optimizer", object))
+
+
+@pytest.mark.parametrize(
+    ("net_params", "message"),
+    [
+        ({"batch_size": 0}, r"net_params\['batch_size'\] must be an integer >= 1, got 0"),
+        ({"batch_size": 2.5}, r"net_params\['batch_size'\] .* got 2\.5"),
+        ({"callbacks": 7}, r"net_params\['callbacks'\] must be a list of callbacks, 'disable' or None, got 7"),
+        ({1: 2}, r"net_params must name arguments of skorch.NeuralNetClassifier, got 1"),
+    ],
+)
+def test_arguments_of_skorch_that_cannot_be(net_params, message):
+    with pytest.raises(ValueError, match=message):
+        Training(net_params=net_params).check()
+
+
+@pytest.mark.parametrize("net_params", [{"callbacks": None}, {"callbacks": "disable"}, {"batch_size": -1}])
+def test_arguments_that_mean_something_to_skorch(net_params):
+    problem = Problem.of(np.arange(40.0)[:, None], np.arange(40) % 2).split(seed=0)
+    architecture = DenseSpace().sample(DenseSpace().uniform(), random_state=0)
+    trainer = Trainer(problem, Training(max_epochs=1, net_params=net_params), 1, 4, "cpu")
+    assert len(trainer.train(architecture, problem.training, 0).history) == 1
