@@ -52,8 +52,9 @@ from skopdist.trial import Trial
 _SPLIT, _SEARCH, _REFIT, _REFIT_DRAW, _MEMBER, _MEMBER_DRAW, _FOLDS, _PROBE = range(8)
 # Trials where the user chose no number, and the most where time decides.
 _N_TRIALS, _MOST_TRIALS = 20, 10_000
-# Members where the user chose no number: so many for each trial, and the most of them, also where time decides.
-_MEMBERS_PER_TRIAL, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME = 0.4, 8, 32
+# Members where the user chose no number: so many for each trial, and the most of them, also where time decides. With
+# fewer trials there is one, for several would cost more than the whole search.
+_MEMBERS_PER_TRIAL, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME, _FEWEST_TRIALS = 0.4, 8, 32, 10
 # Parts of the rows that members hold out in turn.
 _N_FOLDS = 4
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
@@ -85,7 +86,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         The search technique; None takes :class:`~skopdist.strategies.BayesianOptimization`.
     search_space : SearchSpace, str or None, default=None
         A space, or its name: "dense", "sequence", "nasbench201", "nasbench101", "darts" or "macro". None takes the
-        space for the shape of X.
+        space for the shape of X. A search begins with the few architectures that its space names as known to be good,
+        unless it was made with ``references=()``.
     encoding : Encoding or None, default=None
         The point that the strategy moves; None takes the strategy's own default.
     evaluator : Evaluator or None, default=None
@@ -116,9 +118,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         they predict of the rows that they did not see decides on the best architecture, on the weights of the members
         and on a temperature for the probabilities, and is the score.
 
-        None takes two for each five trials, but 1 at least and 8 at most, or as many as `max_time` allows. It takes 1
-        where `limits` are set, which hold for all members together, and where an evaluator of the user's trains
-        nothing. Trials on record, in a journal or of a warm start, stay what they are, short or full.
+        None takes two for each five trials, and 8 at most, or as many as `max_time` allows. It takes 1 for fewer than
+        ten trials, where `limits` are set, which hold for all members together, and where an evaluator of the user's
+        trains nothing. Trials on record, in a journal or of a warm start, stay what they are, short or full.
     limits : mapping or None, default=None
         The most that what predicts may cost: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds for one sample)
         and ``"latency"`` (seconds for one sample on the device). A committee counts as a whole. No strategy proposes
@@ -151,10 +153,11 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         its random points around this distribution. A :class:`~skopdist.Prior` says how strongly.
     warm_start : bool, default=False
         Whether a further `fit` to the same data continues with the trials of the last one, if `n_trials` has grown;
-        with the same `n_trials` only the final network is trained anew. The result is that of a single, longer fit. Of
-        the other parameters only those that change no trial may differ: ``max_time``, ``n_members``, ``refit``,
-        ``device``, ``n_jobs``, ``journal`` and ``verbose``. With a `random_state` that is no integer, the randomness of
-        the first fit goes on. A supernet's trials build on each other, so that more of them are all made anew.
+        with the same `n_trials` only the final networks are trained anew. The result is that of a single, longer fit
+        with as many members. Of the other parameters only those that change no trial may differ: ``max_time``,
+        ``n_members``, ``refit``, ``device``, ``n_jobs``, ``journal`` and ``verbose``. With a `random_state` that is no
+        integer, the randomness of the first fit goes on. A supernet's trials build on each other, so that more of them
+        are all made anew.
     net_params : mapping or None, default=None
         Further arguments of ``skorch.NeuralNetClassifier`` (``callbacks``, ``iterator_train``, ...), in place of those
         of `training`.
@@ -606,8 +609,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             n = 1
         elif self.max_time is not None:
             n = _MOST_MEMBERS_IN_TIME
+        elif self._n_trials < _FEWEST_TRIALS:
+            n = 1
         else:
-            n = int(np.clip(_MEMBERS_PER_TRIAL * self._n_trials, 1, _MOST_MEMBERS))
+            n = min(int(_MEMBERS_PER_TRIAL * self._n_trials), _MOST_MEMBERS)
         if not trains or not recorded:
             return n
         were_short = recorded[0].fidelity < 1
@@ -756,7 +761,13 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         architectures = self._final_architectures(refit, entropy, -(-n // len(folds)) if folds else n, best)
         seeds = [seed(entropy, _REFIT), *(seed(entropy, _MEMBER, i) for i in range(1, n))]
         seats = plan_seats(problem, architectures, folds, n, seeds)
-        trained = train_members(final, seats, self.n_jobs, budget, self._seconds)
+        trained: list[Member | str] = []
+        try:
+            trained.extend(train_members(final, seats, self.n_jobs, budget, self._seconds))
+        except KeyboardInterrupt:
+            if self._is_clone or not any(isinstance(result, Member) for result in trained):
+                raise
+            self.stop_reason_ = "interrupted"
         members = [result for result in trained if isinstance(result, Member)]
         failures = sorted({result for result in trained if isinstance(result, str)})
         if failures and members:

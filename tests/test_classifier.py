@@ -24,6 +24,7 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping, EpochScoring
 
 from skopdist import Architecture, OpDistNASClassifier, OperationDistribution, Prior, Refit
+from skopdist.committee import temper
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.networks import Network, NetworkCosts
 from skopdist.search import SearchFailedError
@@ -483,21 +484,38 @@ def test_bad_sizes_of_the_final_network(name, value, iris):
 @pytest.mark.parametrize("data", ["iris", "series", "images"])
 def test_members_predict_together(data, request):
     X, y = request.getfixturevalue(data)
-    clf = make(RandomSearch(), n_trials=5, n_members=3).fit(X, y)
-    assert len(clf.nets_) == 3
+    clf = make(RandomSearch(), n_trials=5, n_members=5).fit(X, y)
+    assert len(clf.nets_) == 5
     assert clf.net_ is clf.nets_[0]
-    assert clf.member_weights_.tolist() == [1 / 3] * 3
-    architectures = [net.module__architecture for net in clf.nets_]
-    assert len(set(architectures)) == 3
-    ranked = sorted(clf.trials_, key=lambda trial: -trial.score)
-    assert architectures == [trial.architecture for trial in ranked][:3]
-    alone = [make(RandomSearch(), n_trials=5).fit(X, y)]
-    np.testing.assert_array_equal(alone[0].net_.predict_proba(X.astype("f4")), clf.net_.predict_proba(X.astype("f4")))
+    assert clf.member_weights_.sum() == pytest.approx(1)
+    # The trials of the search are short; the members are trials as well, and those are not.
+    search, finals = clf.trials_[:5], clf.trials_[5:]
+    assert {trial.fidelity for trial in search} == {0.25}
+    assert [(trial.final, trial.fidelity) for trial in finals] == [(True, 1.0)] * 5
+    assert clf.search_results_["final"].tolist() == [False] * 5 + [True] * 5
+    # One architecture has all folds before the next one begins.
+    by_architecture = {}
+    for net in clf.nets_:
+        by_architecture.setdefault(net.module__architecture, []).append(net)
+    assert sorted(len(nets) for nets in by_architecture.values()) == [1, 4]
+    assert sorted(trial.info["fold"] for trial in finals) == [0, 0, 1, 2, 3]
+    assert set(by_architecture) <= {trial.architecture for trial in search}
     members = [Predictor(net.module_, X.ndim - 2)(X) for net in clf.nets_]
-    np.testing.assert_allclose(clf.predict_proba(X), np.mean(members, axis=0))
+    average = np.average(members, axis=0, weights=clf.member_weights_)
+    np.testing.assert_allclose(clf.predict_proba(X), temper(average, clf.temperature_))
     restored = pickle.loads(pickle.dumps(clf))
     np.testing.assert_array_equal(restored.predict_proba(X), clf.predict_proba(X))
     assert restored.net_ is restored.nets_[0]
+
+
+def test_the_score_of_a_committee_is_no_luckiest_of_many(iris):
+    clf = make(n_trials=6, n_members=4, max_epochs=8).fit(*iris)
+    # All rows are held out once, and scored together.
+    finals = [trial for trial in clf.trials_ if trial.final]
+    assert min(t.score for t in finals) <= clf.best_score_ <= max(t.score for t in finals)
+    assert clf.best_score_ == pytest.approx(np.mean([trial.score for trial in finals]), abs=0.01)
+    assert 0 <= clf.best_score_error_ < 0.2
+    assert clf.best_architecture_ == clf.net_.module__architecture
 
 
 def test_workers_train_the_same_committee(iris):
@@ -505,21 +523,34 @@ def test_workers_train_the_same_committee(iris):
     assert_equal_fits(one, two, iris[0])
 
 
+def test_how_many_members_there_are(iris):
+    counts = {n: len(make(RandomSearch(), n_trials=n, max_epochs=1).fit(*iris).nets_) for n in (9, 10)}
+    assert counts == {9: 1, 10: 4}
+    X, y = iris
+    assert len(make(n_trials=10, max_epochs=1, limits={"params": 9000}).fit(X, y).nets_) == 1
+    own = TabularEvaluator(DenseSpace(), lambda operations: operations.count("linear_relu"))
+    # What a table scores is no accuracy, so it decides alone.
+    clf = make(n_trials=5, n_members=2, evaluator=own, n_cells=None, channels=None, max_epochs=1).fit(X, y)
+    assert len({net.module__architecture for net in clf.nets_}) == 2
+    assert clf.best_score_ == max(trial.score for trial in clf.trials_)
+    assert not any(trial.final for trial in clf.trials_)
+
+
 def test_further_draws_fill_a_committee(iris):
-    clf = make(RandomSearch(), n_trials=1, n_members=4).fit(*iris)
-    assert len({net.module__architecture for net in clf.nets_}) == 4
+    clf = make(RandomSearch(), n_trials=1, n_members=9).fit(*iris)
+    assert len({net.module__architecture for net in clf.nets_}) == 3
     # A space of two cells has no more.
-    small = make(RandomSearch(), search_space=DenseSpace(["linear_relu", "skip_connect"]), length=1, n_members=4)
-    assert 1 <= len(small.fit(*iris).nets_) <= 2
+    small = make(RandomSearch(), search_space=DenseSpace(["linear_relu", "skip_connect"]), length=1, n_members=9)
+    assert 1 <= len({net.module__architecture for net in small.fit(*iris).nets_}) <= 2
     long = make(RandomSearch(), n_members=3, refit=Refit(length=9)).fit(*iris)
     assert {net.module__architecture.length for net in long.nets_} == {9}
-    assert long.refit_architecture_ == make(RandomSearch(), refit=Refit(length=9)).fit(*iris).refit_architecture_
 
 
 def test_limits_count_the_whole_committee(images):
     X, y = images
     clf = make(RandomSearch(), n_trials=3, n_members=3, channels=8, limits={"params": 9000}).fit(X, y)
     total = sum(parameter.numel() for net in clf.nets_ for parameter in net.module_.parameters())
+    assert len(clf.nets_) == 3
     assert total <= 9000
 
 
@@ -528,8 +559,8 @@ def test_a_member_that_fails_is_left_out(iris, monkeypatch):
     calls = []
 
     def failing(self, architecture, samples, seed, held_out=None):
-        if len(samples) == len(self.problem.everything):
-            calls.append(architecture)
+        if self.training.max_epochs == 4:
+            calls.append(seed)
             if len(calls) == 2:
                 raise FloatingPointError("a fake divergence")
         return train(self, architecture, samples, seed, held_out)
@@ -537,18 +568,87 @@ def test_a_member_that_fails_is_left_out(iris, monkeypatch):
     monkeypatch.setattr(Trainer, "train", failing)
     with pytest.warns(UserWarning, match=r"1 of 3 members of the committee failed.*FloatingPointError: a fake div"):
         clf = make(RandomSearch(), n_trials=4, n_members=3).fit(*iris)
-    assert [net.module__architecture for net in clf.nets_] == [calls[0], calls[2]]
+    assert [trial.seed for trial in clf.trials_ if trial.final] == [calls[0], calls[2]]
     assert clf.member_weights_.tolist() == [0.5, 0.5]
     np.testing.assert_allclose(clf.predict_proba(iris[0]).sum(axis=1), 1)
 
 
-def test_the_number_of_members_changes_no_trial(iris):
-    clf = make(n_trials=3, warm_start=True).fit(*iris)
+def test_trials_on_record_stay_short_or_full(iris):
+    clf = make(n_trials=4, warm_start=True, max_epochs=1).fit(*iris)
     before = clf.trials_
-    clf.set_params(n_members=2).fit(*iris)
-    assert [a is b for a, b in zip(clf.trials_, before, strict=True)] == [True] * 3
+    # Where the number of members is open, a longer search goes on as it began.
+    clf.set_params(n_trials=10).fit(*iris)
+    assert [a is b for a, b in zip(clf.trials_, before, strict=False)] == [True] * 4
+    assert len(clf.nets_) == 1
+    with pytest.raises(ValueError, match="The trials on record are full trainings, but n_members=2 goes with short"):
+        clf.set_params(n_members=2).fit(*iris)
     with pytest.raises(ValueError, match=r"'n_members' parameter .*Got 0"):
         clf.set_params(n_members=0).fit(*iris)
+
+
+def test_another_number_of_members_makes_no_trial_anew(iris):
+    clf = make(n_trials=3, n_members=2, warm_start=True).fit(*iris)
+    before = clf.trials_[:3]
+    clf.set_params(n_members=5).fit(*iris)
+    assert [a is b for a, b in zip(clf.trials_, before, strict=False)] == [True] * 3
+    assert len(clf.nets_) == 5
+
+
+def test_members_of_groups_see_none_of_what_they_hold_out(iris):
+    X, y = iris
+    groups = np.arange(150) % 10
+    clf = make(n_trials=2, n_members=4, max_epochs=1).fit(X, y, groups=groups)
+    assert len(clf.nets_) == 4
+    assert np.isfinite(clf.best_score_)
+
+
+def test_ctrl_c_keeps_the_members_that_there_are(iris, monkeypatch):
+    train = Trainer.train
+    calls = []
+
+    def interrupted(self, architecture, samples, seed, held_out=None):
+        if self.training.max_epochs == 4:
+            calls.append(seed)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+        return train(self, architecture, samples, seed, held_out)
+
+    monkeypatch.setattr(Trainer, "train", interrupted)
+    clf = make(n_trials=4, n_members=4).fit(*iris)
+    assert clf.stop_reason_ == "interrupted"
+    assert len(clf.nets_) == 2
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        clone(clf).fit(*iris)
+
+
+# Time
+
+
+@pytest.mark.parametrize("changes", [{}, {"n_members": 1}, {"n_members": 3, "n_trials": 4}, {"n_jobs": 2}])
+def test_a_limit_of_time_always_leads_to_something(iris, changes):
+    X, y = iris
+    clf = make(**({"max_time": 2.0, "n_trials": None} | changes)).fit(X, y)
+    assert 1 <= len(clf.nets_) <= changes.get("n_members", 32)
+    np.testing.assert_allclose(clf.predict_proba(X).sum(axis=1), 1)
+    assert sum(not trial.final for trial in clf.trials_) >= 1
+
+
+@pytest.mark.parametrize("strategy", [None, DifferentiableSearch()], ids=lambda s: type(s).__name__)
+def test_hardly_any_time_is_warned_of(strategy, images):
+    X, y = images
+    with pytest.warns(UserWarning, match=r"max_time=1e-06 was too short for a pass over the data"):
+        clf = make(strategy, max_time=1e-6, n_trials=3, n_members=2).fit(X, y)
+    assert len(clf.nets_) == 1
+    np.testing.assert_allclose(clf.predict_proba(X).sum(axis=1), 1)
+
+
+def test_full_trials_cut_by_time_say_so(images):
+    X, y = images
+    with pytest.warns(UserWarning, match="too short"):
+        clf = make(max_time=1e-6, n_members=1).fit(X, y)
+    (trial,) = clf.trials_
+    assert 0 < trial.fidelity < 1
 
 
 # What is known beforehand
@@ -565,10 +665,10 @@ def guided(strategy=None, **changes):
 
 def test_a_prior_from_another_fit(iris, tmp_path):
     def distributions(prior):
-        clf = guided(prior=None if prior is None else Prior(prior, 50)).fit(*iris)
+        clf = guided(prior=None if prior is None else Prior(prior, 50), n_trials=6).fit(*iris)
         return [trial.distribution for trial in clf.trials_]
 
-    first = guided(n_trials=30).fit(*iris)
+    first = guided(n_trials=30, n_members=1).fit(*iris)
     first.best_distribution_.save(tmp_path / "p.json")
     expected = distributions(first.best_distribution_)
     assert distributions(first) == distributions(tmp_path / "p.json") == expected

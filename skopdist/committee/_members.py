@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,8 +148,8 @@ class _Call:
 
 def train_members(
     trainer: Trainer, seats: Sequence[Seat], n_jobs: int | None, budget: Budget | None = None, expected: float = 0.0
-) -> list[Member | str]:
-    """Train members, several at a time, as far as there is time.
+) -> Generator[Member | str, None, None]:
+    """Train members, several at a time, as far as there is time, and yield them in the order of the seats.
 
     Parameters
     ----------
@@ -162,26 +162,26 @@ def train_members(
     expected : float, default=0.0
         The seconds that a member is expected to take.
 
-    Returns
-    -------
-    members : list of Member or str
-        In the order of the seats, and fewer where time ran out; in the place of a training that failed stands the
-        reason.
+    Yields
+    ------
+    member : Member or str
+        Fewer than there are seats where time ran out; in the place of a training that failed stands the reason.
     """
     budget = Budget(None) if budget is None else budget
     calls = [_Call(seat, own_operations(seat.architecture.operations)) for seat in seats]
     if len(calls) == 1:
-        return [calls[0].run(_limited(trainer, budget))]
-    made: list[Member | str] = []
+        yield calls[0].run(_limited(trainer, budget))
+        return
+    n_made = 0
     at_once = effective_n_jobs(n_jobs) if budget.is_limited else len(calls)
     with Workers(n_jobs) as workers:
-        while len(made) < len(calls) and budget.allows_member(expected, len(made)):
+        while n_made < len(calls) and budget.allows_member(expected, n_made):
             begin = time.monotonic()
-            round_ = calls[len(made) : len(made) + at_once]
+            round_ = calls[n_made : n_made + at_once]
             limited = _limited(trainer, budget)
-            made.extend(workers.run([delayed(_Call.run)(call, limited) for call in round_], lambda i, message: message))
+            yield from workers.run([delayed(_Call.run)(call, limited) for call in round_], lambda i, message: message)
+            n_made += len(round_)
             expected = time.monotonic() - begin
-    return made
 
 
 def _limited(trainer: Trainer, budget: Budget) -> Trainer:

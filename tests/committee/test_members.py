@@ -62,8 +62,8 @@ def test_without_folds_all_rows_are_trained_on(trainer):
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_members_predict_the_rows_that_they_did_not_see(trainer, n_jobs):
     seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(3), 3, range(3))
-    members = train_members(trainer, seats, n_jobs)
-    again = train_members(trainer, seats, None)
+    members = list(train_members(trainer, seats, n_jobs))
+    again = list(train_members(trainer, seats, None))
     for member, other, seat in zip(members, again, seats, strict=True):
         assert member.probabilities.shape == (len(seat.held_out), 3)
         np.testing.assert_array_equal(member.probabilities, other.probabilities)
@@ -82,7 +82,7 @@ def test_one_member_is_trained_however_little_time_there_is(trainer):
 
 def test_time_that_is_enough_trains_all(trainer):
     seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(3), 3, range(3))
-    members = train_members(trainer, seats, None, Budget(1000.0), expected=1.0)
+    members = list(train_members(trainer, seats, None, Budget(1000.0), expected=1.0))
     assert [member.cost for member in members] == [2, 2, 2]
 
 
@@ -96,7 +96,7 @@ def test_a_failure_is_told_in_place(trainer, monkeypatch):
 
     monkeypatch.setattr(Trainer, "train", fails_once)
     seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(3), 3, range(3))
-    results = train_members(trainer, seats, None)
+    results = list(train_members(trainer, seats, None))
     assert [isinstance(result, Member) for result in results] == [True, False, True]
     assert "made on purpose" in results[1]
 
