@@ -42,12 +42,19 @@ from torch import nn
 from skopdist import Architecture, Cell, OpDistNASClassifier
 from skopdist.committee import Committee
 from skopdist.evaluators import TrainingEvaluator
+from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
 from skopdist.strategies import RandomSearch
 
 KEYS = ("suite", "dataset", "method", "budget", "seed")
 OURS, RANDOM = "skopdist", "skopdist, random search"
 FIXED, OPTUNA = "fixed cells, averaged", "skorch + Optuna"
 TIMED = (OURS, RANDOM, FIXED, OPTUNA)
+# Ours without one of its parts, each at the same seconds; only with --methods.
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "one network": {"n_members": 1},
+    "one architecture": {"n_members": 4},
+    "no references": {"references": ()},
+}
 REFERENCES = ("gradient boosting", "random forest", "logistic regression", "MiniRocket", "RealMLP")
 SUITES = {"tables": (30, 120), "series": (30, 120), "digits": (30,), "fashion": (300,), "cifar10": (300,)}
 SEEDS = {"tables": 1, "series": 1, "digits": 5, "fashion": 1, "cifar10": 1}
@@ -208,8 +215,13 @@ class OptunaNetwork:
 
 def make(method: str, suite: str, budget: float, seed: int) -> Any:
     """Make a model, or None where a library is missing or the method is for other data."""
-    if method in (OURS, RANDOM):
-        return OpDistNASClassifier(RandomSearch() if method == RANDOM else None, max_time=budget, random_state=seed)
+    if method in (OURS, RANDOM, *ABLATIONS):
+        changes = dict(ABLATIONS.get(method, {}))
+        if "references" in changes:
+            kind = {"tables": DenseSpace, "series": SequenceSpace}.get(suite, NASBench201Space)
+            changes = {"search_space": kind(references=changes["references"])}
+        strategy = RandomSearch() if method == RANDOM else None
+        return OpDistNASClassifier(strategy, max_time=budget, random_state=seed, **changes)
     if method == FIXED:
         return FixedCells(budget, seed)
     if method == OPTUNA:
@@ -275,7 +287,9 @@ def report(rows: common.Rows) -> str:
     texts = []
     for suite, budget in sorted({(row["suite"], row["budget"]) for row in rows.rows if row["budget"]}):
         found = [row for row in rows.rows if row["suite"] == suite and row["budget"] in (budget, 0)]
-        methods = [method for method in (*TIMED, *REFERENCES) if any(row["method"] == method for row in found)]
+        methods = [
+            method for method in (*TIMED, *ABLATIONS, *REFERENCES) if any(row["method"] == method for row in found)
+        ]
 
         def values(method: str, name: str, found: Any = found) -> dict[str, float]:
             mine = [row for row in found if row["method"] == method]
@@ -326,7 +340,9 @@ def main() -> None:
     parser.add_argument("--suite", nargs="+", choices=list(SUITES), default=list(SUITES))
     parser.add_argument("--budget", type=int, nargs="+", help="seconds; by default those of each suite")
     parser.add_argument("--seeds", type=int, help="how many; by default 5 for digits and 1 for the others")
-    parser.add_argument("--methods", nargs="+", choices=(*TIMED, *REFERENCES), default=(*TIMED, *REFERENCES))
+    parser.add_argument(
+        "--methods", nargs="+", choices=(*TIMED, *ABLATIONS, *REFERENCES), default=(*TIMED, *REFERENCES)
+    )
     parser.add_argument("--datasets", nargs="+", help="only these data sets of a suite")
     parser.add_argument("--cifar10", help="file of CIFAR-10 (npz), if not images/cifar10.npz in the folder of the data")
     parser.add_argument("--quick", action="store_true", help="two tables and one set of series, five seconds each")
@@ -344,7 +360,7 @@ def main() -> None:
                 budgets = [QUICK_BUDGET] if arguments.quick else arguments.budget or SUITES[suite]
                 for method in arguments.methods:
                     # What has no limit of time is measured once.
-                    for budget in budgets if method in TIMED else [0]:
+                    for budget in budgets if method not in REFERENCES else [0]:
                         key = {"suite": suite, "dataset": name, "method": method, "budget": budget, "seed": seed}
                         if arguments.redo:
                             rows.drop(**key)
