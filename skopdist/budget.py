@@ -12,8 +12,8 @@ SHORT = 0.25
 # Of the seconds that are left when the speed is known: what the search may take; the trials that should fit into it,
 # and the smallest share of a training that tells something.
 _SEARCH, _TRIALS, _SHORTEST = 0.35, 12, 0.01
-# What the search may take where its trials are full trainings, and one more follows.
-_SEARCH_IN_FULL = 0.7
+# The least and the most that the search takes where its trials are full trainings, and one more follows.
+_SEARCH_IN_FULL = 0.6, 0.85
 # Of all seconds, what is left over for the end; and what the first look at the speed may take.
 _RESERVE, _PROBE = 0.03, 0.03
 # A training may take so much longer than is expected.
@@ -69,7 +69,8 @@ class Budget:
         """
         if not is_short:
             # One training follows.
-            return min(max(_SEARCH_IN_FULL * self.left, self.left - _MARGIN * training), self.left), 1.0
+            low, high = (share * self.left for share in _SEARCH_IN_FULL)
+            return min(max(low, self.left - _MARGIN * training), high), 1.0
         seconds = _SEARCH * self.left
         affordable = seconds * n_workers / (_TRIALS * training) if training > 0 else SHORT
         return seconds, min(SHORT, max(_SHORTEST, affordable))

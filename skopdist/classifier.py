@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import os
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
@@ -45,7 +44,7 @@ from skopdist.problem import Problem
 from skopdist.search import SearchFailedError, SearchResult, run_search, space_identity, tabulate
 from skopdist.spaces import SPACES, SearchSpace, make_space
 from skopdist.strategies import BayesianOptimization, Strategy
-from skopdist.training import Trainer, Training, passes
+from skopdist.training import Trainer, Training
 from skopdist.trial import Trial
 
 # Keys of the independent random streams of a fit.
@@ -404,8 +403,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             short for one pass over the data; if the axes of X look as if the channels did not come first; or if X is
             constant.
         """
-        budget = Budget(self.max_time)
         self._check_parameters()
+        budget = Budget(self.max_time)
         problem = self._make_problem(X, y, sample_weight, groups)
         path = None if self.journal is None else Path(os.fspath(self.journal))
         if path is not None and not os.fspath(self.journal or "").strip():
@@ -731,25 +730,15 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self._seconds = 0.0
         if not budget.is_limited:
             return None, SHORT if is_short else 1.0
-        space = self.evaluator_.search_space
         if isinstance(self.evaluator_, SupervisedEvaluator):
-            # A short look at how fast trainings are.
-            first = references[0] if references else space.sample(space.uniform(), self.length, seed(book.seed, _PROBE))
-            probe = dataclasses.replace(trainer, max_time=budget.for_probe)
-            begin = time.monotonic()
-            try:
-                net = probe.train(first, trainer.problem.training, seed(book.seed, _PROBE))
-                share = passes(net, len(trainer.problem.training)) / trainer.training.max_epochs
-                self._seconds = (time.monotonic() - begin) / share
-            except Exception:  # noqa: BLE001 - what cannot be trained will be a failed trial, with its reason
-                self._seconds = budget.left
+            space, entropy = self.evaluator_.search_space, seed(book.seed, _PROBE)
+            first = references[0] if references else space.sample(space.uniform(), self.length, entropy)
+            self._seconds = trainer.seconds_for(first, trainer.problem.training, entropy, budget.for_probe)
         seconds, fidelity = budget.for_search(self._seconds, effective_n_jobs(self.n_jobs), is_short)
-        if not self.refit:
-            seconds = budget.left
         if is_short and book.trials:
             # Trials on record go on as they began.
             fidelity = book.trials[0].fidelity
-        return max(seconds, 1e-3), fidelity
+        return max(seconds if self.refit else budget.left, 1e-3), fidelity
 
     def _train_final(self, trainer: Trainer, best: Trial, entropy: int, budget: Budget, n: int) -> None:
         """Train what predicts: the members of a committee, or one network as the best trial was, where these fail."""
@@ -837,35 +826,14 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 self.best_architecture_ = verdict.architecture
                 if not self.strategy_.needs_gradient:
                     self.best_distribution_ = self.evaluator_.search_space.encode(verdict.architecture)
-            self.trials_ = (*self.trials_, *(self._as_trial(m, i) for i, m in enumerate(members, len(self.trials_))))
+            space, first = self.evaluator_.search_space, len(self.trials_)
+            finals = [member.as_trial(space, scorer, i) for i, member in enumerate(members, start=first)]
+            self.trials_ = (*self.trials_, *finals)
             self.search_results_ = tabulate(self.trials_)
         self.nets_ = tuple(member.net for member in members)
         self.net_ = self.nets_[0]
         self.refit_architecture_ = members[0].seat.architecture
         self.member_weights_ = np.array(weights)
-
-    def _as_trial(self, member: Member, index: int) -> Trial:
-        """Return the training of a member as a final trial, scored on the rows that it held out."""
-        seat, probabilities = member.seat, member.probabilities
-        score = error = np.nan
-        if probabilities is not None and seat.held_out is not None:
-            held_out = seat.held_out.first(len(probabilities))
-            score, error = self.evaluator_.scorer_.with_error(lambda _: probabilities, held_out)
-        succeeded = np.isfinite(score)
-        return Trial(
-            seat.architecture,
-            self.evaluator_.search_space.encode(seat.architecture),
-            score if succeeded else np.nan,
-            cost=member.cost,
-            seed=seat.seed,
-            status="ok" if succeeded else "failed",
-            message="" if succeeded else f"The score is {score}; a finite number was expected.",
-            duration=member.duration,
-            index=index,
-            info={"fold": seat.fold, "n_epochs": len(member.net.history)},
-            score_error=error,
-            final=True,
-        )
 
     def _seat_best_trial(self, trainer: Trainer, best: Trial, failures: Sequence[str]) -> None:
         """Let the network of the best trial predict, where all final trainings failed."""

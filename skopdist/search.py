@@ -385,7 +385,11 @@ class _Search:
     def run(self, workers: Workers, n_ahead: int) -> None:
         """Make trials until there is a reason to stop; `n_ahead` points at a time where trials teach nothing."""
         while not self.stop_reason:
-            tasks = self._next_tasks(n_ahead)
+            try:
+                tasks = self._next_tasks(n_ahead)
+            except KeyboardInterrupt:
+                self._end_by_interrupt(self.trials)
+                break
             if tasks:
                 self._make(workers, tasks)
             else:
@@ -494,14 +498,18 @@ class _Search:
                 if self.stop_reason:
                     break
         except KeyboardInterrupt:
-            if best_trial([*self.trials, *made]) is None:
-                raise
-            self.stop_reason = "interrupted"
+            self._end_by_interrupt([*self.trials, *made])
         finally:
             # Ends what is still running.
             evaluated.close()
         self.trials.extend(made)
         self.strategy.observe(made)
+
+    def _end_by_interrupt(self, trials: Sequence[Trial]) -> None:
+        """End the search with the best so far, within the handling of an interrupt; raise it where there is none."""
+        if best_trial(trials) is None:
+            raise  # noqa: PLE0704 - the interrupt that is being handled
+        self.stop_reason = "interrupted"
 
     def _reason_to_stop(self, trial: Trial) -> str:
         if self.callback is not None and self.callback(trial) is True:

@@ -419,6 +419,11 @@ def test_scoring_with_a_positive_label():
     assert clf.best_score_ > 0.7
 
 
+# On a busy machine a second may be little.
+IN_HASTE = pytest.mark.filterwarnings("ignore:max_time=")
+
+
+@IN_HASTE
 def test_max_time(iris):
     clf = make(n_trials=10_000, max_epochs=1, max_time=1.0).fit(*iris)
     assert clf.stop_reason_ == "max_time"
@@ -625,6 +630,7 @@ def test_ctrl_c_keeps_the_members_that_there_are(iris, monkeypatch):
 # Time
 
 
+@IN_HASTE
 @pytest.mark.parametrize("changes", [{}, {"n_members": 1}, {"n_members": 3, "n_trials": 4}, {"n_jobs": 2}])
 def test_a_limit_of_time_always_leads_to_something(iris, changes):
     X, y = iris

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,12 @@ from skorch import NeuralNetClassifier
 from skopdist._workers import Workers
 from skopdist.architecture import Architecture
 from skopdist.budget import Budget
+from skopdist.evaluators import Scorer
 from skopdist.operations import Operation, adopt_operations, own_operations
 from skopdist.problem import Problem, Samples
+from skopdist.spaces import SearchSpace
 from skopdist.training import Predictor, Trainer, passes
+from skopdist.trial import Trial
 
 # Draws of the distribution for each architecture that the trials do not provide, before fewer are accepted.
 _DRAWS = 20
@@ -69,6 +73,28 @@ class Member:
     probabilities: NDArray[np.float64] | None
     cost: float
     duration: float
+
+    def as_trial(self, space: SearchSpace, scorer: Scorer, index: int) -> Trial:
+        """Return the training as a final trial, scored on the rows that it held out."""
+        seat, score, error = self.seat, math.nan, math.nan
+        if self.probabilities is not None and seat.held_out is not None:
+            probabilities = self.probabilities
+            score, error = scorer.with_error(lambda _: probabilities, seat.held_out.first(len(probabilities)))
+        succeeded = math.isfinite(score)
+        return Trial(
+            seat.architecture,
+            space.encode(seat.architecture),
+            score if succeeded else math.nan,
+            cost=self.cost,
+            seed=seat.seed,
+            status="ok" if succeeded else "failed",
+            message="" if succeeded else f"The score is {score}; a finite number was expected.",
+            duration=self.duration,
+            index=index,
+            info={"fold": seat.fold, "n_epochs": len(self.net.history)},
+            score_error=error,
+            final=True,
+        )
 
 
 def choose_architectures(

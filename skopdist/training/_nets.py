@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -20,7 +22,7 @@ from skopdist.problem import Problem, Samples
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, TensorData
 from skopdist.training._recipe import Training
-from skopdist.training._skorch import INITIALISATION, AuxiliaryNet, OneCycle, StopOnDivergence, WeightedNet
+from skopdist.training._skorch import INITIALISATION, AuxiliaryNet, OneCycle, StopOnDivergence, WeightedNet, passes
 
 _PREDICTION_BATCH = 512
 # Width of the first cell where the user chose none, by the number of spatial dimensions of a sample.
@@ -119,6 +121,29 @@ class Trainer:
             # It holds the data that early stopping looked at.
             net.train_split = None
         return net
+
+    def seconds_for(self, architecture: Architecture, samples: Samples, seed: int, seconds: float) -> float:
+        """Return the seconds that a training takes, judged by one that is ended after a few seconds.
+
+        Parameters
+        ----------
+        architecture : Architecture
+        samples : Samples
+        seed : int
+        seconds : float
+            What the look may take.
+
+        Returns
+        -------
+        seconds : float
+            Infinite if the training fails.
+        """
+        begin = time.monotonic()
+        try:
+            net = replace(self, max_time=seconds).train(architecture, samples, seed)
+        except Exception:  # noqa: BLE001 - the trials will fail as well, and say why
+            return math.inf
+        return (time.monotonic() - begin) * self.training.max_epochs / passes(net, len(samples))
 
     def _make(
         self, architecture: Architecture, samples: Samples, seed: int, weighted: bool, held_out: Samples | None
