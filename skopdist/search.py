@@ -508,7 +508,7 @@ class _Search:
     def _end_by_interrupt(self, trials: Sequence[Trial]) -> None:
         """End the search with the best so far, within the handling of an interrupt; raise it where there is none."""
         if best_trial(trials) is None:
-            raise  # noqa: PLE0704 - the interrupt that is being handled
+            raise
         self.stop_reason = "interrupted"
 
     def _reason_to_stop(self, trial: Trial) -> str:
