@@ -262,7 +262,7 @@ def read_weights(sample_weight: Any) -> Any:
     """
     weights = _unmasked("sample_weight", _of_tensor(sample_weight))
     if isinstance(weights, Number):
-        if not isinstance(weights, Real) or not -_LARGEST <= weights <= _LARGEST:
+        if not isinstance(weights, Real) or not _is_finite(weights):
             raise ValueError(
                 f"sample_weight must be finite numbers, one for each sample or one for all, got {weights!r}."
             )
