@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Number
+from numbers import Integral, Number, Real
 from typing import Any
 
 import numpy as np
@@ -252,22 +253,33 @@ def _label_kind(label: Any) -> str:
 
 
 def read_weights(sample_weight: Any) -> Any:
-    """Return weights in double precision; a single number, which counts for all samples, as it is.
+    """Return weights in double precision; a single number counts for all samples.
 
     Raises
     ------
     ValueError
-        If they are no numbers, or if some are masked.
+        If they are no numbers, a single one is not finite, or some are masked.
     """
     weights = _unmasked("sample_weight", _of_tensor(sample_weight))
     if isinstance(weights, Number):
-        return weights
+        if not isinstance(weights, Real) or not _is_finite(weights):
+            raise ValueError(
+                f"sample_weight must be finite numbers, one for each sample or one for all, got {weights!r}."
+            )
+        return float(weights)
     if getattr(getattr(weights, "dtype", None), "kind", "") == "c":
         raise ValueError("sample_weight must hold one number for each sample, but it holds complex numbers.")
     try:
         return np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"sample_weight must hold one number for each sample: {error}.") from error
+
+
+def _is_finite(number: Real) -> bool:
+    try:
+        return math.isfinite(float(number))
+    except OverflowError:
+        return False
 
 
 def check_input_shape(input_shape: Sequence[int] | None) -> None:

@@ -493,6 +493,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         validate_parameter_constraints(self._parameter_constraints, checked, caller_name=type(self).__name__)
         resolve_devices(self.device)
         check_input_shape(self.input_shape)
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs must be a number of workers, -1 for all processors, or None for one; got 0.")
         self._recipe().check()
         if isinstance(self.refit, Refit):
             self.refit.check()

@@ -150,6 +150,11 @@ def test_n_trials(iris, n_trials):
         ({"training": Training(lr=-0.1)}, ValueError, r"'lr' parameter of Training .*Got -0\.1"),
         ({"training": Training(augment="shift")}, ValueError, r"augment='shift' is for images.*use 'auto' or None"),
         ({"training": "fast"}, ValueError, r"'training' .*Got 'fast'"),
+        (
+            {"n_jobs": 0},
+            ValueError,
+            r"n_jobs must be a number of workers, .*; got 0",
+        ),
         ({"max_time": -1}, ValueError, r"'max_time' .*Got -1"),
         ({"max_time": "1h"}, ValueError, r"'max_time' .*Got '1h'"),
         ({"refit": "no"}, ValueError, r"'refit' .*Got 'no'"),

@@ -5,6 +5,7 @@ import decimal
 import enum
 import re
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -411,7 +412,7 @@ def test_weights_that_are_no_numbers(weights):
 
 
 @pytest.mark.parametrize(
-    "weights", [2, 2.5, np.float32(2), np.full(24, 2, dtype=object), pd.Series([2] * 24, dtype="Int8")]
+    "weights", [2, 2.5, np.float32(2), Fraction(1, 2), np.full(24, 2, dtype=object), pd.Series([2] * 24, dtype="Int8")]
 )
 def test_equal_weights_change_nothing(weights):
     X = np.arange(24.0)[:, None]
@@ -430,3 +431,9 @@ def test_an_input_shape_that_is_none(shape):
 def test_an_input_shape_that_is_no_number():
     for shape in ([np.int64(1), 4], (1, np.int8(4))):
         assert make(input_shape=shape).fit(np.eye(24, 4), LABELS).sample_shape_ == (1, 4)
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf, 1j, 10**400, decimal.Decimal(1), -1, 0])
+def test_a_single_weight_that_cannot_be(weight):
+    with pytest.raises(ValueError, match=r"sample_weight must be finite numbers|Negative values|at least one non-zero"):
+        make().fit(np.arange(24.0)[:, None], LABELS, sample_weight=weight)

@@ -120,6 +120,8 @@ class Training(BaseEstimator):
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
+        if isinstance(self.optimizer, type) and not issubclass(self.optimizer, torch.optim.Optimizer):
+            raise ValueError(f"optimizer must be 'sgd', 'adamw' or a class of torch.optim, got {self.optimizer!r}.")
         if "module" in self.given:
             raise ValueError(
                 "net_params cannot set 'module': the network is built from the architecture that is found."

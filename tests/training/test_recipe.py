@@ -30,6 +30,7 @@ def test_stores_what_it_is_given_and_clones():
         ({"optimizer": "lion"}, r"'optimizer' .*Got 'lion'"),
         ({"augment": "twirl"}, r"'augment' .*Got 'twirl'"),
         ({"precision": "int4"}, r"'precision' .*Got 'int4'"),
+        ({"optimizer": int}, r"optimizer must be 'sgd', 'adamw' or a class of torch.optim, got <class 'int'>"),
         ({"net_params": ["lr"]}, r"'net_params' .*Got \['lr'\]"),
         ({"net_params": {"module": torch.nn.Linear}}, r"net_params cannot set 'module'"),
     ],
