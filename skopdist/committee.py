@@ -88,25 +88,22 @@ def choose_members(trials: Sequence[Trial], n: int, draw: Callable[[int], Archit
 
 @dataclass(frozen=True)
 class _Training:
-    """The training of one member, with all that a worker needs beside the trainer."""
+    """The training of some members, with all that a worker needs beside the trainer."""
 
-    architecture: Architecture
-    seed: int
+    architectures: tuple[Architecture, ...]
+    seeds: tuple[int, ...]
     operations: tuple[Operation, ...]
 
-    def run(self, trainer: Trainer) -> NeuralNetClassifier | str:
-        try:
-            # A worker has registered only what the library brings along.
-            adopt_operations(self.operations)
-            return trainer.train(self.architecture, trainer.problem.everything, self.seed)
-        except Exception as error:  # noqa: BLE001 - one member less is better than none
-            return f"{type(error).__name__}: {error}"
+    def run(self, trainer: Trainer) -> list[NeuralNetClassifier | str]:
+        # A worker has registered only what the library brings along.
+        adopt_operations(self.operations)
+        return trainer.train_many(self.architectures, [trainer.problem.everything] * len(self.seeds), self.seeds)
 
 
 def train_members(
     trainer: Trainer, architectures: Sequence[Architecture], seeds: Sequence[int], n_jobs: int | None
 ) -> list[NeuralNetClassifier | str]:
-    """Train networks on all data, several at a time.
+    """Train networks on all data: small ones together in one graph, and several graphs at a time.
 
     Parameters
     ----------
@@ -122,11 +119,28 @@ def train_members(
     nets : list of skorch.NeuralNetClassifier or str
         In their order; in the place of a training that failed stands the reason.
     """
-    tasks = [
-        _Training(architecture, seed, own_operations(architecture.operations))
-        for architecture, seed in zip(architectures, seeds, strict=True)
-    ]
-    if len(tasks) == 1:
-        return [tasks[0].run(trainer)]
+
+    def task(group: Sequence[int]) -> _Training:
+        chosen = tuple(architectures[i] for i in group)
+        operations = own_operations(sorted({name for architecture in chosen for name in architecture.operations}))
+        return _Training(chosen, tuple(seeds[i] for i in group), operations)
+
+    groups = trainer.groups(architectures, [trainer.problem.everything] * len(architectures))
+    if len(groups) == 1:
+        return task(groups[0]).run(trainer)
+    found: dict[int, NeuralNetClassifier | str] = {}
     with Workers(n_jobs) as workers:
-        return list(workers.run([delayed(_Training.run)(task, trainer) for task in tasks], lambda i, message: message))
+        while groups:
+            calls = [delayed(_Training.run)(task(group), trainer) for group in groups]
+            results = list(workers.run(calls, lambda i, message: message))
+            again = []
+            for group, result in zip(groups, results, strict=True):
+                if not isinstance(result, str):
+                    found |= zip(group, result, strict=True)
+                elif len(group) == 1:
+                    found[group[0]] = result
+                else:
+                    # A worker that died with several may live with one.
+                    again += [[i] for i in group]
+            groups = again
+    return [found[i] for i in range(len(architectures))]

@@ -11,7 +11,7 @@ four networks on, but five times as long as one network alone, and it cannot tak
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import cast
 
@@ -38,7 +38,8 @@ def batchable(architecture: Architecture, channels: int) -> bool:
     """Whether the network of an architecture for flat input can be a member of :class:`BatchedNetworks`.
 
     Its operations must be made of layers that have a batched form: linear maps, layer normalisations and activations.
-    What draws at random, or looks at other samples, has none.
+    What draws at random, or looks at other samples, has none. Each is made once, to see what it is made of, with
+    weights from torch's global generator.
 
     Parameters
     ----------
@@ -46,11 +47,13 @@ def batchable(architecture: Architecture, channels: int) -> bool:
     channels : int
         Width of the network.
     """
-    cell = architecture.cells[0]
+    cell, size = architecture.cells[0], OperationSize(channels, channels)
     if architecture.layout != "stack" or cell.links or cell.n_inputs != 1:
         return False
-    size = OperationSize(channels, channels)
-    return all(_has_batched_form(get_operation(name).make(size)) for name in sorted(set(cell.operations)))
+    try:
+        return all(_has_batched_form(get_operation(name).make(size)) for name in sorted(set(cell.operations)))
+    except Exception:  # noqa: BLE001 - a user's factory fails again where the network is made
+        return False
 
 
 class BatchedNetworks(nn.Module):
@@ -132,7 +135,7 @@ class _Node(nn.Module):
         # So that rows that begin alike are neighbours.
         chains, sources, members = zip(*sorted(entries, key=lambda entry: _kinds(entry[0])), strict=True)
         self.rows = _Rows(chains)
-        self.sizes = list(self.rows.sizes())
+        self.sizes = self.rows.sizes()
         self.n_members = n_members
         self.register_buffer("sources", torch.tensor(sources))
         self.register_buffer("members", torch.tensor(members))
@@ -142,7 +145,7 @@ class _Node(nn.Module):
         x = nodes.index_select(0, self.sources)  # (r, n, width)
         total = x.new_zeros(self.n_members, *x.shape[1:])
         # By index: a product with zeros and ones would spread what is not finite from one member to all.
-        for part, members in zip(self.rows.parts(x), self.members.split(self.sizes), strict=True):
+        for part, members in zip(self.rows.parts(x), self.members.split_with_sizes(self.sizes), strict=True):
             total.index_add_(0, members, part)
         return total
 
@@ -161,27 +164,29 @@ class _Rows(nn.Module):
         groups = [list(group) for _, group in groupby(chains, key=lambda chain: _kinds(chain[:1]))]
         self.counts = [len(group) for group in groups]
         self.first = nn.ModuleList(_batched([chain[0] for chain in group if chain]) for group in groups)
-        self.rest = nn.ModuleList(
-            _Rows([chain[1:] for chain in group]) if any(chain[1:] for chain in group) else nn.Identity()
-            for group in groups
-        )
+        rests = [[chain[1:] for chain in group] for group in groups]
+        # A list is not looked through for modules, and holds what there is none of.
+        self.rests = [_Rows(rest) if any(rest) else None for rest in rests]
+        self.registered = nn.ModuleList(rest for rest in self.rests if rest is not None)
 
-    def sizes(self) -> Iterator[int]:
-        """Yield the number of rows in each part."""
-        for count, rest in zip(self.counts, self.rest, strict=True):
-            yield from rest.sizes() if isinstance(rest, _Rows) else [count]
+    def sizes(self) -> list[int]:
+        """List the numbers of rows in the parts."""
+        nested = [[n] if rest is None else rest.sizes() for n, rest in zip(self.counts, self.rests, strict=True)]
+        return [size for sizes in nested for size in sizes]
 
-    def parts(self, x: Tensor) -> Iterator[Tensor]:
+    def parts(self, x: Tensor) -> list[Tensor]:
         """Map (r, n, width) to parts, whose rows are r together."""
-        # A split of one part would be a view, for nothing.
-        begins = x.split(self.counts) if len(self.counts) > 1 else (x,)
-        for part, first, rest in zip(begins, self.first, self.rest, strict=True):
+        done: list[Tensor] = []
+        # A split into one part would be a view, for nothing.
+        begins = x.split_with_sizes(self.counts) if len(self.counts) > 1 else (x,)
+        for part, first, rest in zip(begins, self.first, self.rests, strict=True):
             y = first(part)
-            yield from rest.parts(y) if isinstance(rest, _Rows) else [y]
+            done += [y] if rest is None else rest.parts(y)
+        return done
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (r, n, width) to (r, n, width)."""
-        parts = list(self.parts(x))
+        parts = self.parts(x)
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
@@ -220,6 +225,8 @@ def _row(parameter: Tensor) -> Tensor:
 
 
 class _Linear(_Stacked):
+    weight: nn.Parameter
+
     def forward(self, x: Tensor) -> Tensor:
         """Map (r, n, in) to (r, n, out)."""
         return torch.bmm(x, self.weight) if self.bias is None else torch.baddbmm(self.bias, x, self.weight)

@@ -180,8 +180,10 @@ class Trainer:
             return [[i] for i in range(len(architectures))]
         alike: dict[tuple[int, int], list[int]] = {}
         alone: list[list[int]] = []
+        with computing("cpu"):
+            is_batchable = {architecture: batchable(architecture, self.channels) for architecture in architectures}
         for i, (architecture, rows) in enumerate(zip(architectures, samples, strict=True)):
-            if batchable(architecture, self.channels):
+            if is_batchable[architecture]:
                 n_batches = count_batches(len(rows), self.training.batch_size_for(len(rows)), is_flat=True)
                 alike.setdefault((architecture.cells[0].n_nodes, n_batches), []).append(i)
             else:

@@ -82,10 +82,8 @@ def _end_epoch(
     net: NeuralNetClassifier, dataset: TensorData, losses: Sequence[float], sizes: Sequence[int]
 ) -> str | None:
     """Write an epoch into the history of a net, and return why its training ends, if it does."""
-    for loss, size in zip(losses, sizes, strict=True):
-        net.history.new_batch()
-        net.history.record_batch("train_loss", loss)
-        net.history.record_batch("train_batch_size", size)
+    batches = ({"train_loss": loss, "train_batch_size": size} for loss, size in zip(losses, sizes, strict=True))
+    net.history[-1]["batches"].extend(batches)
     net.history.record("train_batch_count", len(sizes))
     try:
         net.notify("on_epoch_end", dataset_train=dataset, dataset_valid=None)
@@ -127,14 +125,16 @@ class _JointBatches:
         # Of each net: which places of its order are in which batch, shape (n_batches, width).
         self.places = [torch.stack([functional.pad(part, (0, width - len(part))) for part in row]) for row in parts]
         sizes = torch.tensor(self.sizes)[:, :, None]  # (m, n_batches, 1)
-        dtype = networks[0].classify.weight.dtype
+        dtype = next(networks[0].parameters()).dtype
         self.shares = torch.where(torch.arange(width) < sizes, 1 / sizes.to(dtype), 0).transpose(0, 1).to(device)
         # Data that several nets share are there once.
         begins: dict[int, int] = {}
-        X, y, weight = [], [], []
+        X: list[Tensor] = []
+        y: list[Tensor] = []
+        weight: list[Tensor] = []
         for network, dataset in zip(networks, datasets, strict=True):
             if id(dataset.samples) not in begins:
-                begins[id(dataset.samples)] = sum(map(len, X))
+                begins[id(dataset.samples)] = sum(len(rows) for rows in X)
                 X.append(_standardized(network, dataset))
                 y.append(torch.from_numpy(dataset.samples.labels()))
                 weight.append(torch.ones(len(dataset)) if dataset.weight is None else dataset.weight)
@@ -156,7 +156,7 @@ class _JointBatches:
 
 def _standardized(network: Network, dataset: TensorData) -> Tensor:
     """Bring all samples to the scale on which the network computes, in blocks of bounded size."""
-    dtype, device = network.classify.weight.dtype, next(network.parameters()).device
+    parameter = next(network.parameters())
     step = rows_of_bytes(dataset.samples.X)
     blocks = [dataset.gather(indices)[0] for indices in torch.arange(len(dataset)).split(step)]
-    return torch.cat([network.standardize(block.to(device)).to(dtype) for block in blocks])
+    return torch.cat([network.standardize(block.to(parameter.device)).to(parameter.dtype) for block in blocks])
