@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -56,7 +58,7 @@ def test_computes_what_the_networks_compute(length, seeds, n_cells):
 def test_every_operation(name):
     # Beside others, alone in a cell, and at all places.
     others = SPACE.operation_names
-    architectures = [architecture_of(name, a, b) for a, b in zip(others, others[1:], strict=False)]
+    architectures = [architecture_of(name, a, b) for a, b in pairwise(others)]
     assert_computes_the_same(make([*architectures, architecture_of(name, name, name)]))
     assert_computes_the_same(make([architecture_of(name)] * 2))
 
