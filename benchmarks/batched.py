@@ -13,7 +13,7 @@ Both sides run in turns in one process (A B A B ...); the figure is the median o
 
     python benchmarks/batched.py
     python benchmarks/batched.py --device cuda
-    python benchmarks/batched.py --quick         # 1,000 rows with 4 and 16 networks, and fewer epochs
+    python benchmarks/batched.py --quick         # 1,000 rows with 4 and 16 networks
     python benchmarks/batched.py --report
 """
 
@@ -222,8 +222,8 @@ def report(rows: common.Rows) -> None:
 def main() -> None:
     parser = common.parser(__doc__ or "")
     parser.add_argument("--device", default="cpu", help="as torch spells it")
-    parser.add_argument("--repetitions", type=int, help="pairs of runs, by default 5")
-    parser.add_argument("--quick", action="store_true", help="fewer comparisons and repetitions")
+    parser.add_argument("--repetitions", type=int, help="pairs of runs, by default 3")
+    parser.add_argument("--quick", action="store_true", help="fewer comparisons")
     parser.add_argument("--redo", action="store_true", help="forget the stored rows that are asked for")
     arguments = parser.parse_args()
     rows = common.rows_of(arguments, "batched", KEYS)
@@ -234,7 +234,7 @@ def main() -> None:
                 rows.drop(**key)
             if key not in rows:
                 measure = measure_training if comparison in (ONE, SEVERAL) else measure_step
-                repetitions = arguments.repetitions or (3 if arguments.quick else 5)
+                repetitions = arguments.repetitions or 3
                 rows.add(**key, **measure(comparison, data, members, arguments.device, repetitions))
                 print(f"{(comparison, data, members)}: {rows.rows[-1]['ratio']:.2f}", flush=True)
     report(rows)
