@@ -759,7 +759,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             if self._is_clone or not any(isinstance(result, Member) for result in trained):
                 raise
             self.stop_reason_ = "interrupted"
-        members = [result for result in trained if isinstance(result, Member)]
+        members = sorted((m for m in trained if isinstance(m, Member)), key=lambda member: member.seat.index)
         failures = sorted({result for result in trained if isinstance(result, str)})
         if failures and members:
             warnings.warn(

@@ -559,6 +559,10 @@ def test_limits_count_the_whole_committee(images):
     assert total <= 9000
 
 
+def out_of_memory(*arguments):
+    raise MemoryError("made on purpose")
+
+
 def test_a_member_that_fails_is_left_out(iris, monkeypatch):
     train = Trainer.train
     calls = []
@@ -570,6 +574,9 @@ def test_a_member_that_fails_is_left_out(iris, monkeypatch):
                 raise FloatingPointError("a fake divergence")
         return train(self, architecture, samples, seed, held_out)
 
+    monkeypatch.setattr("skopdist.training._nets.train_together", out_of_memory)
+    # One by one, for want of memory.
+    monkeypatch.setattr("skopdist.training._nets.train_together", out_of_memory)
     monkeypatch.setattr(Trainer, "train", failing)
     with pytest.warns(UserWarning, match=r"1 of 3 members of the committee failed.*FloatingPointError: a fake div"):
         clf = make(RandomSearch(), n_trials=4, n_members=3).fit(*iris)
@@ -618,6 +625,7 @@ def test_ctrl_c_keeps_the_members_that_there_are(iris, monkeypatch):
                 raise KeyboardInterrupt
         return train(self, architecture, samples, seed, held_out)
 
+    monkeypatch.setattr("skopdist.training._nets.train_together", out_of_memory)
     monkeypatch.setattr(Trainer, "train", interrupted)
     clf = make(n_trials=4, n_members=4).fit(*iris)
     assert clf.stop_reason_ == "interrupted"
@@ -890,6 +898,7 @@ def test_where_the_final_training_fails_the_best_trial_predicts(images, monkeypa
             raise MemoryError("a fake shortage")
         return train(self, architecture, samples, seed, held_out)
 
+    monkeypatch.setattr("skopdist.training._nets.train_together", out_of_memory)
     monkeypatch.setattr(Trainer, "train", failing)
     with pytest.warns(UserWarning, match=r"The final training failed \(MemoryError: a fake shortage\).*best trial"):
         clf = make(n_trials=3).fit(X, y)

@@ -25,6 +25,8 @@ from skopdist.trial import Trial
 
 # Draws of the distribution for each architecture that the trials do not provide, before fewer are accepted.
 _DRAWS = 20
+# Members in one graph where time decides: fewer than could be, for all of them end together.
+_TOGETHER = 4
 # Of the time of a member: what its training may take. As many held-out rows are predicted as take three tenths of that,
 # if that is as slow as training; it takes about a third of it.
 _TRAINING, _PREDICTING, _FEWEST_PREDICTED = 0.9, 0.3, 256
@@ -43,6 +45,8 @@ class Seat:
         The rows that it does not see; None if it is trained on all.
     fold : int
         The number of the fold; -1 without one.
+    index : int
+        The place in the committee, from 0.
     """
 
     architecture: Architecture
@@ -50,6 +54,7 @@ class Seat:
     training: Samples
     held_out: Samples | None = None
     fold: int = -1
+    index: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,54 +140,77 @@ def plan_seats(
     other seeds. Without folds, architectures take turns and are trained on all rows.
     """
     if not folds:
-        return [Seat(architectures[i % len(architectures)], seeds[i], problem.everything) for i in range(n)]
+        return [Seat(architectures[i % len(architectures)], seeds[i], problem.everything, index=i) for i in range(n)]
     seats = []
     for i in range(n):
         turn, fold = divmod(i, len(folds))
         part = folds[fold]
         architecture = architectures[turn % len(architectures)]
-        seats.append(Seat(architecture, seeds[i], part.training, part.held_out, fold))
+        seats.append(Seat(architecture, seeds[i], part.training, part.held_out, fold, i))
     return seats
 
 
 @dataclass(frozen=True)
 class _Call:
-    """The training of one member, with all that a worker needs beside the trainer."""
+    """The training of some members, with all that a worker needs beside the trainer."""
 
-    seat: Seat
+    seats: Sequence[Seat]
     operations: tuple[Operation, ...]
 
-    def run(self, trainer: Trainer) -> Member | str:
-        begin = time.monotonic()
-        seat = self.seat
-        try:
-            # A worker has registered only what the library brings along.
-            adopt_operations(self.operations)
-            net = trainer.train(seat.architecture, seat.training, seat.seed, seat.held_out)
-            cost = passes(net, len(seat.training))
-            probabilities = None
+    @classmethod
+    def of(cls, seats: Sequence[Seat]) -> _Call:
+        names = sorted({name for seat in seats for name in seat.architecture.operations})
+        return cls(seats, own_operations(names))
+
+    def run(self, trainer: Trainer) -> list[Member | str]:
+        begin, seats = time.monotonic(), self.seats
+        # A worker has registered only what the library brings along.
+        adopt_operations(self.operations)
+        nets = trainer.train_many(*_columns(seats))
+        trained = time.monotonic() - begin
+        results: list[Member | str] = []
+        for seat, net in zip(seats, nets, strict=True):
+            if isinstance(net, str):
+                results.append(net)
+                continue
+            start = time.monotonic()
+            cost, probabilities = passes(net, len(seat.training)), None
             if seat.held_out is not None:
                 held_out = seat.held_out
                 if trainer.max_time is not None:
-                    speed = cost * len(seat.training) / (time.monotonic() - begin)
-                    held_out = held_out.first(max(_FEWEST_PREDICTED, int(_PREDICTING * trainer.max_time * speed)))
+                    speed = len(seats) * cost * len(seat.training) / trained
+                    n = int(_PREDICTING * trainer.max_time * speed / len(seats))
+                    held_out = held_out.first(max(_FEWEST_PREDICTED, n))
                 probabilities = Predictor(net.module_, trainer.problem.n_spatial)(held_out)
-        except Exception as error:  # noqa: BLE001 - one member less is better than none
-            return f"{type(error).__name__}: {error}"
-        return Member(seat, net, probabilities, cost, time.monotonic() - begin)
+            duration = trained / len(seats) + time.monotonic() - start
+            results.append(Member(seat, net, probabilities, cost, duration))
+        return results
+
+
+def _columns(
+    seats: Sequence[Seat],
+) -> tuple[list[Architecture], list[Samples], list[int], list[Samples] | None]:
+    """Return the arguments of :meth:`Trainer.train_many` for some seats."""
+    held_out = [seat.held_out for seat in seats if seat.held_out is not None]
+    return (
+        [seat.architecture for seat in seats],
+        [seat.training for seat in seats],
+        [seat.seed for seat in seats],
+        held_out if len(held_out) == len(seats) else None,
+    )
 
 
 def train_members(
     trainer: Trainer, seats: Sequence[Seat], n_jobs: int | None, budget: Budget | None = None, expected: float = 0.0
 ) -> Generator[Member | str, None, None]:
-    """Train members, several at a time, as far as there is time, and yield them in the order of the seats.
+    """Train members as far as there is time: small ones together in one graph, and several graphs at a time.
 
     Parameters
     ----------
     trainer : Trainer
     seats : sequence of Seat
     n_jobs : int or None
-        As in ``joblib.Parallel``. It never changes a member.
+        As in ``joblib.Parallel``. It never changes a member, unless time decides.
     budget : Budget or None, default=None
         The seconds that there are; None sets no limit. One member is trained in any case.
     expected : float, default=0.0
@@ -191,23 +219,50 @@ def train_members(
     Yields
     ------
     member : Member or str
-        Fewer than there are seats where time ran out; in the place of a training that failed stands the reason.
+        As they are ready, graph by graph. Fewer than there are seats where time ran out; in the place of a training
+        that failed comes the reason.
     """
     budget = Budget(None) if budget is None else budget
-    calls = [_Call(seat, own_operations(seat.architecture.operations)) for seat in seats]
-    if len(calls) == 1:
-        yield calls[0].run(_limited(trainer, budget))
-        return
-    n_made = 0
-    at_once = effective_n_jobs(n_jobs) if budget.is_limited else len(calls)
+    n_workers, n_made = effective_n_jobs(n_jobs), 0
     with Workers(n_jobs) as workers:
-        while n_made < len(calls) and budget.allows_member(expected, n_made):
+        while n_made < len(seats) and budget.allows_member(expected, n_made):
             begin = time.monotonic()
-            round_ = calls[n_made : n_made + at_once]
-            limited = _limited(trainer, budget)
-            yield from workers.run([delayed(_Call.run)(call, limited) for call in round_], lambda i, message: message)
-            n_made += len(round_)
+            groups = _groups(trainer, seats[n_made:])
+            if budget.is_limited:
+                groups = _next_groups(trainer, seats[n_made:], n_workers, is_tight=budget.left < 3 * expected)
+            calls = [_Call.of(group) for group in groups]
+            yield from _results(workers, calls, _limited(trainer, budget))
+            n_made += sum(map(len, groups))
             expected = time.monotonic() - begin
+
+
+def _groups(trainer: Trainer, seats: Sequence[Seat]) -> list[list[Seat]]:
+    """Return the seats in groups that are trained in one graph."""
+    architectures, samples, _, held_out = _columns(seats)
+    return [[seats[i] for i in group] for group in trainer.groups(architectures, samples, held_out)]
+
+
+def _next_groups(trainer: Trainer, seats: Sequence[Seat], n_workers: int, is_tight: bool) -> list[list[Seat]]:
+    """Return as many groups as there are workers: of a few seats where these train together and there is time."""
+    groups = _groups(trainer, seats[: _TOGETHER * n_workers])
+    if is_tight or len(groups) > n_workers:
+        return [[seat] for seat in seats[:n_workers]]
+    return groups
+
+
+def _results(workers: Workers, calls: Sequence[_Call], trainer: Trainer) -> Generator[Member | str, None, None]:
+    """Yield what calls result in; what a worker died of is tried again, one member at a time."""
+    again: list[_Call] = []
+    made = workers.run([delayed(_Call.run)(call, trainer) for call in calls], lambda i, message: message)
+    for call, results in zip(calls, made, strict=True):
+        if not isinstance(results, str):
+            yield from results
+        elif len(call.seats) == 1:
+            yield results
+        else:
+            again.extend(_Call.of([seat]) for seat in call.seats)
+    if again:
+        yield from _results(workers, again, trainer)
 
 
 def _limited(trainer: Trainer, budget: Budget) -> Trainer:

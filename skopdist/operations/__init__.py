@@ -23,7 +23,7 @@ from skopdist.operations._convolutions import (
     make_conv,
 )
 from skopdist.operations._images import InvertedResidual
-from skopdist.operations._passing import resized_identity
+from skopdist.operations._passing import Zero, resized_identity
 from skopdist.operations._registry import (
     Operation,
     adopt_operations,
@@ -42,6 +42,7 @@ __all__ = [
     "Operation",
     "OperationSize",
     "PointwiseConv",
+    "Zero",
     "adopt_operations",
     "conv_bn_relu",
     "get_operation",

@@ -19,6 +19,12 @@ from skopdist.training._augmentation import Augmentation
 Gather = Callable[[Tensor], list[Tensor]]
 
 
+def count_batches(n_samples: int, batch_size: int, is_flat: bool) -> int:
+    """Count the batches of a pass; see :class:`Batches`."""
+    n_batches = math.ceil(n_samples / batch_size)
+    return n_batches if is_flat else max(1, min(n_batches, n_samples // 2))
+
+
 class TensorData(Dataset[Any]):
     """Samples as a skorch data set, which takes them from the user's array when they are asked for.
 
@@ -88,14 +94,16 @@ class Batches:
         self.generator = torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
-        n_batches = math.ceil(self.n_samples / self.batch_size)
-        return n_batches if self.is_flat else max(1, min(n_batches, self.n_samples // 2))
+        return count_batches(self.n_samples, self.batch_size, self.is_flat)
+
+    def order(self) -> Tensor:
+        """Draw the order in which a pass goes through the samples, shape (n,)."""
+        n = self.n_samples
+        return torch.randperm(n, generator=self.generator) if self.shuffle else torch.arange(n)
 
     def __iter__(self) -> Iterator[Any]:
         self.gather = _moved_if_fits(self.gather, self.n_samples, self.device)
-        n = self.n_samples
-        order = torch.randperm(n, generator=self.generator) if self.shuffle else torch.arange(n)
-        for indices in order.tensor_split(len(self)):
+        for indices in self.order().tensor_split(len(self)):
             X, targets, *weights = self.gather(indices)
             if self.augmentation is not None:
                 X = self.augmentation(X, self.generator)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -17,17 +18,22 @@ from torch import nn
 
 from skopdist._device import computing, resolve_precision
 from skopdist.architecture import Architecture
-from skopdist.networks import Network
-from skopdist.problem import Problem, Samples
+from skopdist.networks import Network, batchable
+from skopdist.problem import Problem, Samples, rows_of_bytes
 from skopdist.training._augmentation import make_augmentation
-from skopdist.training._batches import Batches, TensorData
+from skopdist.training._batches import Batches, TensorData, count_batches
 from skopdist.training._recipe import Training
 from skopdist.training._skorch import INITIALISATION, AuxiliaryNet, OneCycle, StopOnDivergence, WeightedNet, passes
+from skopdist.training._together import train_together
 
 _PREDICTION_BATCH = 512
 # Width of the first cell where the user chose none, by the number of spatial dimensions of a sample.
 _CHANNELS = {0: 64, 1: 32, 2: 16}
 _N_CELLS = 3
+# Networks in one graph: more of them gain little.
+_MOST_TOGETHER = 16
+# Of samples in double precision that are standardised beforehand, once for each set of rows.
+_MOST_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -100,15 +106,11 @@ class Trainer:
         FloatingPointError
             If the loss is not finite.
         """
-        weight = self.problem.loss_weight(samples)
-        net = self._make(architecture, samples, seed, weight is not None, held_out)
-        dataset = TensorData(samples, weight)
+        net, dataset = self._make(architecture, samples, seed, held_out)
         # skorch's splits ask for the targets where they are stratified; others get a whole data set and no more.
         y = samples.labels() if net.train_split is not None and held_out is None else None
         with computing(net.device):
-            with INITIALISATION:
-                torch.manual_seed(seed)
-                net.initialize()
+            _initialize(net, seed)
             # As NeuralNet.partial_fit does, which however takes Ctrl-C for the end of the training.
             net.notify("on_train_begin", X=dataset, y=y)
             try:
@@ -145,10 +147,122 @@ class Trainer:
             return math.inf
         return (time.monotonic() - begin) * self.training.max_epochs / passes(net, len(samples))
 
+    def train_many(
+        self,
+        architectures: Sequence[Architecture],
+        samples: Sequence[Samples],
+        seeds: Sequence[int],
+        held_out: Sequence[Samples] | None = None,
+    ) -> list[NeuralNetClassifier | str]:
+        """Train networks, those that can be in one graph together.
+
+        Each of these is as :meth:`train` makes it but for rounding, which depends on the networks that are trained
+        with it. The others are equal to those of :meth:`train`.
+
+        Parameters
+        ----------
+        architectures : sequence of Architecture
+        samples : sequence of Samples
+            What to train each of them on.
+        seeds : sequence of int
+            The seed of each.
+        held_out : sequence of Samples or None, default=None
+            What early stopping looks at for each.
+
+        Returns
+        -------
+        nets : list of skorch.NeuralNetClassifier or str
+            In their order; in the place of a training that failed stands the reason.
+
+        See Also
+        --------
+        groups : Say which networks are trained together.
+        """
+        results: dict[int, NeuralNetClassifier | str] = {}
+        for group in self.groups(architectures, samples, held_out):
+            chosen = [
+                (architectures[i], samples[i], seeds[i], None if held_out is None else held_out[i]) for i in group
+            ]
+            results |= zip(group, self._train_group(chosen), strict=True)
+        return [results[i] for i in range(len(architectures))]
+
+    def groups(
+        self,
+        architectures: Sequence[Architecture],
+        samples: Sequence[Samples],
+        held_out: Sequence[Samples] | None = None,
+    ) -> list[list[int]]:
+        """Say which networks :meth:`train_many` trains together.
+
+        These are networks for flat input whose operations have a batched form; see
+        :class:`~skopdist.networks.BatchedNetworks`. They have as many nodes in a cell, and as many batches in a pass.
+        The recipe must be one whose steps are the same for networks side by side: without early stopping,
+        augmentation, ``net_params`` and half precision.
+
+        Returns
+        -------
+        groups : list of list of int
+            Indices, each in one group.
+        """
+        if not self._trains_together(held_out):
+            return [[i] for i in range(len(architectures))]
+        alike: dict[tuple[int, int], list[int]] = {}
+        alone: list[list[int]] = []
+        with computing("cpu"):
+            is_batchable = {architecture: batchable(architecture, self.channels) for architecture in architectures}
+        for i, (architecture, rows) in enumerate(zip(architectures, samples, strict=True)):
+            if is_batchable[architecture]:
+                n_batches = count_batches(len(rows), self.training.batch_size_for(len(rows)), is_flat=True)
+                alike.setdefault((architecture.cells[0].n_nodes, n_batches), []).append(i)
+            else:
+                alone.append([i])
+        parts = [
+            members[begin : begin + _MOST_TOGETHER]
+            for members in alike.values()
+            for begin in range(0, len(members), _MOST_TOGETHER)
+        ]
+        return sorted(parts + alone)
+
+    def _trains_together(self, held_out: Sequence[Samples] | None) -> bool:
+        training, problem = self.training, self.problem
+        stops_early = training.early_stopping is not None and held_out is not None
+        return (
+            problem.n_spatial == 0
+            and not training.given
+            and not stops_early
+            and make_augmentation(training.augment, problem.n_spatial) is None
+            and training.is_elementwise
+            and resolve_precision(training.precision, self.device, problem.n_spatial) == "float32"
+            and rows_of_bytes(problem.sample_shape, _MOST_BYTES) >= len(problem.everything)
+        )
+
+    def _train_group(
+        self, group: Sequence[tuple[Architecture, Samples, int, Samples | None]]
+    ) -> list[NeuralNetClassifier | str]:
+        """Train networks together, in halves if that fails, as for want of memory, and in the end one by one."""
+        if len(group) == 1:
+            try:
+                return [self.train(*group[0])]
+            except Exception as error:  # noqa: BLE001 - the others go on
+                return [f"{type(error).__name__}: {error}"]
+        try:
+            made = [self._make(*each) for each in group]
+            nets, datasets = [net for net, _ in made], [dataset for _, dataset in made]
+            with computing(self.device):
+                for net, (_, _, seed, _) in zip(nets, group, strict=True):
+                    _initialize(net, seed)
+                failures = train_together(nets, datasets, self.training, self.max_time)
+            return [net if failure is None else failure for net, failure in zip(nets, failures, strict=True)]
+        except Exception:  # noqa: BLE001 - it is seen again where it belongs to one network
+            half = len(group) // 2
+        return self._train_group(group[:half]) + self._train_group(group[half:])
+
     def _make(
-        self, architecture: Architecture, samples: Samples, seed: int, weighted: bool, held_out: Samples | None
-    ) -> NeuralNetClassifier:
-        """Make a net that is not yet initialised."""
+        self, architecture: Architecture, samples: Samples, seed: int, held_out: Samples | None
+    ) -> tuple[NeuralNetClassifier, TensorData]:
+        """Make a net that is not yet initialised, and its training data."""
+        weight = self.problem.loss_weight(samples)
+        dataset = TensorData(samples, weight)
         training, problem, given = self.training, self.problem, self.training.given
         n_spatial, n_classes = problem.n_spatial, len(problem.classes)
         params: dict[str, Any] = {
@@ -194,10 +308,16 @@ class Trainer:
         )
         params = {name: value for name, value in params.items() if not (replaced and name.startswith(replaced))}
         params |= {"iterator_train__shuffle": True} | given
-        params["callbacks"] = [*callbacks, *training.callbacks]
-        if not weighted:
-            return AuxiliaryNet(Network, **params)
-        return WeightedNet(Network, **params | {"criterion__reduction": "none"})
+        params["callbacks"] = [*callbacks, *given.get("callbacks", [])]
+        if weight is None:
+            return AuxiliaryNet(Network, **params), dataset
+        return WeightedNet(Network, **params | {"criterion__reduction": "none"}), dataset
+
+
+def _initialize(net: NeuralNetClassifier, seed: int) -> None:
+    with INITIALISATION:
+        torch.manual_seed(seed)
+        net.initialize()
 
 
 def _ignore(message: str) -> None:

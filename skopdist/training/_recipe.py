@@ -19,6 +19,11 @@ _FEWEST_SAMPLES_PER_BATCH = 16
 _BATCHES_PER_EPOCH = 16
 # The highest learning rate of the schedule, by what it is for; other optimisers keep skorch's own default.
 _LEARNING_RATES: dict[Any, float] = {torch.optim.SGD: 0.1, torch.optim.AdamW: 0.003, torch.optim.Adam: 0.003}
+_FUSED = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
+_ELEMENTWISE = (
+    *_FUSED, torch.optim.ASGD, torch.optim.Adadelta, torch.optim.Adagrad, torch.optim.Adamax, torch.optim.NAdam,
+    torch.optim.RAdam, torch.optim.RMSprop, torch.optim.Rprop,
+)  # fmt: skip
 _OPTIMIZERS: dict[str, type] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
 
 
@@ -179,8 +184,22 @@ class Training(BaseEstimator):
         own = {name: value for name, value in self.given.items() if name == "lr" or name.startswith("optimizer__")}
         return params | own
 
-    def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """Make the optimiser of a network that is not trained through skorch."""
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether a step moves each number by what is known of it alone, in which shape it may ever be."""
+        return self.optimizer_class in _ELEMENTWISE
+
+    def make_optimizer(self, parameters: Iterable[nn.Parameter], fused: bool = False) -> torch.optim.Optimizer:
+        """Make the optimiser of networks that are not trained through skorch.
+
+        Parameters
+        ----------
+        parameters : iterable of nn.Parameter
+        fused : bool, default=False
+            Whether to compute a step in one go where torch can: several times faster, and rounded otherwise.
+        """
         params = self.optimizer_params()
+        if fused and self.optimizer_class in _FUSED:
+            params["optimizer__fused"] = True
         make = params.pop("optimizer")
         return make(parameters, **{name.removeprefix("optimizer__"): value for name, value in params.items()})

@@ -115,9 +115,9 @@ class OneCycle(Callback):
         training_set, _ = net.get_split_datasets(X, y)
         n_steps = net.max_epochs * len(net.get_iterator(training_set, training=True))
         factor = partial(one_cycle, n_steps=n_steps)
-        self.clock_ = None if self.max_time is None else _Clock(self.max_time)
+        self.clock_ = None if self.max_time is None else Clock(self.max_time)
         if self.clock_ is not None:
-            factor = partial(_hurried, clock=self.clock_, n_steps=n_steps)
+            factor = partial(hurried, clock=self.clock_, n_steps=n_steps)
         self.schedule_ = torch.optim.lr_scheduler.LambdaLR(net.optimizer_, factor)
 
     def on_batch_end(self, net: NeuralNetClassifier, training: bool = False, **kwargs: Any) -> None:
@@ -133,7 +133,7 @@ class OneCycle(Callback):
         del self.schedule_
 
 
-class _Clock:
+class Clock:
     """The share of some seconds that has passed since it was made."""
 
     def __init__(self, seconds: float) -> None:
@@ -144,7 +144,7 @@ class _Clock:
         return (time.monotonic() - self.begin) / self.seconds if self.seconds > 0 else 1.0
 
 
-def _hurried(step: int, clock: _Clock, n_steps: int) -> float:
+def hurried(step: int, clock: Clock, n_steps: int) -> float:
     """Return the factor of :func:`one_cycle` at the step, or at that of the time, whichever is later."""
     return one_cycle(max(step, min(n_steps - 1, int(clock.share() * n_steps))), n_steps)
 

