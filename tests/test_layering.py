@@ -44,6 +44,7 @@ LAYERS = [
         "_validation",
         "_version",
         "_workers",
+        "budget",
     },
 ]
 TORCH = ("committee", "operations", "networks", "training", "_device", "evaluators._training", "evaluators._supernet")

@@ -233,7 +233,7 @@ class Trainer:
             and make_augmentation(training.augment, problem.n_spatial) is None
             and training.is_elementwise
             and resolve_precision(training.precision, self.device, problem.n_spatial) == "float32"
-            and rows_of_bytes(problem.sample_shape, _MOST_BYTES) >= len(problem.everything)
+            and rows_of_bytes(problem.everything.X.shape, _MOST_BYTES) >= len(problem.everything)
         )
 
     def _train_group(
@@ -308,7 +308,7 @@ class Trainer:
         )
         params = {name: value for name, value in params.items() if not (replaced and name.startswith(replaced))}
         params |= {"iterator_train__shuffle": True} | given
-        params["callbacks"] = [*callbacks, *given.get("callbacks", [])]
+        params["callbacks"] = [*callbacks, *training.callbacks]
         if weight is None:
             return AuxiliaryNet(Network, **params), dataset
         return WeightedNet(Network, **params | {"criterion__reduction": "none"}), dataset

@@ -171,6 +171,6 @@ class _JointBatches:
 def _standardized(network: Network, dataset: TensorData) -> Tensor:
     """Bring all samples to the scale on which the network computes, in blocks of bounded size."""
     parameter = next(network.parameters())
-    step = rows_of_bytes(dataset.samples.X.shape[1:])
+    step = rows_of_bytes(dataset.samples.X.shape)
     blocks = [dataset.gather(indices)[0] for indices in torch.arange(len(dataset)).split(step)]
     return torch.cat([network.standardize(block.to(parameter.device)).to(parameter.dtype) for block in blocks])

@@ -11,7 +11,7 @@ from skopdist.committee import Member, choose_architectures, plan_seats, train_m
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace
-from skopdist.training import Trainer, Training
+from skopdist.training import Trainer, Training, _nets
 
 SPACE = DenseSpace()
 
@@ -116,3 +116,39 @@ def test_what_a_search_trains_is_what_a_member_is(trainer):
     trial = evaluator.evaluate(draw(1), seed=5)
     labels = seat.held_out.labels()
     assert trial.score == pytest.approx((member.probabilities.argmax(axis=1) == labels).mean(), abs=0.03)
+
+
+def test_graphs_do_not_depend_on_the_workers(trainer, monkeypatch):
+    monkeypatch.setattr(_nets, "_MOST_TOGETHER", 2)
+    seats = plan_seats(trainer.problem, [draw(1), draw(2)], trainer.problem.folds(2), 4, range(4))
+    one, two = (sorted(train_members(trainer, seats, n), key=lambda m: m.seat.index) for n in (1, 2))
+    for member, other in zip(one, two, strict=True):
+        np.testing.assert_array_equal(member.probabilities, other.probabilities)
+
+
+def test_a_worker_that_dies_with_several_members_is_asked_for_each(trainer, monkeypatch):
+    class Deadly:
+        """Workers that die of more than one member, and of the one with the seed 2."""
+
+        def __init__(self, n_jobs):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def run(self, calls, fail):
+            for i, (function, arguments, _) in enumerate(calls):
+                seats = arguments[0].seats
+                if len(seats) > 1 or seats[0].seed == 2:
+                    yield fail(i, "The worker process died")
+                else:
+                    yield function(*arguments)
+
+    monkeypatch.setattr("skopdist.committee._members.Workers", Deadly)
+    seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(4), 4, range(4))
+    results = list(train_members(trainer, seats, None))
+    assert [result for result in results if isinstance(result, str)] == ["The worker process died"]
+    assert [result.seat.seed for result in results if isinstance(result, Member)] == [0, 1, 3]

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from skopdist import Architecture, Cell
-from skopdist.committee import train_members
 from skopdist.networks import Network
 from skopdist.operations import register_operation
 from skopdist.problem import Problem
@@ -38,9 +37,9 @@ def groups(monkeypatch):
     """The numbers of networks that are trained together."""
     sizes = []
 
-    def counting(nets, datasets, training, train=_nets.train_together):
+    def counting(nets, datasets, training, max_time=None, train=_nets.train_together):
         sizes.append(len(nets))
-        return train(nets, datasets, training)
+        return train(nets, datasets, training, max_time)
 
     monkeypatch.setattr(_nets, "train_together", counting)
     return sizes
@@ -182,11 +181,11 @@ def test_all_diverge(groups):
 def test_a_shortage_of_memory_is_met_by_halves(error, double, monkeypatch):
     sizes = []
 
-    def short(nets, datasets, training, train=_nets.train_together):
+    def short(nets, datasets, training, max_time=None, train=_nets.train_together):
         sizes.append(len(nets))
         if len(nets) > 2:
             raise error("a fake shortage")
-        return train(nets, datasets, training)
+        return train(nets, datasets, training, max_time)
 
     problem = make_problem()
     trainer, architectures, samples = trainer_of(problem), draw(5), [problem.everything] * 5
@@ -285,45 +284,6 @@ def test_a_network_goes_on_training_alone():
     assert len(net.history) == 5
 
 
-def test_members_do_not_depend_on_the_workers(monkeypatch):
-    monkeypatch.setattr(_nets, "_MOST_TOGETHER", 2)
-    problem = make_problem()
-    trainer = trainer_of(problem)
-    architectures, seeds = draw(5), list(range(5))
-    one, two = (train_members(trainer, architectures, seeds, n_jobs) for n_jobs in (1, 2))
-    for net, other in zip(one, two, strict=True):
-        assert_equal_nets(net, other, problem.everything.X, rtol=0, atol=0)
-
-
-def test_a_worker_that_dies_with_several_members_is_asked_for_each(monkeypatch):
-    class Deadly:
-        """Workers that die of more than one network, and of the one with the seed 2."""
-
-        def __init__(self, n_jobs):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def run(self, calls, fail):
-            for i, (function, (task, trainer), _) in enumerate(calls):
-                deadly = len(task.seeds) > 1 or task.seeds == (2,)
-                yield fail(i, "The worker process died") if deadly else function(task, trainer)
-
-    monkeypatch.setattr("skopdist.committee.Workers", Deadly)
-    monkeypatch.setattr(_nets, "_MOST_TOGETHER", 2)
-    problem = make_problem()
-    trainer = trainer_of(problem)
-    nets = train_members(trainer, draw(4), range(4), None)
-    assert nets[2] == "The worker process died"
-    for i in (0, 1, 3):
-        expected = trainer.train(draw(4)[i], problem.everything, i)
-        assert_equal_nets(nets[i], expected, problem.everything.X, rtol=0, atol=0)
-
-
 def test_unequal_numbers_of_batches_are_refused():
     problem = make_problem()
     trainer = trainer_of(problem)
@@ -332,6 +292,20 @@ def test_unequal_numbers_of_batches_are_refused():
         net.initialize()
     with pytest.raises(ValueError, match=r"need equally many batches, got \[7, 3\]"):
         _nets.train_together(*zip(*made, strict=True), trainer.training)
+
+
+def test_time_that_is_over_ends_all_of_them(groups):
+    problem = make_problem()
+    trainer = replace(trainer_of(problem, max_epochs=1000), max_time=0.0)
+    nets = trainer.train_many(draw(3), [problem.everything] * 3, range(3))
+    assert groups == [3]
+    # One batch is made in any case.
+    assert [[len(row["batches"]) for row in net.history] for net in nets] == [[1]] * 3
+    assert all(np.isfinite(Predictor(net.module_, 0)(problem.everything.X)).all() for net in nets)
+    plenty = replace(trainer_of(problem), max_time=1000.0).train_many(draw(3), [problem.everything] * 3, range(3))
+    alone = one_by_one(trainer_of(problem), draw(3), [problem.everything] * 3, range(3))
+    for net, expected in zip(plenty, alone, strict=True):
+        assert_equal_nets(net, expected, problem.everything.X, rtol=0, atol=1e-4)
 
 
 @pytest.mark.gpu
