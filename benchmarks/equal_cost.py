@@ -15,6 +15,9 @@ chosen, in points; the mean over the seeds, with a 95 % interval by the bootstra
 the beginnings of those of larger ones. Bayesian optimisation with 12 epochs stops at a budget of 15, since a suggestion
 takes the longer the more has been observed.
 
+- The library's own way, `run_search(fidelity=12 / 200, n_finals=...)`: trials of 12 epochs, and finals of 200, which
+  the strategy names. Ten trainings are 83 trials and 5 finals, fifty are 300 and 32.
+
 "All cells by 12 epochs" trains the five best of all 15,625 by that score: where a search guided by it ends. Rows are
 stored one by one, with up to ten seeds each, and no seed is computed again; --quick computes two.
 """
@@ -35,9 +38,11 @@ from typing import cast
 from claims import available
 from curves import Interval, mean_interval
 from scipy.stats import spearmanr
-from search_efficiency import Method, our_search, regret_text
+from search_efficiency import ENCODINGS, STRATEGIES, Method, our_search, regret_text
+from sklearn.base import clone
 
 from skopdist.evaluators import TabularEvaluator
+from skopdist.search import run_search
 from skopdist.tables import load_nasbench201
 
 KEYS = ("table", "strategy", "encoding", "guide", "seeds")
@@ -50,7 +55,10 @@ METHODS: dict[Method, str] = {
 }
 # Epochs of the trainings that guide a search, and of those that decide.
 SHORT, LONG = 12, 200
-GUIDES = (LONG, SHORT)
+# The library's own way, by its budgets: trials of 12 epochs, and finals.
+OWN = "12, then finals"
+SPENT = {10: (83, 5), 50: (300, 32)}
+GUIDES = (LONG, SHORT, OWN)
 # Fixed before anything was run.
 N_FINAL = 5
 # In trainings of 200 epochs.
@@ -63,17 +71,24 @@ Cell = tuple[str, ...]
 Scores = Mapping[Cell, float]
 
 
-def budgets_of(strategy: str, guide: int) -> tuple[int, ...]:
+Guide = int | str
+
+
+def budgets_of(strategy: str, guide: Guide) -> tuple[int, ...]:
     """Give the budgets that a strategy is run with."""
+    if guide == OWN:
+        return tuple(SPENT) if strategy == "bayesian" else ()
     return tuple(budget for budget in BUDGETS if budget <= LARGEST.get((strategy, guide), max(BUDGETS)))
 
 
-def n_queries(budget: int, guide: int) -> int:
+def n_queries(budget: int, guide: Guide) -> int:
     """Give the number of queries that a budget allows.
 
     >>> n_queries(10, 200), n_queries(10, 12)
     (10, 83)
     """
+    if guide == OWN:
+        return SPENT[budget][0]
     return budget if guide == LONG else (budget - N_FINAL) * LONG // SHORT
 
 
@@ -83,9 +98,24 @@ def chosen(asked: Sequence[Cell], guide: Scores, final: Scores, n_final: int) ->
     return max(best, key=lambda cell: final[cell])
 
 
-def search(method: Method, scores: Mapping[int, TabularEvaluator], guide: int, seed: int) -> list[float]:
+def search(method: Method, scores: Mapping[int, TabularEvaluator], guide: Guide, seed: int) -> list[float]:
     """Give the regret of each budget."""
     budgets = budgets_of(method[0], guide)
+    if guide == OWN:
+        table = clone(scores[LONG]).set_params(short_scores={SHORT / LONG: scores[SHORT].scores})
+        results = [
+            run_search(
+                *(STRATEGIES[method[0]](), table),
+                encoding=ENCODINGS[method[1]](),
+                n_trials=n_trials,
+                fidelity=SHORT / LONG,
+                n_finals=n_finals,
+                random_state=seed,
+            )
+            for n_trials, n_finals in SPENT.values()
+        ]
+        return [round(table.optimum - result.best_score, 4) for result in results]
+    guide = int(guide)
     trials = our_search(method, scores[guide], seed, n_queries(max(budgets), guide))
     asked = [trial.architecture.operations for trial in trials]
     guiding, final = cast(Scores, scores[guide].scores), cast(Scores, scores[LONG].scores)
@@ -108,7 +138,7 @@ def limit(scores: Mapping[int, TabularEvaluator]) -> dict[str, float]:
     }
 
 
-def regrets_of(rows: common.Rows, name: str, method: Method, guide: int) -> dict[int, list[float]]:
+def regrets_of(rows: common.Rows, name: str, method: Method, guide: Guide) -> dict[int, list[float]]:
     """Give the stored regrets by seed."""
     found = rows.select(table=name, strategy=method[0], encoding=method[1], guide=guide)
     return {seed: regrets for row in found for seed, regrets in zip(row["seeds"], row["regrets"], strict=True)}
@@ -117,13 +147,15 @@ def regrets_of(rows: common.Rows, name: str, method: Method, guide: int) -> dict
 def run(rows: common.Rows, data: Path | None, tables: Iterable[str], methods: Iterable[Method], seeds: int) -> None:
     """Search with the seeds that are not there yet."""
     evaluators = {
-        name: {epochs: load_nasbench201(data, dataset=TABLES[name], epochs=epochs) for epochs in GUIDES}
+        name: {epochs: load_nasbench201(data, dataset=TABLES[name], epochs=epochs) for epochs in (SHORT, LONG)}
         for name in tables
     }
     for name, scores in evaluators.items():
         if not rows.select(table=name, strategy="all cells"):
             rows.add(table=name, strategy="all cells", **limit(scores))
     for method, guide, (name, scores) in product(methods, GUIDES, evaluators.items()):
+        if not budgets_of(method[0], guide):
+            continue
         stored = regrets_of(rows, name, method, guide)
         missing = [seed for seed in range(seeds) if seed not in stored]
         for first in range(0, len(missing), SEEDS_IN_ROW):
@@ -139,12 +171,10 @@ def run(rows: common.Rows, data: Path | None, tables: Iterable[str], methods: It
                 regrets=[search(method, scores, guide, seed) for seed in some],
                 cpu_seconds=round(time.process_time() - begin, 2),
             )
-            print(
-                f"{METHODS[method]}, {guide} epochs, {name}, seeds {some[0]} to {some[-1]}", file=sys.stderr, flush=True
-            )
+            print(f"{METHODS[method]}, {guide}, {name}, seeds {some[0]} to {some[-1]}", file=sys.stderr, flush=True)
 
 
-def regrets(rows: common.Rows, name: str, method: Method, guide: int) -> dict[int, Interval]:
+def regrets(rows: common.Rows, name: str, method: Method, guide: Guide) -> dict[int, Interval]:
     """Give the mean regret of each budget, and its interval."""
     columns = zip(*regrets_of(rows, name, method, guide).values(), strict=True)
     return dict(zip(budgets_of(method[0], guide), map(mean_interval, columns), strict=False))
@@ -157,7 +187,7 @@ def budget_table(rows: common.Rows, budget: int) -> str:
     for (method, text), guide in product(METHODS.items(), GUIDES):
         found = [regrets(rows, name, method, guide).get(budget) for name in names]
         if any(found):
-            label = f"{text}, {guide} epochs"
+            label = f"{text}, {guide}" if guide == OWN else f"{text}, {guide} epochs"
             body.append((label, n_queries(budget, guide), *("" if f is None else regret_text(f) for f in found)))
     ends = [rows.select(table=name, strategy="all cells")[0]["regret"] for name in names]
     body.append(("all cells by 12 epochs", 15625, *(f"{regret:.3f}" for regret in ends)))
