@@ -473,6 +473,7 @@ def is_meant(error, params=()):
 def check(case):
     """Fit and predict; return the probabilities or the error, and raise where it is neither that nor meant."""
     printed = io.StringIO()
+    before = case.X.copy() if isinstance(case.X, np.ndarray) and case.X.dtype.kind in "biuf" else None
     answer = clf = refusal = None
     with (
         warnings.catch_warnings(record=True) as seen,
@@ -497,6 +498,8 @@ def check(case):
     if clf is not None and not {"training", "net_params", "scoring"} & set(case.params) and hasattr(clf, "trials_"):
         failed = [trial.message for trial in clf.trials_ if trial.status == "failed"]
         assert not failed, f"a trial failed: {failed[0]}"
+    if before is not None:
+        np.testing.assert_array_equal(case.X, before, "X was changed")
     if answer is not None:
         assert answer.ndim == 2
         assert answer.shape[1] == len(clf.classes_)
