@@ -845,13 +845,14 @@ def test_ctrl_c_ends_all_that_clones_were_fitted_for(iris, tmp_path):
 
 
 INTERRUPTED = """
-import sys, torch
+import signal, sys, torch
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 from skopdist import OpDistNASClassifier
 
 torch.set_num_threads(1)
-
+# What a shell runs in the background ignores it, and so would its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 clf = OpDistNASClassifier(n_trials=1000, max_epochs=3, n_cells=1, channels=8, journal=sys.argv[1], random_state=0)
 if sys.argv[2] != "fit":
     clf = GridSearchCV(clf, {"channels": [8, 16, 32]}, cv=2, n_jobs=None if sys.argv[2] == "None" else int(sys.argv[2]))
