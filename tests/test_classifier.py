@@ -312,9 +312,11 @@ def test_class_weight(iris):
     spelled_out = make(class_weight={label: len(y) / (3 * n[label]) for label in range(3)}).fit(X, y)
     np.testing.assert_allclose(balanced.predict_proba(X), spelled_out.predict_proba(X), atol=1e-9)
     # Weights of classes are for the training; the trials are scored as without them.
-    assert balanced.evaluator_.problem_.held_out.relative_weight is None
+    plain = make().fit(X, y)
+    held_out = [clf.evaluator_.problem_.held_out for clf in (balanced, plain)]
+    np.testing.assert_array_equal(held_out[0].weight, held_out[1].weight)
     heavy = make(class_weight={0: 50.0}).fit(X, y)
-    assert heavy.predict_proba(X)[:, 0].mean() > make().fit(X, y).predict_proba(X)[:, 0].mean()
+    assert heavy.predict_proba(X)[:, 0].mean() > plain.predict_proba(X)[:, 0].mean()
 
 
 def test_class_weight_of_string_labels(iris):
