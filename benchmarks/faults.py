@@ -63,7 +63,7 @@ REASONS = {
     "failed allocation": "RuntimeError",
 }
 # Seconds in which workers that lost their parent have to end; joblib lets idle ones wait for 300.
-PATIENCE = 400.0
+PATIENCE, N_LEFT = 900.0, 3
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
@@ -120,17 +120,18 @@ class Child:
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return status, self.age
 
-    def seconds_to_end(self, patience: float) -> float:
-        """Wait until the last process of its session is gone, and end those that do not go; give the seconds."""
-        begin = time.monotonic()
+    def is_alive(self) -> bool:
+        """Whether a process of its session is there."""
         try:
-            while time.monotonic() - begin < patience:
-                os.killpg(self.pid, 0)
-                time.sleep(0.05)
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self.pid, 0)
         except ProcessLookupError:
-            pass
-        return time.monotonic() - begin
+            return False
+        return True
+
+    def end(self) -> None:
+        """End what is left of its session."""
+        if self.is_alive():
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 def n_lines(text: bytes) -> int:
@@ -160,7 +161,7 @@ def killed(rows: common.Rows, n_jobs: int, n_kills: int, folder: Path) -> None:
         return
     reference, timed = fit(), folder / f"timed-{n_jobs}"
     status, seconds = (child := Child(lambda: fit(timed, n_jobs), folder / "output")).wait()
-    child.seconds_to_end(0)
+    child.end()
     if status != 0:
         raise RuntimeError("A fit that nobody disturbs has to end well.")
     rng = np.random.default_rng(n_jobs)
@@ -182,25 +183,34 @@ def killed(rows: common.Rows, n_jobs: int, n_kills: int, folder: Path) -> None:
         child.kill(group)
         reported = n_lines(output.read_bytes()) if output.exists() else 0
         found = go_on(journal, reference) | {"reported": reported, "group": group, "moment": round(moment, 3)}
-        child.seconds_to_end(0)
+        child.end()
         promised = found["lines_kept"] and found["whole_at_the_end"] and found["same_result"]
         rows.add(**key, **found, as_promised=promised and reported <= found["on_record"])
         print(key, found, flush=True)
 
 
 def left_behind(rows: common.Rows, folder: Path) -> None:
-    """Kill a fit alone, and wait for its workers."""
-    key = {"fault": "workers left behind", "n_jobs": 2, "case": 0}
-    if key in rows:
+    """Kill fits alone, and wait for their workers."""
+    keys = [{"fault": "workers left behind", "n_jobs": 2, "case": case} for case in range(N_LEFT)]
+    if all(key in rows for key in keys):
         return
-    journal = folder / "left"
-    child = Child(partial(fit, journal, 2), folder / "output-left")
-    while size(journal) == 0 or n_lines(journal.read_bytes()) < 3:
-        time.sleep(0.001)
-    child.kill(group=False)
-    seconds = child.seconds_to_end(PATIENCE)
-    rows.add(**key, seconds=round(seconds, 1), as_promised=seconds < PATIENCE)
-    print(key, seconds, flush=True)
+    killed: dict[int, tuple[Child, float]] = {}
+    for case in range(N_LEFT):
+        journal = folder / f"left-{case}"
+        child = Child(partial(fit, journal, 2), folder / "output-left")
+        while size(journal) == 0 or n_lines(journal.read_bytes()) < 3:
+            time.sleep(0.001)
+        child.kill(group=False)
+        killed[case] = child, time.monotonic()
+    while killed:
+        time.sleep(0.5)
+        for case, (child, begin) in list(killed.items()):
+            seconds = time.monotonic() - begin
+            if not child.is_alive() or seconds > PATIENCE:
+                child.end()
+                del killed[case]
+                rows.add(**keys[case], seconds=round(seconds, 1), as_promised=seconds <= PATIENCE)
+                print(keys[case], seconds, flush=True)
 
 
 def disk_full(rows: common.Rows, n_cases: int, folder: Path) -> None:

@@ -70,10 +70,12 @@ class Workers:
         while done < len(calls):
             n = 1 if alone else self._at_a_time(len(calls) - done)
             results = self._results(calls[done : done + n])
+            is_complete = False
             try:
                 for result in results:
                     done += 1
                     yield result
+                is_complete = True
                 alone = max(0, alone - 1)
             except Exception as error:
                 if not {cls.__name__ for cls in type(error).__mro__} & _DEATHS:
@@ -90,6 +92,9 @@ class Workers:
                     # joblib's, of results that nobody took.
                     warnings.simplefilter("ignore", UserWarning)
                     results.close()
+                if not is_complete:
+                    # With joblib 1.6, a thread that is still running would hand its result to the next batch.
+                    self._dismiss()
 
     def _at_a_time(self, n_left: int) -> int:
         """Return how many calls to hand over together."""

@@ -96,6 +96,18 @@ def test_what_nobody_takes_is_not_started(backend):
     assert len(started) < 200
 
 
+def test_what_nobody_took_is_no_result_of_the_next_batch(backend):
+    def slow(i):
+        time.sleep(0.002)
+
+    for _ in range(100):
+        with Workers(2) as workers:
+            results = workers.run([delayed(slow)(i) for i in range(20)], fail)
+            next(results)
+            results.close()
+            assert list(workers.run([delayed(abs)(-1), delayed(abs)(-2)], fail)) == [1, 2]
+
+
 def test_no_worker_is_started_without_a_call(monkeypatch):
     monkeypatch.setattr("skopdist._workers.Parallel", None)
     before = threading.active_count()

@@ -36,12 +36,13 @@ class Standardize(nn.Module):
     def __init__(self, scaling: Scaling, n_spatial: int) -> None:
         super().__init__()
         shape = (-1, *[1] * n_spatial)
-        scale = torch.as_tensor(scaling.std, dtype=torch.float64).reshape(shape)
+        # Copies: who loads other weights writes into them, and the statistics may be read-only, or shared.
+        scale = torch.tensor(scaling.std, dtype=torch.float64).reshape(shape)
         # Divided before the difference is taken, for the difference of the largest numbers is infinite.
-        self.register_buffer("mean", torch.as_tensor(scaling.mean, dtype=torch.float64).reshape(shape) / scale)
+        self.register_buffer("mean", torch.tensor(scaling.mean, dtype=torch.float64).reshape(shape) / scale)
         self.register_buffer("std", scale)
         for name in ("heavy", "knots", "scores"):
-            self.register_buffer(name, torch.as_tensor(getattr(scaling, name)))
+            self.register_buffer(name, torch.tensor(getattr(scaling, name)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardise a batch of any real dtype, in double precision: equal values give equal results."""

@@ -58,3 +58,16 @@ def test_equal_knots_are_a_jump():
     scaling = Scaling(np.zeros(1), np.ones(1), np.array([0]), np.array([[0.0, 0.0, 0.0, 1.0]]), np.arange(4.0))
     z = Standardize(scaling, 0)(torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64))
     assert z.ravel().tolist() == [0, 2, 3]
+
+
+def test_other_weights_leave_the_statistics_alone():
+    statistics = {"mean": np.zeros(2), "std": np.ones(2), "heavy": np.array([1]), "knots": np.arange(3.0)[None]}
+    scaling = Scaling(**statistics, scores=np.arange(-1.0, 2))
+    for array in vars(scaling).values():
+        # As joblib opens a file with `mmap_mode="r"`: writing there would end the process.
+        array.flags.writeable = False
+    standardize = Standardize(scaling, 0)
+    standardize.load_state_dict({name: value + 1 for name, value in standardize.state_dict().items()})
+    assert scaling.std.tolist() == [1, 1]
+    assert scaling.knots.tolist() == [[0, 1, 2]]
+    assert scaling.scores.tolist() == [-1, 0, 1]
