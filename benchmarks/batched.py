@@ -133,8 +133,12 @@ def measure_step(comparison: str, data: Any, members: int, device: str, repetiti
     alone = [step_of(network.parameters(), network, x[i], y[i]) for i, network in enumerate(chosen)]
     if comparison == VMAP:
         # Not the ones that the other side trains.
-        state = stack_module_state(copy.deepcopy(networks))
-        together = step_of(state[0].values(), lambda x: by_vmap(networks[0], state, x), x, y)
+        copies = copy.deepcopy(networks)
+        if not dense:
+            # The network would ask for channels innermost, which vmap cannot.
+            copies[0].n_spatial = 1
+        state = stack_module_state(copies)
+        together = step_of(state[0].values(), lambda x: by_vmap(copies[0], state, x), x, y)
     else:
         batched = BatchedNetworks(copy.deepcopy(networks)).to(device)
         together = step_of(batched.parameters(), batched, x, y)
