@@ -616,7 +616,7 @@ def test_members_of_groups_see_none_of_what_they_hold_out(iris):
     assert np.isfinite(clf.best_score_)
 
 
-def test_ctrl_c_keeps_the_members_that_there_are(iris, monkeypatch):
+def test_ctrl_c_keeps_the_members_that_there_are(series, monkeypatch):
     train = Trainer.train
     calls = []
 
@@ -627,14 +627,13 @@ def test_ctrl_c_keeps_the_members_that_there_are(iris, monkeypatch):
                 raise KeyboardInterrupt
         return train(self, architecture, samples, seed, held_out)
 
-    monkeypatch.setattr("skopdist.training._nets.train_together", out_of_memory)
     monkeypatch.setattr(Trainer, "train", interrupted)
-    clf = make(n_trials=4, n_members=4).fit(*iris)
+    clf = make(n_trials=4, n_members=4).fit(*series)
     assert clf.stop_reason_ == "interrupted"
     assert len(clf.nets_) == 2
     calls.clear()
     with pytest.raises(KeyboardInterrupt):
-        clone(clf).fit(*iris)
+        clone(clf).fit(*series)
 
 
 # Time

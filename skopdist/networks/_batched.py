@@ -5,8 +5,9 @@ spent on numbers. Here the networks are the first axis of every tensor. The oper
 networks, are computed together for as long as their layers are alike: a layer normalisation and a linear map before
 different activations are one normalisation and one product.
 
-``torch.func.vmap`` over stacked weights does the same for networks of one architecture. It takes about as long from
-four networks on, but five times as long as one network alone, and it cannot take different operations at a slot.
+``torch.func.vmap`` over stacked weights does the same for networks of one architecture, and cannot take different
+operations at a slot. It is slower for few networks, and as fast from sixteen on. Convolutions become grouped ones by
+it, which take twice as long on a CPU as one network after the other (benchmarks/batched.py).
 """
 
 from __future__ import annotations
@@ -135,19 +136,16 @@ class _Node(nn.Module):
         # So that rows that begin alike are neighbours.
         chains, sources, members = zip(*sorted(entries, key=lambda entry: _kinds(entry[0])), strict=True)
         self.rows = _Rows(chains)
-        self.sizes = self.rows.sizes()
         self.n_members = n_members
         self.register_buffer("sources", torch.tensor(sources))
         self.register_buffer("members", torch.tensor(members))
 
     def forward(self, nodes: Tensor) -> Tensor:
         """Map the earlier nodes, shape (k * m, n, width), to this one, shape (m, n, width)."""
-        x = nodes.index_select(0, self.sources)  # (r, n, width)
-        total = x.new_zeros(self.n_members, *x.shape[1:])
+        values = self.rows(nodes.index_select(0, self.sources))  # (r, n, width)
+        total = values.new_zeros(self.n_members, *values.shape[1:])
         # By index: a product with zeros and ones would spread what is not finite from one member to all.
-        for part, members in zip(self.rows.parts(x), self.members.split_with_sizes(self.sizes), strict=True):
-            total.index_add_(0, members, part)
-        return total
+        return total.index_add_(0, self.members, values)
 
 
 class _Rows(nn.Module):
@@ -168,11 +166,6 @@ class _Rows(nn.Module):
         # A list is not looked through for modules, and holds what there is none of.
         self.rests = [_Rows(rest) if any(rest) else None for rest in rests]
         self.registered = nn.ModuleList(rest for rest in self.rests if rest is not None)
-
-    def sizes(self) -> list[int]:
-        """List the numbers of rows in the parts."""
-        nested = [[n] if rest is None else rest.sizes() for n, rest in zip(self.counts, self.rests, strict=True)]
-        return [size for sizes in nested for size in sizes]
 
     def parts(self, x: Tensor) -> list[Tensor]:
         """Map (r, n, width) to parts, whose rows are r together."""

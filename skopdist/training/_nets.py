@@ -32,8 +32,8 @@ _CHANNELS = {0: 64, 1: 32, 2: 16}
 _N_CELLS = 3
 # Networks in one graph: more of them gain little.
 _MOST_TOGETHER = 16
-# Of samples in double precision that are standardised beforehand, once for each set of rows.
-_MOST_BYTES = 2**28
+# Samples of networks in one graph are standardised beforehand, each set of rows once; these take half of so many bytes.
+_MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class Trainer:
         groups : list of list of int
             Indices, each in one group.
         """
-        if not self._trains_together(held_out):
+        if not self._trains_together(samples, held_out):
             return [[i] for i in range(len(architectures))]
         alike: dict[tuple[int, int], list[int]] = {}
         alone: list[list[int]] = []
@@ -223,9 +223,10 @@ class Trainer:
         ]
         return sorted(parts + alone)
 
-    def _trains_together(self, held_out: Sequence[Samples] | None) -> bool:
+    def _trains_together(self, samples: Sequence[Samples], held_out: Sequence[Samples] | None) -> bool:
         training, problem = self.training, self.problem
         stops_early = training.early_stopping is not None and held_out is not None
+        n_rows = sum(map(len, {id(rows): rows for rows in samples}.values()))
         return (
             problem.n_spatial == 0
             and not training.given
@@ -233,7 +234,7 @@ class Trainer:
             and make_augmentation(training.augment, problem.n_spatial) is None
             and training.is_elementwise
             and resolve_precision(training.precision, self.device, problem.n_spatial) == "float32"
-            and rows_of_bytes(problem.everything.X.shape, _MOST_BYTES) >= len(problem.everything)
+            and n_rows <= rows_of_bytes(problem.everything.X.shape, _MOST_BYTES)
         )
 
     def _train_group(

@@ -108,9 +108,10 @@ def test_the_gradient_points_to_a_smaller_held_out_loss(images):
     uniform = torch.tensor(space.uniform().probabilities, dtype=torch.float32)
     for _ in range(100):
         evaluator._train(uniform)
-    loss, gradient, _ = evaluator._gradient(uniform, 4)
+    n_batches = evaluator._n_steps(evaluator.held_out_batches_)
+    loss, gradient, _ = evaluator._gradient(uniform, n_batches)
     slope = torch.tensor(gradient, dtype=torch.float32)
-    ahead, _, _ = evaluator._gradient(uniform + 0.05 * (slope - slope.mean()) / slope.norm(), 4)
+    ahead, _, _ = evaluator._gradient(uniform + 0.05 * (slope - slope.mean()) / slope.norm(), n_batches)
     assert ahead < loss
 
 

@@ -42,12 +42,20 @@ def test_the_best_by_the_guide_are_trained_and_the_best_of_these_is_chosen(equal
 def test_regret_is_that_after_long_trainings(equal, scores, monkeypatch):
     monkeypatch.setattr(equal, "BUDGETS", (6, 10))
     method = ("random", "adjacency")
-    long, short = (equal.search(method, scores, guide, seed=0) for guide in equal.GUIDES)
+    long, short = (equal.search(method, scores, guide, seed=0) for guide in (equal.LONG, equal.SHORT))
     assert len(long) == len(short) == 2
     assert long[0] >= long[1]
     asked = [t.architecture.operations for t in equal.our_search(method, scores[equal.LONG], 0, 10)]
     assert long[1] == 6 - max(cell.count("nor_conv_3x3") for cell in asked)
     assert equal.limit(scores)["regret"] == 5.0
+
+
+def test_the_library_spends_trainings_on_finals(equal, scores, monkeypatch):
+    monkeypatch.setattr(equal, "SPENT", {2: (10, 1), 4: (20, 2)})
+    assert equal.budgets_of("bayesian", equal.OWN) == (2, 4)
+    assert equal.budgets_of("random", equal.OWN) == ()
+    few, more = equal.search(("bayesian", "hybrid"), scores, equal.OWN, seed=0)
+    assert few >= more >= 0
 
 
 def test_a_table_has_a_row_for_each_guide(equal, script, tmp_path):

@@ -252,7 +252,10 @@ def test_networks_that_have_no_batched_form(groups, monkeypatch):
     nets = trainer.train_many(architectures, samples, range(5))
     assert groups == [2]
     assert_equal_nets(nets[0], trainer.train(dropping, problem.everything, 0), problem.everything.X, rtol=0, atol=0)
-    monkeypatch.setattr(_nets, "_MOST_BYTES", 50 * 5 * 8 - 1)
+    monkeypatch.setattr(_nets, "_MOST_BYTES", 50 * 5 * 8)
+    assert trainer.groups(architectures, samples) == [[0], [1, 2], [3], [4]]
+    # A set of rows of its own.
+    samples[4] = problem.everything.take(np.arange(49))
     assert trainer.groups(architectures, samples) == [[0], [1], [2], [3], [4]]
     series = trainer_of(make_problem(shape=(2, 9)))
     convolutions = [SequenceSpace().sample(SequenceSpace().uniform(), random_state=seed) for seed in range(2)]
