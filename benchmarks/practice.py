@@ -282,56 +282,51 @@ def measure(model: Any, split: datasets.Split) -> dict[str, Any]:
     return row
 
 
+def means(rows: list[dict[str, Any]], method: str, name: str) -> dict[str, float]:
+    """Give the mean of a figure over the seeds, by data set."""
+    mine = [row for row in rows if row["method"] == method]
+    return {
+        dataset: float(np.mean([row[name] for row in mine if row["dataset"] == dataset]))
+        for dataset in dict.fromkeys(row["dataset"] for row in mine)
+    }
+
+
+def practice_table(rows: common.Rows, suite: str, budget: int) -> str:
+    """Lay out means over the data sets that all methods have, and how the others compare with ours."""
+    found = [row for row in rows.rows if row["suite"] == suite and row["budget"] in (budget, 0)]
+    methods = [m for m in (*TIMED, *ABLATIONS, *REFERENCES) if any(row["method"] == m for row in found)]
+    accuracy = {method: means(found, method, "accuracy") for method in methods}
+    names = [name for name in accuracy[methods[0]] if all(name in accuracy[method] for method in methods)]
+    values = np.array([[accuracy[method][name] for name in names] for method in methods])
+    ranks = rankdata(-values.round(6), axis=0).mean(axis=1)
+    body = []
+    for i, method in enumerate(methods):
+        gains = values[0] - values[i]
+        losses, seconds = (means(found, method, figure) for figure in ("log_loss", "fit_cpu_seconds"))
+        line = [
+            method,
+            f"{values[i].mean():.4f}",
+            f"{np.mean([losses[name] for name in names]):.4f}",
+            f"{ranks[i]:.2f}",
+        ]
+        if i:
+            signs = np.sign(gains.round(6))
+            line.append("-".join(str(int((signs == sign).sum())) for sign in (1, 0, -1)))
+            line.append(f"{wilcoxon(gains).pvalue:.3f}" if signs.any() and len(gains) > 5 else "")
+        else:
+            line += ["", ""]
+        body.append([*line, f"{np.median([seconds[name] for name in names]):.1f}"])
+    head = [f"{len(names)} data sets" if len(names) > 1 else names[0], "accuracy", "log-loss", "mean rank"]
+    return common.table([*head, f"{methods[0]} better-equal-worse", "p", "CPU s"], body)
+
+
 def report(rows: common.Rows) -> str:
-    """Lay out, for each suite and budget, the means over its data sets, and how the others compare with ours."""
+    """Lay out all suites and budgets."""
+    measured = sorted({(row["suite"], row["budget"]) for row in rows.rows if row["budget"]})
     texts = []
-    for suite, budget in sorted({(row["suite"], row["budget"]) for row in rows.rows if row["budget"]}):
-        found = [row for row in rows.rows if row["suite"] == suite and row["budget"] in (budget, 0)]
-        methods = [
-            method for method in (*TIMED, *ABLATIONS, *REFERENCES) if any(row["method"] == method for row in found)
-        ]
-
-        def values(method: str, name: str, found: Any = found) -> dict[str, float]:
-            mine = [row for row in found if row["method"] == method]
-            return {
-                dataset: float(np.mean([row[name] for row in mine if row["dataset"] == dataset]))
-                for dataset in dict.fromkeys(row["dataset"] for row in mine)
-            }
-
-        accuracy = {method: values(method, "accuracy") for method in methods}
-        common_sets = [d for d in accuracy[methods[0]] if all(d in accuracy[method] for method in methods)]
-        if not common_sets:
-            continue
-        table = np.array([[accuracy[method][d] for d in common_sets] for method in methods])
-        ranks = rankdata(-table.round(6), axis=0).mean(axis=1)
-        body = []
-        for i, method in enumerate(methods):
-            gains = table[0] - table[i]
-            losses = values(method, "log_loss")
-            seconds = values(method, "fit_cpu_seconds")
-            p = f"{wilcoxon(gains).pvalue:.3f}" if i and gains.any() and len(gains) > 5 else ""
-            body.append(
-                (
-                    method,
-                    f"{table[i].mean():.4f}",
-                    f"{np.mean([losses[d] for d in common_sets]):.4f}",
-                    f"{ranks[i]:.2f}",
-                    f"{(gains > 1e-9).sum()}-{(np.abs(gains) <= 1e-9).sum()}-{(gains < -1e-9).sum()}" if i else "",
-                    p,
-                    f"{np.median([seconds[d] for d in common_sets]):.1f}",
-                )
-            )
-        seeds = sorted({row["seed"] for row in found})
-        header = [
-            f"{suite}, {budget} s",
-            "accuracy",
-            "log-loss",
-            "mean rank",
-            f"{methods[0]} better-equal-worse",
-            "p",
-            "CPU s",
-        ]
-        texts.append(f"{len(common_sets)} data sets, seeds {seeds}\n\n{common.table(header, body)}")
+    for suite, budget in measured:
+        seeds = sorted({row["seed"] for row in rows.rows if row["suite"] == suite})
+        texts.append(f"{suite}, {budget} s, seeds {seeds}\n\n{practice_table(rows, suite, budget)}")
     return "\n\n".join(texts)
 
 

@@ -30,6 +30,7 @@ from equal_cost import correlation_table as short_training_table
 from faults import fault_table, left_text
 from limited import limited_table
 from memory import first_fit_text, fit_table, one_row_text, pickle_table, predict_text
+from practice import practice_table
 from search_efficiency import (
     COMPLETE,
     DEFAULT,
@@ -196,6 +197,7 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "memory-pickle": lambda _: pickle_table(results("memory")),
     "memory-predict": lambda what: predict_text(results("memory"), what),
     "memory-one-row": lambda what: one_row_text(results("memory"), what),
+    "practice": lambda what: practice_table(results("practice"), what.split()[0], int(what.split()[1])),
     "limited": lambda _: limited_table(results("limited")),
     "transfer": lambda suite: transfer_table(results("transfer"), suite),
     "spaces": spaces,
