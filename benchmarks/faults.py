@@ -8,8 +8,8 @@
   that of a fit that nobody killed, bit for bit. With one worker, moments are drawn between the beginning and the end of
   the fit; with two, whose start takes longest, between the first and the last byte of the journal. There every other
   kill hits the workers too, as the end of a machine does; otherwise they live on while the fit is run again.
-- **workers left behind**: whether workers whose parent was killed end by themselves within a quarter of an hour. Nobody
-  promises that; joblib means idle workers to end after five minutes.
+- **workers left behind**: whether all processes of a fit that was killed alone (its workers, and those that joblib has
+  for their sake) end by themselves within a quarter of an hour. Nobody promises that; joblib means idle workers to end after five minutes.
 - **disk full**: the journal's file cannot grow beyond a random number of bytes. The fit must end with the same result,
   and the same fit with room again must leave a whole journal. Where there is no room for the header, the fit must say
   so before it trains.
@@ -333,7 +333,7 @@ def left_text(rows: common.Rows) -> str:
 def report(rows: common.Rows) -> None:
     print(fault_table(rows))
     if rows.select(fault="workers left behind"):
-        print(f"\nWorkers did not end within {PATIENCE / 60:.0f} minutes after {left_text(rows)} kills.")
+        print(f"\nNot all processes had ended {PATIENCE / 60:.0f} minutes after {left_text(rows)} kills.")
     print(common.machines(rows.rows))
 
 
