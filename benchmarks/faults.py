@@ -9,7 +9,8 @@
   the fit; with two, whose start takes longest, between the first and the last byte of the journal. There every other
   kill hits the workers too, as the end of a machine does; otherwise they live on while the fit is run again.
 - **workers left behind**: whether all processes of a fit that was killed alone (its workers, and those that joblib has
-  for their sake) end by themselves within a quarter of an hour. Nobody promises that; joblib means idle workers to end after five minutes.
+  for their sake) end by themselves within a quarter of an hour. Nobody promises that; joblib means idle workers to end
+  after five minutes.
 - **disk full**: the journal's file cannot grow beyond a random number of bytes. The fit must end with the same result,
   and the same fit with room again must leave a whole journal. Where there is no room for the header, the fit must say
   so before it trains.
