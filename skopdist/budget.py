@@ -11,11 +11,13 @@ __all__ = ["SHORT", "Budget"]
 SHORT = 0.25
 # Of the seconds that are left when the speed is known: what the search may take; the trials that should fit into it,
 # and the smallest share of a training that tells something.
-_SEARCH, _TRIALS, _SHORTEST = 0.35, 12, 0.01
+_SEARCH, _SEARCH_AT_LEAST, _TRIALS, _SHORTEST = 0.35, 0.1, 12, 0.01
 # The least and the most that the search takes where its trials are full trainings, and one more follows.
 _SEARCH_IN_FULL = 0.6, 0.85
 # Of all seconds, what is left over for the end; and what the first look at the speed may take.
 _RESERVE, _PROBE = 0.03, 0.03
+# Workers import torch when they start. With less time they would still do so when it is over.
+_SECONDS_FOR_WORKERS = 20.0
 # A training may take so much longer than is expected.
 _MARGIN = 1.25
 
@@ -50,6 +52,10 @@ class Budget:
         """The seconds that are left, but for a reserve for what comes at the end; at least 0."""
         return max(0.0, (1 - _RESERVE) * self.max_time - (time.monotonic() - self._begin))
 
+    def n_jobs(self, wanted: int | None) -> int | None:
+        """Return the number of workers wanted, or 1 where there is no time for any to start."""
+        return wanted if self.max_time >= _SECONDS_FOR_WORKERS else 1
+
     @property
     def for_probe(self) -> float:
         """The seconds in which to find out how fast trainings are."""
@@ -71,7 +77,9 @@ class Budget:
             # One training follows.
             low, high = (share * self.left for share in _SEARCH_IN_FULL)
             return min(max(low, self.left - _MARGIN * training), high), 1.0
-        seconds = _SEARCH * self.left
+        # Where not even one training fits, there is little to choose and all to train.
+        scarcity = min(1.0, self.left / training) if training > 0 else 1.0
+        seconds = max(_SEARCH * scarcity, _SEARCH_AT_LEAST) * self.left
         affordable = seconds * n_workers / (_TRIALS * training) if training > 0 else SHORT
         return seconds, min(SHORT, max(_SHORTEST, affordable))
 

@@ -146,7 +146,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         on the i-th, modulo their number, and the final training on the first. `n_jobs` should be their number or more.
     n_jobs : int or None, default=None
         Trials that joblib runs in parallel, each in one thread, on this machine or, with
-        ``joblib.parallel_config(backend="dask")`` or ``"ray"``, on a cluster. It never changes the result.
+        ``joblib.parallel_config(backend="dask")`` or ``"ray"``, on a cluster. It never changes the result. Workers take
+        seconds to start: with a `max_time` below 20 seconds there are none.
     prior : Prior, OperationDistribution, fitted OpDistNASClassifier, str, Path or None, default=None
         What is known from another search, itself or in a file of :meth:`OperationDistribution.save`: the strategy draws
         its random points around this distribution. A :class:`~skopdist.Prior` says how strongly.
@@ -686,7 +687,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 begin_with=begin_with,
                 fidelity=fidelity,
                 random_state=seed(book.seed, _SEARCH),
-                n_jobs=self.n_jobs,
+                n_jobs=budget.n_jobs(self.n_jobs),
                 journal=book,
                 callback=report if self.verbose else None,
             )
@@ -736,7 +737,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             space, entropy = self.evaluator_.search_space, seed(book.seed, _PROBE)
             first = references[0] if references else space.sample(space.uniform(), self.length, entropy)
             self._seconds = trainer.seconds_for(first, trainer.problem.training, entropy, budget.for_probe)
-        seconds, fidelity = budget.for_search(self._seconds, effective_n_jobs(self.n_jobs), is_short)
+        seconds, fidelity = budget.for_search(self._seconds, effective_n_jobs(budget.n_jobs(self.n_jobs)), is_short)
         if is_short and book.trials:
             # Trials on record go on as they began.
             fidelity = book.trials[0].fidelity
@@ -754,7 +755,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         seats = plan_seats(problem, architectures, folds, n, seeds)
         trained: list[Member | str] = []
         try:
-            trained.extend(train_members(final, seats, self.n_jobs, budget, self._seconds))
+            trained.extend(train_members(final, seats, budget.n_jobs(self.n_jobs), budget, self._seconds))
         except KeyboardInterrupt:
             if self._is_clone or not any(isinstance(result, Member) for result in trained):
                 raise

@@ -50,3 +50,9 @@ def test_full_trials_leave_time_for_one_more(clock):
     assert 60 < seconds <= 100 - 12.5
     # Where one training takes longer than all, the search still has its part.
     assert 0 < Budget(100).for_search(1000.0, 1, is_short=False)[0] < 90
+
+
+def test_workers_are_started_where_there_is_time_for_it():
+    assert Budget(None).n_jobs(2) == 2
+    assert Budget(60).n_jobs(None) is None
+    assert Budget(5).n_jobs(2) == 1

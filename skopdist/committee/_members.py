@@ -162,8 +162,12 @@ class _Call:
         names = sorted({name for seat in seats for name in seat.architecture.operations})
         return cls(seats, own_operations(names))
 
-    def run(self, trainer: Trainer) -> list[Member | str]:
+    def run(self, trainer: Trainer, deadline: float) -> list[Member | str]:
+        """Train; the deadline is by the clock on the wall, which workers have too."""
         begin, seats = time.monotonic(), self.seats
+        if math.isfinite(deadline):
+            # It leaves time to predict what was held out.
+            trainer = dataclasses.replace(trainer, max_time=_TRAINING * max(0.0, deadline - time.time()))
         # A worker has registered only what the library brings along.
         adopt_operations(self.operations)
         nets = trainer.train_many(*_columns(seats))
@@ -231,7 +235,7 @@ def train_members(
             if budget.is_limited:
                 groups = _next_groups(trainer, seats[n_made:], n_workers, is_tight=budget.left < 3 * expected)
             calls = [_Call.of(group) for group in groups]
-            yield from _results(workers, calls, _limited(trainer, budget))
+            yield from _results(workers, calls, trainer, time.time() + budget.left)
             n_made += sum(map(len, groups))
             expected = time.monotonic() - begin
 
@@ -250,10 +254,13 @@ def _next_groups(trainer: Trainer, seats: Sequence[Seat], n_workers: int, is_tig
     return groups
 
 
-def _results(workers: Workers, calls: Sequence[_Call], trainer: Trainer) -> Generator[Member | str, None, None]:
+def _results(
+    workers: Workers, calls: Sequence[_Call], trainer: Trainer, deadline: float
+) -> Generator[Member | str, None, None]:
     """Yield what calls result in; what a worker died of is tried again, one member at a time."""
     again: list[_Call] = []
-    made = workers.run([delayed(_Call.run)(call, trainer) for call in calls], lambda i, message: message)
+    delayed_calls = [delayed(_Call.run)(call, trainer, deadline) for call in calls]
+    made = workers.run(delayed_calls, lambda i, message: message)
     for call, results in zip(calls, made, strict=True):
         if not isinstance(results, str):
             yield from results
@@ -262,9 +269,4 @@ def _results(workers: Workers, calls: Sequence[_Call], trainer: Trainer) -> Gene
         else:
             again.extend(_Call.of([seat]) for seat in call.seats)
     if again:
-        yield from _results(workers, again, trainer)
-
-
-def _limited(trainer: Trainer, budget: Budget) -> Trainer:
-    """Return a trainer that leaves time to predict what was held out."""
-    return dataclasses.replace(trainer, max_time=_TRAINING * budget.left) if budget.is_limited else trainer
+        yield from _results(workers, again, trainer, deadline)

@@ -6,8 +6,8 @@ networks, are computed together for as long as their layers are alike: a layer n
 different activations are one normalisation and one product.
 
 ``torch.func.vmap`` over stacked weights does the same for networks of one architecture, and cannot take different
-operations at a slot. It is slower for few networks, and as fast from sixteen on. Convolutions become grouped ones by
-it, which take twice as long on a CPU as one network after the other (benchmarks/batched.py).
+operations at a slot. It is slower, most so for few networks. Convolutions become grouped ones by it, which take twice
+as long on a CPU as one network after the other (benchmarks/batched.py).
 """
 
 from __future__ import annotations

@@ -125,7 +125,9 @@ class Trainer:
         return net
 
     def seconds_for(self, architecture: Architecture, samples: Samples, seed: int, seconds: float) -> float:
-        """Return the seconds that a training takes, judged by one that is ended after a few seconds.
+        """Return the seconds that a training takes, judged by one that is ended early.
+
+        Another one, of a single batch, goes before it: the first training of a process takes seconds to begin.
 
         Parameters
         ----------
@@ -133,15 +135,16 @@ class Trainer:
         samples : Samples
         seed : int
         seconds : float
-            What the look may take.
+            When it is ended.
 
         Returns
         -------
         seconds : float
             Infinite if the training fails.
         """
-        begin = time.monotonic()
         try:
+            replace(self, max_time=0.0).train(architecture, samples, seed)
+            begin = time.monotonic()
             net = replace(self, max_time=seconds).train(architecture, samples, seed)
         except Exception:  # noqa: BLE001 - the trials will fail as well, and say why
             return math.inf
