@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+
+@pytest.fixture
+def practice(script):
+    return script("practice")
+
+
+@pytest.fixture
+def rows(practice, script, tmp_path):
+    rows = script("_common").Rows(tmp_path / "rows.jsonl", practice.KEYS)
+    for i, name in enumerate("abcdefgh"):
+        for method, gain in (
+            (practice.OURS, 0.1),
+            (practice.FIXED, 0.0),
+            ("gradient boosting", 0.2 if i == 0 else 0.05),
+        ):
+            budget = 30 if method in practice.TIMED else 0
+            rows.add(
+                suite="tables", dataset=name, method=method, budget=budget, seed=0, accuracy=0.5 + gain, log_loss=0.7,
+                fit_cpu_seconds=3.0,
+            )  # fmt: skip
+    # Measured by one method only, so that it does not count.
+    rows.add(suite="tables", dataset="z", method=practice.OURS, budget=30, seed=0, accuracy=0.0, log_loss=9.0,
+             fit_cpu_seconds=3.0)  # fmt: skip
+    return rows
+
+
+def test_methods_are_compared_on_the_data_sets_that_all_have(practice, rows):
+    lines = practice.practice_table(rows, "tables", 30).splitlines()
+    assert lines[0].split("|")[1].strip() == "8 data sets"
+    cells = {line.split("|")[1].strip(): [c.strip() for c in line.split("|")[2:-1]] for line in lines[2:]}
+    assert cells[practice.OURS][:3] == ["0.6000", "0.7000", "1.12"]
+    assert cells[practice.FIXED][3] == "8-0-0"
+    assert cells["gradient boosting"][3] == "7-0-1"
+    assert float(cells[practice.FIXED][4]) == pytest.approx(0.008, abs=0.001)
+    assert "tables, 30 s, seeds [0]" in practice.report(rows)
+
+
+def test_fixed_cells_fill_their_time(practice):
+    X, y = load_iris(return_X_y=True)
+    model = practice.FixedCells(budget=0.01, seed=0).fit(X, y)
+    assert len(model.nets_) == 1
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 20), (1, 12, 12)])
+def test_the_plain_network_takes_all_kinds_of_data(practice, shape):
+    import torch
+
+    network = practice.PlainNetwork(shape, 3, width=8, depth=2)
+    assert network(torch.zeros(4, *shape)).shape == (4, 3)
+
+
+def test_what_is_measured(practice):
+    X, y = load_iris(return_X_y=True)
+    split = X[::2], X[1::2], y[::2], y[1::2]
+    row = practice.measure(practice.make("random forest", "tables", 0, 0), split)
+    assert row["accuracy"] > 0.8
+    assert {"log_loss", "fit_seconds", "fit_cpu_seconds"} <= set(row)
+    ours = practice.make("one network", "tables", 1, 0)
+    assert (ours.n_members, ours.max_time) == (1, 1)
+    assert practice.make("no references", "series", 1, 0).search_space.reference_architectures() == ()
+
+
+def test_time_limits_are_laid_out(script, tmp_path):
+    limit = script("time_limit")
+    rows = script("_common").Rows(tmp_path / "rows.jsonl", limit.KEYS)
+    for seconds in (12.9, 13.1):
+        rows.add(data="few", strategy="bayesian", n_jobs=1, budget=10, seconds=seconds, n_trials=3, n_members=2)
+    verdicts = [line.split("|")[6].strip() for line in limit.limit_table(rows).splitlines()[2:]]
+    assert verdicts == ["yes", "no"]
