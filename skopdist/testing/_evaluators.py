@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,7 @@ def check_evaluator(
         given = _started(evaluator, architecture).evaluate(architecture, distribution=space.uniform(), seed=seed)
         assert given.distribution == space.uniform(), "A distribution that is given must be that of the trial."
         _check_mixtures(evaluator, architecture)
+        _check_fidelities(evaluator, architecture, trial)
     assert sorted(vars(evaluator)) == before, "start() must leave the evaluator itself as it was."
     evaluator = _started(evaluator, architectures[0])
     _check_nothing_passes(evaluator, architectures[0].length)
@@ -107,6 +109,20 @@ def _check_mixtures(evaluator: Evaluator, architecture: Architecture) -> None:
                 f"The gradient has the shape {trial.gradient.shape}, but the mixture {mixture.shape}."
             )
             assert np.isfinite(trial.gradient).all(), f"The gradient is not finite: {trial.gradient}."
+
+
+def _check_fidelities(evaluator: Evaluator, architecture: Architecture, full: Trial) -> None:
+    """Shorter trainings are told apart from full ones, and cost no more."""
+    assert full.fidelity == 1, f"An evaluation is a full training unless told otherwise, got {full.fidelity}."
+    assert evaluator.at(1.0) is evaluator, "at(1.0) must give the evaluator itself."
+    fidelities = evaluator.fidelities
+    for fidelity in (0.5,) if fidelities is None else fidelities:
+        trial = _started(evaluator, architecture).evaluate(architecture, seed=full.seed, fidelity=fidelity)
+        assert trial.succeeded, f"The evaluation at the fidelity {fidelity} failed: {trial.message}"
+        assert trial.fidelity == fidelity, f"The trial has the fidelity {trial.fidelity}, not {fidelity}."
+        assert trial.cost <= full.cost, f"A share of {fidelity} costs {trial.cost}, a full training {full.cost}."
+    for fidelity in (0.0, 1.5):
+        check_refuses(partial(evaluator.at, fidelity), f"at({fidelity})")
 
 
 def _check_trial(evaluator: Evaluator, trial: Trial, architecture: Architecture, seed: int) -> None:
