@@ -54,8 +54,8 @@ _N_TRIALS, _MOST_TRIALS = 20, 10_000
 # Members where the user chose no number: so many for each trial, and the most of them, also where time decides. With
 # fewer trials there is one, for several would cost more than the whole search.
 _MEMBERS_PER_TRIAL, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME, _FEWEST_TRIALS = 0.4, 8, 32, 10
-# Parts of the rows that members hold out in turn.
-_N_FOLDS = 4
+# Parts of the rows that members hold out in turn; more, so that each is smaller, where time allows one member only.
+_N_FOLDS, _N_FOLDS_ALONE = 4, 10
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 # What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
 _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
@@ -749,7 +749,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         final = self._final_trainer(trainer, refit, best)
         problem = trainer.problem
         is_folded = n > 1 and isinstance(self.evaluator_, SupervisedEvaluator)
-        folds = problem.folds(_N_FOLDS, seed(entropy, _FOLDS)) if is_folded else []
+        is_alone = budget.left < 2 * self._seconds
+        n_folds = _N_FOLDS_ALONE if is_alone else _N_FOLDS
+        folds = problem.folds(n_folds, seed(entropy, _FOLDS)) if is_folded else []
         architectures = self._final_architectures(refit, entropy, -(-n // len(folds)) if folds else n, best)
         seeds = [seed(entropy, _REFIT), *(seed(entropy, _MEMBER, i) for i in range(1, n))]
         seats = plan_seats(problem, architectures, folds, n, seeds)
