@@ -40,8 +40,21 @@ def test_the_average_is_weighted_and_who_has_no_weight_is_left_out():
     single = [Predictor(net.module_, 0)(X) for net in nets]
     expected = 0.25 * single[0] + 0.75 * single[2]
     committee = Committee(nets, [0.25, 0.0, 0.75], 0)
-    assert len(committee.predictors) == 2
-    np.testing.assert_allclose(committee(X), expected)
-    np.testing.assert_allclose(Committee(nets, [0.25, 0.0, 0.75], 0, 2.0)(X), temper(expected, 2.0))
+    # Networks for tables are computed as one.
+    assert len(committee.predictors) == 1
+    np.testing.assert_allclose(committee(X), expected, rtol=1e-9)
+    np.testing.assert_allclose(committee(X)[3:4], committee(X[3:4]), rtol=1e-9)
+    np.testing.assert_allclose(Committee(nets, [0.25, 0.0, 0.75], 0, 2.0)(X), temper(expected, 2.0), rtol=1e-9)
     with pytest.raises(ValueError, match="zip"):
         Committee(nets, [1.0], 0)
+
+
+def test_networks_that_cannot_be_one_are_asked_one_by_one():
+    X, y = load_iris(return_X_y=True)
+    evaluator = TrainingEvaluator(n_cells=1, channels=8, training=Training(max_epochs=1)).fit(X, y, random_state=0)
+    space, rows = evaluator.search_space, evaluator.problem_.training
+    drawn = [space.sample(space.uniform(), length, random_state=0) for length in (3, 6)]
+    nets = [evaluator.trainer_.train(architecture, rows, 0) for architecture in drawn]
+    committee = Committee(nets, [0.5, 0.5], 0)
+    assert len(committee.predictors) == 2
+    np.testing.assert_allclose(committee(X), np.mean([Predictor(net.module_, 0)(X) for net in nets], axis=0))
