@@ -3,8 +3,8 @@ Handwritten digits
 ==================
 
 A search on the 8x8 images of handwritten digits that come with scikit-learn: which mixture of convolution, pooling and
-skip connection makes a good cell? Beside the trials stand the majority class, logistic regression and a cell of
-3x3 convolutions only, trained at the same cost.
+skip connection makes a good cell? Beside the networks that are trained in the end stand the majority class and logistic
+regression.
 """
 
 # %%
@@ -15,18 +15,19 @@ import time
 from sklearn.datasets import load_digits
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skopdist import Architecture, Cell, OpDistNASClassifier
+from skopdist import OpDistNASClassifier
 from skopdist.display import SearchDisplay, leaderboard
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
 # %%
-# Search: 20 trials of 10 epochs, two at a time.
+# Search: 20 short trials, two at a time. The first of them are cells that are known to be good, such as one of 3x3
+# convolutions with a shortcut. Then the two most promising cells are trained in full, four times each.
 
 
 def main():
@@ -35,21 +36,15 @@ def main():
     clf.fit(X_train, y_train)
 
     # %%
-    # What it has to beat, on the same training and the same held-out samples.
+    # What it has to beat. Each of the networks held out a quarter of the samples, so these are cross-validated as well.
 
-    training, held_out = clf.evaluator_.problem_.training, clf.evaluator_.problem_.held_out
-    references = {}
-    for name, model in (
-        ("majority class", DummyClassifier()),
-        ("logistic regression", make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))),
-    ):
-        model.fit(training.inputs().reshape(len(training), -1), training.labels())
-        references[name] = model.score(held_out.inputs().reshape(len(held_out), -1), held_out.labels())
-    edges = clf.best_architecture_.cells[0].edges
-    convolutions = Architecture([Cell(["nor_conv_3x3"] * len(edges), edges)])
-    references["3x3 convolutions only"] = clf.evaluator_.evaluate(convolutions, seed=0).score
-
-    print("\nLeaderboard (held-out accuracy)")
+    references = {
+        "majority class": cross_val_score(DummyClassifier(), X_train, y_train, cv=4).mean(),
+        "logistic regression": cross_val_score(
+            make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)), X_train, y_train, cv=4
+        ).mean(),
+    }
+    print("\nLeaderboard (accuracy on held-out samples)")
     print(leaderboard(clf.trials_, n=5, references=references))
 
     # %%
@@ -58,7 +53,8 @@ def main():
     print(f"\nBest distribution: {clf.best_distribution_}")
     for length in (3, 10):
         print(f"A cell of {length} operations: {clf.sample_architecture(length, random_state=0)}")
-    print(f"\nTest accuracy: {clf.score(X_test, y_test):.4f}   ({time.perf_counter() - begin:.0f} s in all)")
+    print(f"\n{len(clf.nets_)} networks together, on samples they did not see: {clf.best_score_:.4f}")
+    print(f"Test accuracy: {clf.score(X_test, y_test):.4f}   ({time.perf_counter() - begin:.0f} s in all)")
 
     display = SearchDisplay.from_estimator(clf, references=references)
     display.figure_.savefig("skopdist_digits.png", dpi=120)

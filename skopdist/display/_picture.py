@@ -68,10 +68,18 @@ class SearchDisplay:
 
     def _plot_scores(self, ax: Axes) -> None:
         succeeded = [trial for trial in self.trials if trial.succeeded]
-        numbers = [trial.index + 1 for trial in succeeded]
         scores = [trial.score for trial in succeeded]
-        ax.plot(numbers, scores, "o", color="C0", label="trial")
-        ax.step(numbers, np.maximum.accumulate(scores), where="post", color="C0", label="best so far")
+        # Scores of short trainings and of full ones are no equals.
+        for color, final, name in (("C0", False, "trial"), ("C4", True, "final, in full")):
+            some = [trial for trial in succeeded if trial.final == final]
+            if not some:
+                continue
+            numbers, values = [trial.index + 1 for trial in some], [trial.score for trial in some]
+            errors = np.nan_to_num([trial.score_error for trial in some])
+            shown = errors if errors.any() else None
+            ax.errorbar(numbers, values, shown, fmt="o", color=color, label=name, elinewidth=0.8)
+            if not final:
+                ax.step(numbers, np.maximum.accumulate(values), where="post", color=color, label="best so far")
         failed = [trial.index + 1 for trial in self.trials if not trial.succeeded]
         if failed:
             ax.plot(failed, [min(scores)] * len(failed), "x", color="C3", label="failed trial")
