@@ -617,7 +617,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             n = min(int(_MEMBERS_PER_TRIAL * self._n_trials), _MOST_MEMBERS)
         if not trains or not recorded:
             return n
-        were_short = recorded[0].fidelity < 1
+        # The longest one: time may have cut others.
+        were_short = max(trial.fidelity for trial in recorded) < 1
         if is_open:
             return max(n, 2) if were_short else 1
         if were_short != (n > 1):
@@ -740,7 +741,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         seconds, fidelity = budget.for_search(self._seconds, effective_n_jobs(budget.n_jobs(self.n_jobs)), is_short)
         if is_short and book.trials:
             # Trials on record go on as they began.
-            fidelity = book.trials[0].fidelity
+            fidelity = max(trial.fidelity for trial in book.trials)
         return max(seconds if self.refit else budget.left, 1e-3), fidelity
 
     def _train_final(self, trainer: Trainer, best: Trial, entropy: int, budget: Budget, n: int) -> None:
