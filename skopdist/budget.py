@@ -9,9 +9,10 @@ __all__ = ["SHORT", "Budget"]
 
 # The share of the full training that a trial of a committee's search is given.
 SHORT = 0.25
-# Of the seconds that are left when the speed is known: what the search may take; the trials that should fit into it,
-# and the smallest share of a training that tells something.
-_SEARCH, _SEARCH_AT_LEAST, _TRIALS, _SHORTEST = 0.35, 0.1, 12, 0.01
+# Of the seconds that are left when the speed is known: what the search may take, if so many full trainings fit into
+# them, and what it takes at least; the trials that should fit into it, and the smallest share of a training that tells
+# something.
+_SEARCH, _PLENTY, _SEARCH_AT_LEAST, _TRIALS, _SHORTEST = 0.35, 4.0, 0.03, 12, 0.01
 # The least and the most that the search takes where its trials are full trainings, and one more follows.
 _SEARCH_IN_FULL = 0.6, 0.85
 # Of all seconds, what is left over for the end; and what the first look at the speed may take.
@@ -77,9 +78,9 @@ class Budget:
             # One training follows.
             low, high = (share * self.left for share in _SEARCH_IN_FULL)
             return min(max(low, self.left - _MARGIN * training), high), 1.0
-        # Where not even one training fits, there is little to choose and all to train.
-        scarcity = min(1.0, self.left / training) if training > 0 else 1.0
-        seconds = max(_SEARCH * scarcity, _SEARCH_AT_LEAST) * self.left
+        # Where few trainings fit, one network is worth more than the choice of it.
+        plenty = min(1.0, self.left / (_PLENTY * training)) if training > 0 else 1.0
+        seconds = max(_SEARCH * plenty, _SEARCH_AT_LEAST) * self.left
         affordable = seconds * n_workers / (_TRIALS * training) if training > 0 else SHORT
         return seconds, min(SHORT, max(_SHORTEST, affordable))
 

@@ -54,8 +54,9 @@ _N_TRIALS, _MOST_TRIALS = 20, 10_000
 # Members where the user chose no number: so many for each trial, and the most of them, also where time decides. With
 # fewer trials there is one, for several would cost more than the whole search.
 _MEMBERS_PER_TRIAL, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME, _FEWEST_TRIALS = 0.4, 8, 32, 10
-# Parts of the rows that members hold out in turn; more, so that each is smaller, where time allows one member only.
-_N_FOLDS, _N_FOLDS_ALONE = 4, 10
+# Parts of the rows that members hold out in turn; where time allows one member only, it holds out less, or nothing
+# where that would be too few rows to tell anything.
+_N_FOLDS, _N_FOLDS_ALONE, _FEWEST_HELD_OUT = 4, 10, 100
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 # What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
 _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
@@ -749,9 +750,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         refit = self.refit if isinstance(self.refit, Refit) else Refit()
         final = self._final_trainer(trainer, refit, best)
         problem = trainer.problem
-        is_folded = n > 1 and isinstance(self.evaluator_, SupervisedEvaluator)
-        is_alone = budget.left < 2 * self._seconds
-        n_folds = _N_FOLDS_ALONE if is_alone else _N_FOLDS
+        n_folds = _N_FOLDS
+        if budget.left < 2 * self._seconds:
+            n_folds = _N_FOLDS_ALONE if len(problem.everything) >= _N_FOLDS_ALONE * _FEWEST_HELD_OUT else 0
+        is_folded = n > 1 and n_folds > 0 and isinstance(self.evaluator_, SupervisedEvaluator)
         folds = problem.folds(n_folds, seed(entropy, _FOLDS)) if is_folded else []
         architectures = self._final_architectures(refit, entropy, -(-n // len(folds)) if folds else n, best)
         seeds = [seed(entropy, _REFIT), *(seed(entropy, _MEMBER, i) for i in range(1, n))]
@@ -804,11 +806,29 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             return drawn if refit.length is not None or self._is_within_limits(drawn) else None
 
         if refit.length is None:
-            is_short = best.fidelity < 1
-            finalists = self.strategy_.finalists(n) if is_short else self._best_architectures()
+            finalists = self._finalists(n) if best.fidelity < 1 else self._best_architectures()
             return choose_architectures(finalists, n, draw)
         first = self.sample_architecture(refit.length, seed(entropy, _REFIT_DRAW))
         return choose_architectures([first], n, draw)
+
+    def _finalists(self, n: int) -> list[Architecture]:
+        """Return the finalists of the strategy, the best of the references among them.
+
+        So short trainings and few held-out rows, which may mislead, can hardly lead below what is known to be good. A
+        single finalist has to be better than the reference by more than the standard error of their difference.
+        """
+        finalists = self.strategy_.finalists(n)
+        by_architecture = {trial.architecture: trial for trial in self.trials_ if trial.status == "ok"}
+        known = [by_architecture[a] for a in self._references() if a in by_architecture]
+        if not known:
+            return finalists
+        reference = max(known, key=lambda trial: trial.score)
+        if n == 1 and finalists[0] in by_architecture:
+            first = by_architecture[finalists[0]]
+            error = np.hypot(*np.nan_to_num([first.score_error, reference.score_error]))
+            return finalists if first.score - reference.score > error else [reference.architecture]
+        others = [architecture for architecture in finalists if architecture != reference.architecture]
+        return finalists if reference.architecture in finalists else [*others[: n - 1], reference.architecture]
 
     def _best_architectures(self) -> list[Architecture]:
         """Return those of full trainings, the best first; of those through which nothing passes one at most."""

@@ -636,6 +636,27 @@ def test_ctrl_c_keeps_the_members_that_there_are(series, monkeypatch):
         clone(clf).fit(*series)
 
 
+def test_the_best_reference_is_among_the_finalists(iris):
+    clf = make(RandomSearch(), n_trials=12, n_members=8, max_epochs=2).fit(*iris)
+    references = clf.evaluator_.search_space.reference_architectures()
+    finals = {trial.architecture for trial in clf.trials_ if trial.final}
+    assert len(finals) == 2
+    assert finals & set(references)
+    # Asked for none, the search begins with none.
+    own = make(RandomSearch(), search_space=DenseSpace(references=()), n_trials=4, n_members=2, max_epochs=1).fit(*iris)
+    assert own.trials_[0].architecture != references[0]
+
+
+def test_a_single_finalist_has_to_be_clearly_better_than_a_reference(iris):
+    clf = make(RandomSearch(), n_trials=8, n_members=2, max_epochs=2).fit(*iris)
+    references = clf.evaluator_.search_space.reference_architectures()
+    (final,) = {trial.architecture for trial in clf.trials_ if trial.final}
+    scores = {trial.architecture: trial for trial in clf.trials_ if not trial.final}
+    best = max((scores[a] for a in references), key=lambda trial: trial.score)
+    gap = scores[final].score - best.score
+    assert final == best.architecture or gap > np.hypot(scores[final].score_error, best.score_error)
+
+
 # Time
 
 
