@@ -38,7 +38,7 @@ class Verdict:
     temperature : float
     score, score_error : float
         That of the committee on the rows that its members did not see, each row predicted by those that held it out;
-        NaN where no rows were held out.
+        NaN where no rows were held out, or they cannot be scored.
     """
 
     architecture: Architecture
@@ -81,8 +81,8 @@ def judge(members: Sequence[Member], scorer: Scorer) -> Verdict:
         return Verdict(architectures[0], equal, 1.0, np.nan, np.nan)
     most = max(len(found.folds) for found in known.values())
     complete = {a: found for a, found in known.items() if len(found.folds) == most}
-    scores = {a: scorer(partial(_answer, found.probabilities), found.rows) for a, found in complete.items()}
-    best = max(complete, key=lambda a: (np.isfinite(scores[a]), scores[a]))
+    scores = {a: _score(scorer, found)[0] for a, found in complete.items()}
+    best = max(complete, key=lambda a: (np.isfinite(scores[a]), np.nan_to_num(scores[a])))
     weights = equal
     n_rows = len(complete[best].rows)
     if len(complete) == len(architectures) > 1 and n_rows >= _ENOUGH_TO_WEIGH:
@@ -95,8 +95,15 @@ def judge(members: Sequence[Member], scorer: Scorer) -> Verdict:
     temperature = 1.0
     if len(everyone.rows) >= _ENOUGH_TO_TEMPER:
         temperature = find_temperature(everyone.probabilities, everyone.rows)
-    score, error = scorer.with_error(partial(_answer, everyone.probabilities), everyone.rows)
-    return Verdict(best, weights, temperature, score, error)
+    return Verdict(best, weights, temperature, *_score(scorer, everyone))
+
+
+def _score(scorer: Scorer, unseen: _Unseen) -> tuple[float, float]:
+    """Return the score and its standard error, NaN where it cannot be computed."""
+    try:
+        return scorer.with_error(partial(_answer, unseen.probabilities), unseen.rows)
+    except Exception:  # noqa: BLE001 - a scorer may be the user's; the networks predict all the same
+        return np.nan, np.nan
 
 
 def _answer(probabilities: Array, _: Samples) -> Array:

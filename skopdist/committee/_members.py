@@ -81,10 +81,13 @@ class Member:
 
     def as_trial(self, space: SearchSpace, scorer: Scorer, index: int) -> Trial:
         """Return the training as a final trial, scored on the rows that it held out."""
-        seat, score, error = self.seat, math.nan, math.nan
+        seat, score, error, failure = self.seat, math.nan, math.nan, ""
         if self.probabilities is not None and seat.held_out is not None:
             probabilities = self.probabilities
-            score, error = scorer.with_error(lambda _: probabilities, seat.held_out.first(len(probabilities)))
+            try:
+                score, error = scorer.with_error(lambda _: probabilities, seat.held_out.first(len(probabilities)))
+            except Exception as reason:  # noqa: BLE001 - a scorer may be the user's; the network predicts all the same
+                failure = f"{type(reason).__name__}: {reason}"
         succeeded = math.isfinite(score)
         return Trial(
             seat.architecture,
@@ -93,7 +96,7 @@ class Member:
             cost=self.cost,
             seed=seat.seed,
             status="ok" if succeeded else "failed",
-            message="" if succeeded else f"The score is {score}; a finite number was expected.",
+            message="" if succeeded else failure or f"The score is {score}; a finite number was expected.",
             duration=self.duration,
             index=index,
             info={"fold": seat.fold, "n_epochs": len(self.net.history)},

@@ -120,3 +120,14 @@ def test_certain_and_wrong_is_finite():
     temperature = find_temperature(wrong, problem.everything)
     assert np.isfinite(temperature)
     assert np.isfinite(temper(wrong, temperature)).all()
+
+
+def test_a_scorer_that_fails_leaves_the_score_unknown():
+    def fails(model, X, y):
+        raise RuntimeError("made on purpose")
+
+    problem = make_problem(200)
+    members = make_members(problem, {ONE: 0.8})
+    verdict = judge(members, Scorer(fails, problem))
+    assert np.isnan(verdict.score)
+    assert verdict.weights == [0.25] * 4

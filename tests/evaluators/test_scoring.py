@@ -1,0 +1,67 @@
+"""Tests of scores and their standard errors; those of whole evaluations are beside the evaluators."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, make_scorer
+
+from skopdist.evaluators import Scorer
+from skopdist.problem import Problem
+
+
+def make_problem(n=400, n_classes=3):
+    rng = np.random.default_rng(0)
+    return Problem.of(rng.normal(size=(n, 2)), rng.integers(n_classes, size=n))
+
+
+def probabilities(rows, skill=0.8):
+    rng = np.random.default_rng(1)
+    labels = rows.labels()
+    told = np.where(rng.random(len(labels)) < skill, labels, (labels + 1) % 3)
+    return np.eye(3)[told] * 0.7 + 0.1
+
+
+@pytest.mark.parametrize(("n", "skill"), [(400, 0.8), (4000, 0.9), (4000, 0.5)])
+def test_the_error_of_an_accuracy_is_that_of_a_share(n, skill):
+    problem = make_problem(n)
+    score, error = Scorer(None, problem).with_error(lambda rows: probabilities(rows, skill), problem.everything)
+    assert score == pytest.approx(skill, abs=0.05)
+    assert error == pytest.approx(np.sqrt(skill * (1 - skill) / n), rel=0.6)
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr", "f1_macro", "balanced_accuracy"])
+def test_every_named_score_has_an_error(scoring):
+    problem = make_problem()
+    score, error = Scorer(scoring, problem).with_error(probabilities, problem.everything)
+    assert np.isfinite(score)
+    assert 0 < error < 0.2
+
+
+def test_a_scorer_of_the_user_is_called_once():
+    calls = []
+
+    def metric(y, predicted):
+        calls.append(len(y))
+        return accuracy_score(y, predicted)
+
+    problem = make_problem()
+    score, error = Scorer(make_scorer(metric), problem).with_error(probabilities, problem.everything)
+    assert calls == [400]
+    assert np.isfinite(score)
+    assert np.isnan(error)
+
+
+def test_a_single_row_has_no_error():
+    problem = make_problem()
+    score, error = Scorer(None, problem).with_error(probabilities, problem.everything.first(1))
+    assert score in (0, 1)
+    assert np.isnan(error)
+
+
+def test_a_score_that_needs_more_classes_than_there_are_says_so():
+    problem = make_problem(n_classes=2)
+    one_class = problem.everything.take(np.flatnonzero(problem.everything.labels() == 0))
+    scorer = Scorer("neg_log_loss", problem)
+    with pytest.raises(
+        ValueError, match=r"held-out rows, which hold only the classes \[0\] of 2 .*validation_fraction"
+    ):
+        scorer(lambda rows: np.full((len(rows), 2), 0.5), one_class)
