@@ -54,9 +54,11 @@ _N_TRIALS, _MOST_TRIALS = 20, 10_000
 # Members where the user chose no number: so many for each trial, and the most of them, also where time decides. With
 # fewer trials there is one, for several would cost more than the whole search.
 _MEMBERS_PER_TRIAL, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME, _FEWEST_TRIALS = 0.4, 8, 32, 10
-# Parts of the rows that members hold out in turn; where time allows one member only, it holds out less, or nothing
-# where that would be too few rows to tell anything.
-_N_FOLDS, _N_FOLDS_ALONE, _FEWEST_HELD_OUT = 4, 10, 100
+# Parts of the rows that members hold out in turn: more, and so smaller ones, where there are so many members that two
+# architectures have all of them in turn.
+_N_FOLDS, _MANY_FOLDS = 4, 8
+# Where time allows one member only, it holds out less, or nothing where that would be too few rows to tell anything.
+_N_FOLDS_ALONE, _FEWEST_HELD_OUT = 10, 100
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 # What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
 _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
@@ -750,10 +752,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         refit = self.refit if isinstance(self.refit, Refit) else Refit()
         final = self._final_trainer(trainer, refit, best)
         problem = trainer.problem
-        n_folds = _N_FOLDS
-        if budget.left < 2 * self._seconds:
-            n_folds = _N_FOLDS_ALONE if len(problem.everything) >= _N_FOLDS_ALONE * _FEWEST_HELD_OUT else 0
-        is_folded = n > 1 and n_folds > 0 and isinstance(self.evaluator_, SupervisedEvaluator)
+        n_folds = self._n_folds(len(problem.everything), n, budget)
+        is_folded = n_folds > 0
         folds = problem.folds(n_folds, seed(entropy, _FOLDS)) if is_folded else []
         architectures = self._final_architectures(refit, entropy, -(-n // len(folds)) if folds else n, best)
         seeds = [seed(entropy, _REFIT), *(seed(entropy, _MEMBER, i) for i in range(1, n))]
@@ -784,6 +784,16 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         else:
             self._seat_best_trial(trainer, best, failures)
         self._prepare_to_predict()
+
+    def _n_folds(self, n_rows: int, n_members: int, budget: Budget) -> int:
+        """Return into how many parts the rows are divided that members hold out; 0 if they hold out nothing."""
+        if n_members == 1 or not isinstance(self.evaluator_, SupervisedEvaluator):
+            return 0
+        # Members that train together take half of the time or less.
+        fitting = 2 * budget.left / self._seconds if budget.is_limited and self._seconds > 0 else np.inf
+        if fitting < 4:
+            return _N_FOLDS_ALONE if n_rows >= _N_FOLDS_ALONE * _FEWEST_HELD_OUT else 0
+        return _MANY_FOLDS if min(n_members, fitting) >= 2 * _MANY_FOLDS else _N_FOLDS
 
     def _final_trainer(self, trainer: Trainer, refit: Refit, best: Trial) -> Trainer:
         training = copy.copy(trainer.training)
