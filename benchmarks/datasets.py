@@ -1,4 +1,6 @@
-"""OpDistNASClassifier on images, series and tables, beside models that a user would try first.
+"""OpDistNASClassifier with one network on images, series and tables, beside models that a user would try first.
+
+`practice.py` compares committees, which are the default, at equal seconds.
 
 Every method sees the same training samples and is tested on the same others. The rows are in results/datasets.jsonl;
 what is there already is not computed again.
@@ -135,7 +137,9 @@ class FixedCell:
 def make(method: str, suite: str, seed: int, n_trials: int, max_epochs: int) -> Any:
     flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1))
     if method in SEARCHES:
-        return OpDistNASClassifier(SEARCHES[method], n_trials=n_trials, max_epochs=max_epochs, random_state=seed)
+        return OpDistNASClassifier(
+            SEARCHES[method], n_trials=n_trials, n_members=1, max_epochs=max_epochs, random_state=seed
+        )
     if method == "fixed cell":
         return FixedCell(seed, max_epochs)
     if method == "gradient boosting":

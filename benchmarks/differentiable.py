@@ -91,7 +91,13 @@ def run(suite: str, method: str, seed: int, split: Split, settings: dict[str, An
         )
         settings = {}
     clf = OpDistNASClassifier(
-        strategy, encoding=encoding, evaluator=evaluator, n_trials=n_trials, random_state=seed, **settings
+        strategy,
+        encoding=encoding,
+        evaluator=evaluator,
+        n_trials=n_trials,
+        n_members=1,
+        random_state=seed,
+        **settings,
     )
     begin, begin_cpu = time.perf_counter(), time.process_time()
     with warnings.catch_warnings(record=True) as caught:

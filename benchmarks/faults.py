@@ -54,7 +54,7 @@ from skopdist.strategies import RandomSearch
 KEYS = ("fault", "n_jobs", "case")
 KILLS, QUICK_KILLS = 50, 3
 N_TRIALS = 10
-SETTINGS = {"max_epochs": 3, "n_cells": 1, "channels": 8, "input_shape": (1, 8, 8), "random_state": 0}
+SETTINGS = {"n_members": 1, "max_epochs": 3, "n_cells": 1, "channels": 8, "input_shape": (1, 8, 8), "random_state": 0}
 # The trial that fails, and what its reason has to name.
 FAILING, N_FAILING = 3, 6
 REASONS = {

@@ -59,7 +59,7 @@ STRATEGIES: dict[str, Strategy] = {
     )
 }
 N_TRIALS, N_PAIRS = 20, 500
-SHORT = {"n_trials": 1, "max_epochs": 1, "random_state": 0}
+SHORT = {"n_trials": 1, "n_members": 1, "max_epochs": 1, "random_state": 0}
 
 
 def apart(measure: Callable[..., dict[str, float]], *arguments: Any) -> dict[str, float]:
