@@ -11,9 +11,9 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 # Where `make bench` stores its rows and tables; results/ holds those that README and docs quote.
 BENCH_RESULTS ?= build/bench/$(if $(FULL),full,quick)
 # The longest first. The latter measure times.
-BENCHES     := search_efficiency ablations any_length claims differentiable datasets practice faults \
-  $(if $(SKOPDIST_DATA),spaces transfer equal_cost limited)
-BENCH_TIMES := training_speed batched parallel memory $(if $(SKOPDIST_DATA),suggestion_times)
+BENCHES     := search_efficiency ablations any_length claims differentiable datasets faults \
+  $(if $(SKOPDIST_DATA),spaces transfer equal_cost limited practice)
+BENCH_TIMES := training_speed batched parallel memory time_limit $(if $(SKOPDIST_DATA),suggestion_times)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-slow lint typecheck docs bench clean
