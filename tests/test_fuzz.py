@@ -272,7 +272,7 @@ def labels(draw, rng, n, odd):
         "series": lambda: pd.Series(codes, index=range(5, 5 + n)),
         "nullable": lambda: pd.Series(codes, dtype="Int64"),
         "category": lambda: pd.Categorical([f"c{c}" for c in codes]),
-        "unused category": lambda: pd.Series(pd.Categorical([f"c{c}" for c in codes], categories=["z", "c0", "c1"])),
+        "unused category": lambda: pd.Series(pd.Categorical([f"c{c}" for c in codes]).add_categories("z")),
         "column": lambda: codes[:, None],
         "frame": lambda: pd.DataFrame({"y": codes}),
         "two columns": lambda: np.c_[codes, codes],
