@@ -36,6 +36,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skopdist import Architecture, Cell, OpDistNASClassifier
 from skopdist.evaluators import TrainingEvaluator
+from skopdist.spaces import SearchSpace
 from skopdist.strategies import RandomSearch
 from skopdist.training import Predictor, Training
 
@@ -108,6 +109,12 @@ def tables(file: Any, name: str, seed: int) -> Split:
     return tuple(train_test_split(X, y, stratify=y, random_state=seed))
 
 
+def fixed_cell(space: SearchSpace) -> Architecture:
+    """Make the cell of the strongest operation only, as long as those that are searched."""
+    edges = space.sample(space.uniform(), random_state=0).cells[0].edges
+    return Architecture([Cell([STRONGEST[space.n_spatial]] * len(edges), edges)])
+
+
 class FixedCell:
     """A cell of the strongest operation only, trained as the estimator trains what it found."""
 
@@ -120,9 +127,7 @@ class FixedCell:
             X = X.astype(np.float32)
         training = Training(max_epochs=self.max_epochs)
         self.evaluator = TrainingEvaluator(training=training).fit(X, y, random_state=self.seed)
-        space = self.evaluator.search_space
-        edges = space.sample(space.uniform(), random_state=0).cells[0].edges
-        architecture = Architecture([Cell([STRONGEST[X.ndim - 2]] * len(edges), edges)])
+        architecture = fixed_cell(self.evaluator.search_space)
         self.net = self.evaluator.trainer_.train(architecture, self.evaluator.problem_.everything, self.seed)
         return self
 

@@ -40,7 +40,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from skopdist import Architecture, Cell, OpDistNASClassifier
+from skopdist import OpDistNASClassifier
 from skopdist.committee import Committee
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
@@ -91,9 +91,7 @@ class FixedCells:
     def fit(self, X: Array, y: Array) -> FixedCells:
         begin = time.monotonic()
         evaluator = TrainingEvaluator().fit(X, y, random_state=self.seed)
-        space, trainer = evaluator.search_space, evaluator.trainer_
-        edges = space.sample(space.uniform(), random_state=0).cells[0].edges
-        architecture = Architecture([Cell([datasets.STRONGEST[X.ndim - 2]] * len(edges), edges)])
+        trainer, architecture = evaluator.trainer_, datasets.fixed_cell(evaluator.search_space)
         # A single one that would take longer is ended in time, as ours are.
         trainer = dataclasses.replace(trainer, max_time=self.budget - (time.monotonic() - begin))
         nets, longest = [], 0.0

@@ -31,7 +31,7 @@ Parts: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 @runtime_checkable
 class Splitter(Protocol):
-    """What splits rows as scikit-learn's splitters do, such as ``GroupShuffleSplit``."""
+    """An object that splits rows as scikit-learn's splitters do, such as ``GroupShuffleSplit``."""
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Any:
         """Yield indices of the rows to train on and of the rows that are held out."""
@@ -95,9 +95,7 @@ def make_folds(labels: NDArray[np.int64], groups: NDArray[np.int64] | None, n: i
         order = order[np.argsort(labels[order], kind="stable")]
         units, dealt = np.arange(len(labels)), order[counts[labels[order]] > 1]
     else:
-        units = np.unique(groups, return_inverse=True)[1].ravel()
-        table = np.zeros((int(units.max()) + 1, int(labels.max()) + 1), dtype=np.int64)
-        np.add.at(table, (units, labels), 1)
+        units, table = _count_by_group(labels, groups, int(labels.max()) + 1)
         # By the class that most of a group is of, so that each fold has some of it; larger groups first.
         order = rng.permutation(len(table))
         order = order[np.lexsort((-table.sum(axis=1)[order], table.argmax(axis=1)[order]))]
@@ -170,14 +168,12 @@ def hold_out_groups(
         If each group is needed for training.
     """
     share = _HELD_OUT if fraction is None else fraction
-    members, places = np.unique(groups, return_inverse=True)
-    table = np.zeros((len(members), n_classes))
-    np.add.at(table, (places, labels), 1.0)
+    places, table = _count_by_group(labels, groups, n_classes)
     totals = table.sum(axis=0)
     possible = np.flatnonzero((table < totals).all(axis=1))
     if not len(possible):
         raise ValueError(
-            f"None of the {len(members)} groups can be held out, for each holds all samples of a class: add groups in "
+            f"None of the {len(table)} groups can be held out, for each holds all samples of a class: add groups in "
             "which these classes occur, or give no groups to hold out single rows."
         )
     # The last column counts all rows, so that the whole share matters too where classes pull in different ways.
@@ -187,6 +183,16 @@ def hold_out_groups(
     _, _, chosen = min(tried, key=lambda found: found[:2])
     held_out = np.isin(places, chosen)
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _count_by_group(
+    labels: NDArray[np.int64], groups: NDArray[np.int64], n_classes: int
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return the number of each row's group, and the rows of each group and class, shape (n_groups, n_classes)."""
+    members, places = np.unique(groups, return_inverse=True)
+    table = np.zeros((len(members), n_classes), dtype=np.int64)
+    np.add.at(table, (places, labels), 1)
+    return places, table
 
 
 def _orders(n_groups: int) -> int:

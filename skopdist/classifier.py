@@ -396,9 +396,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         SearchFailedError
             If every trial failed. ``trials_`` then holds the reasons.
         KeyboardInterrupt
-            If the fit is interrupted (Ctrl-C) before a trial has succeeded or during the final training, or if this is
-            a clone, as within ``GridSearchCV`` and ``cross_val_score``. Otherwise the search ends, and the best so far
-            is kept.
+            If the fit is interrupted (Ctrl-C) before a trial has succeeded, or in the end before a network is trained,
+            or if this is a clone, as within ``GridSearchCV`` and ``cross_val_score``. Otherwise the fit ends, and the
+            best so far is kept.
 
         Warns
         -----
@@ -782,7 +782,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         if members:
             self._seat(members, is_folded)
         else:
-            self._seat_best_trial(trainer, best, failures)
+            self._seat_best_trial(best, failures)
         self._prepare_to_predict()
 
     def _n_folds(self, n_rows: int, n_members: int, budget: Budget) -> int:
@@ -871,7 +871,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.refit_architecture_ = members[0].seat.architecture
         self.member_weights_ = np.array(weights)
 
-    def _seat_best_trial(self, trainer: Trainer, best: Trial, failures: Sequence[str]) -> None:
+    def _seat_best_trial(self, best: Trial, failures: Sequence[str]) -> None:
         """Let the network of the best trial predict, where all final trainings failed."""
         if best.status != "ok" or not isinstance(self.evaluator_, TrainingEvaluator):
             raise RuntimeError(f"The final training failed. The reason: {failures[0]}")

@@ -418,7 +418,7 @@ class _Search:
         try:
             for trial in evaluated:
                 trial = trial.replace(final=True)
-                self.journal.append(trial.replace(index=len(self.journal.trials)))
+                self._write(trial)
                 made[trial.architecture, trial.seed] = trial
                 if self._reason_to_stop(trial):
                     break
@@ -490,9 +490,7 @@ class _Search:
         try:
             for trial in evaluated:
                 if trial.index >= len(self.known):
-                    # Finals of a shorter search may be in between.
-                    place = len(self.journal.trials)
-                    self.journal.append(trial if trial.index == place else trial.replace(index=place))
+                    self._write(trial)
                 made.append(trial)
                 self.stop_reason = self._reason_to_stop(trial)
                 if self.stop_reason:
@@ -504,6 +502,11 @@ class _Search:
             evaluated.close()
         self.trials.extend(made)
         self.strategy.observe(made)
+
+    def _write(self, trial: Trial) -> None:
+        """Add a trial to the journal, numbered by its place there: finals of shorter searches may be in between."""
+        place = len(self.journal.trials)
+        self.journal.append(trial if trial.index == place else trial.replace(index=place))
 
     def _end_by_interrupt(self, trials: Sequence[Trial]) -> None:
         """End the search with the best so far, within the handling of an interrupt; raise it where there is none."""

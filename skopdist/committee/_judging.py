@@ -27,7 +27,7 @@ _SMALLEST = 1e-12
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known of a committee.
+    """The outcome of :func:`judge`.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ from skopdist.evaluators import Scorer
 from skopdist.operations import Operation, adopt_operations, own_operations
 from skopdist.problem import Problem, Samples
 from skopdist.spaces import SearchSpace
-from skopdist.training import Predictor, Trainer, passes
+from skopdist.training import Predictor, Trainer, affordable, passes
 from skopdist.trial import Trial
 
 # Draws of the distribution for each architecture that the trials do not provide, before fewer are accepted.
@@ -29,7 +29,7 @@ _DRAWS = 20
 _TOGETHER = 4
 # Of the time of a member: what its training may take. As many held-out rows are predicted as take three tenths of that,
 # if that is as slow as training; it takes about a third of it.
-_TRAINING, _PREDICTING, _FEWEST_PREDICTED = 0.9, 0.3, 256
+_TRAINING, _PREDICTING = 0.9, 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +162,7 @@ class _Call:
 
     @classmethod
     def of(cls, seats: Sequence[Seat]) -> _Call:
+        """Make the call for some seats."""
         names = sorted({name for seat in seats for name in seat.architecture.operations})
         return cls(seats, own_operations(names))
 
@@ -186,8 +187,7 @@ class _Call:
                 held_out = seat.held_out
                 if trainer.max_time is not None:
                     speed = len(seats) * cost * len(seat.training) / trained
-                    n = int(_PREDICTING * trainer.max_time * speed / len(seats))
-                    held_out = held_out.first(max(_FEWEST_PREDICTED, n))
+                    held_out = affordable(held_out, _PREDICTING * trainer.max_time / len(seats), speed)
                 probabilities = Predictor(net.module_, trainer.problem.n_spatial)(held_out)
             duration = trained / len(seats) + time.monotonic() - start
             results.append(Member(seat, net, probabilities, cost, duration))
@@ -234,9 +234,11 @@ def train_members(
     with Workers(n_jobs) as workers:
         while n_made < len(seats) and budget.allows_member(expected, n_made):
             begin = time.monotonic()
-            groups = _groups(trainer, seats[n_made:])
+            rest = seats[n_made:]
             if budget.is_limited:
-                groups = _next_groups(trainer, seats[n_made:], n_workers, is_tight=budget.left < 3 * expected)
+                groups = _next_groups(trainer, rest, n_workers, is_tight=budget.left < 3 * expected)
+            else:
+                groups = _groups(trainer, rest)
             calls = [_Call.of(group) for group in groups]
             yield from _results(workers, calls, trainer, time.time() + budget.left)
             n_made += sum(map(len, groups))

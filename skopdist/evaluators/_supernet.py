@@ -22,7 +22,7 @@ from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.networks import Supernet
 from skopdist.problem import Problem, Samples
 from skopdist.spaces import SearchSpace
-from skopdist.training import Augmentation, Training
+from skopdist.training import Augmentation, Training, affordable
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, TensorData
 from skopdist.training._skorch import one_cycle
@@ -32,7 +32,7 @@ _CLIP = 5.0
 _PREDICTION_BATCH = 512
 # Of the time of an evaluation that is limited: the training, and the scoring if that is as slow as training; it takes
 # about a third. And the fewest rows that tell anything.
-_TRAINING, _SCORING, _FEWEST_SCORED = 0.4, 0.3, 256
+_TRAINING, _SCORING = 0.4, 0.3
 
 
 class SupernetEvaluator(SupervisedEvaluator):
@@ -193,7 +193,7 @@ class SupernetEvaluator(SupervisedEvaluator):
             held_out = self.problem_.held_out
             if self._seconds < math.inf:
                 speed = passes / (time.monotonic() - begin)
-                held_out = held_out.first(max(_FEWEST_SCORED, int(_SCORING * self._seconds * speed)))
+                held_out = affordable(held_out, _SCORING * self._seconds, speed)
             cost = (passes + seen) / self.training_batches_.n_samples
             info = {"held_out_loss": loss}
             if not self.space_.is_valid(architecture):

@@ -17,13 +17,13 @@ from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
 from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.spaces import SearchSpace
-from skopdist.training import Predictor, Training, passes
+from skopdist.training import Predictor, Training, affordable, passes
 
 # Fewer rows are not made fewer still for short trainings.
 _FEWEST_ROWS = 1000
 # Of the time of a training that is limited: the share in which it is scored, if that is as slow as training; it takes
 # about a third. And the fewest rows that tell anything.
-_SCORING, _FEWEST_SCORED = 0.5, 256
+_SCORING = 0.5
 
 
 class TrainingEvaluator(SupervisedEvaluator):
@@ -134,7 +134,7 @@ class TrainingEvaluator(SupervisedEvaluator):
         held_out = problem.held_out
         if trainer.max_time is not None:
             speed = n_passes * len(problem.training) / (time.monotonic() - begin)
-            held_out = held_out.first(max(_FEWEST_SCORED, int(_SCORING * trainer.max_time * speed)))
+            held_out = affordable(held_out, _SCORING * trainer.max_time, speed)
         info = {
             "n_parameters": sum(parameter.numel() for parameter in net.module_.parameters()),
             "n_epochs": len(net.history),

@@ -2,8 +2,8 @@
 
 from skopdist.training._augmentation import Augmentation, shift, shift_flip
 from skopdist.training._nets import Trainer
-from skopdist.training._prediction import Predictor
+from skopdist.training._prediction import Predictor, affordable
 from skopdist.training._recipe import Training
 from skopdist.training._skorch import passes
 
-__all__ = ["Augmentation", "Predictor", "Trainer", "Training", "passes", "shift", "shift_flip"]
+__all__ = ["Augmentation", "Predictor", "Trainer", "Training", "affordable", "passes", "shift", "shift_flip"]

@@ -17,6 +17,8 @@ from skopdist.problem import Samples, rows_of_bytes
 
 # Samples in a batch at the most; inputs of a batch take about so many bytes in double precision.
 _MOST_SAMPLES, _BYTES = 512, 2**20
+# Fewer rows tell nothing, however little time there is.
+_FEWEST = 256
 
 
 class Predictor:
@@ -52,6 +54,11 @@ class Predictor:
                 start += len(part)
         assert probabilities is not None
         return probabilities
+
+
+def affordable(samples: Samples, seconds: float, speed: float) -> Samples:
+    """Return as many of the first rows as can be predicted in some seconds, at so many a second; 256 at least."""
+    return samples.first(max(_FEWEST, int(seconds * speed)))
 
 
 def _batches(data: NDArray[Any] | Samples | SparseRows) -> Iterator[NDArray[Any]]:

@@ -6,7 +6,6 @@ import math
 import threading
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import torch
@@ -97,6 +96,36 @@ def one_cycle(step: int, n_steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm + 1) / (n_steps - warm + 1))))
 
 
+class Schedule:
+    """The factor of :func:`one_cycle`, by the step or by the time that has passed, whichever is further.
+
+    Parameters
+    ----------
+    n_steps : int
+    max_time : float or None, default=None
+        Seconds after which it is over; None lets the steps decide alone.
+    """
+
+    def __init__(self, n_steps: int, max_time: float | None = None) -> None:
+        self.n_steps = n_steps
+        self.max_time = math.inf if max_time is None else max_time
+        self.begin = time.monotonic()
+
+    def __call__(self, step: int) -> float:
+        """Return the factor at a step."""
+        at_least = min(self.n_steps - 1, int(self._passed() * self.n_steps))
+        return one_cycle(max(step, at_least), self.n_steps)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time has passed."""
+        return self._passed() >= 1
+
+    def _passed(self) -> float:
+        """Return the share of the time that has passed."""
+        return (time.monotonic() - self.begin) / self.max_time if self.max_time > 0 else 1.0
+
+
 class OneCycle(Callback):
     """Multiply the learning rate by :func:`one_cycle`, step by step.
 
@@ -114,39 +143,20 @@ class OneCycle(Callback):
         """Plan all steps of the training."""
         training_set, _ = net.get_split_datasets(X, y)
         n_steps = net.max_epochs * len(net.get_iterator(training_set, training=True))
-        factor = partial(one_cycle, n_steps=n_steps)
-        self.clock_ = None if self.max_time is None else Clock(self.max_time)
-        if self.clock_ is not None:
-            factor = partial(hurried, clock=self.clock_, n_steps=n_steps)
-        self.schedule_ = torch.optim.lr_scheduler.LambdaLR(net.optimizer_, factor)
+        self.factor_ = Schedule(n_steps, self.max_time)
+        self.schedule_ = torch.optim.lr_scheduler.LambdaLR(net.optimizer_, self.factor_)
 
     def on_batch_end(self, net: NeuralNetClassifier, training: bool = False, **kwargs: Any) -> None:
         """Take the next learning rate, or end the training when its time is over."""
         if training:
             self.schedule_.step()
-            if self.clock_ is not None and self.clock_.share() >= 1:
+            if self.factor_.is_over:
                 # As skorch's own callbacks end a training.
                 raise KeyboardInterrupt
 
     def on_train_end(self, net: NeuralNetClassifier, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Forget the schedule, which belongs to this training and cannot be pickled."""
-        del self.schedule_
-
-
-class Clock:
-    """The share of some seconds that has passed since it was made."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.begin = time.monotonic()
-
-    def share(self) -> float:
-        return (time.monotonic() - self.begin) / self.seconds if self.seconds > 0 else 1.0
-
-
-def hurried(step: int, clock: Clock, n_steps: int) -> float:
-    """Return the factor of :func:`one_cycle` at the step, or at that of the time, whichever is later."""
-    return one_cycle(max(step, min(n_steps - 1, int(clock.share() * n_steps))), n_steps)
+        del self.schedule_, self.factor_
 
 
 def passes(net: NeuralNetClassifier, n_samples: int) -> float:

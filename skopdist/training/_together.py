@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import torch
 from skorch import NeuralNetClassifier
@@ -14,7 +13,7 @@ from skopdist.networks import BatchedNetworks, Network
 from skopdist.problem import rows_of_bytes
 from skopdist.training._batches import Batches, TensorData
 from skopdist.training._recipe import Training
-from skopdist.training._skorch import Clock, hurried, one_cycle
+from skopdist.training._skorch import Schedule
 
 
 def train_together(
@@ -53,22 +52,20 @@ def train_together(
     rates = [group["lr"] for group in optimizer.param_groups]
     batches = _JointBatches(nets, datasets, networks, device)
     n_steps, step = training.max_epochs * len(batches), 0
-    clock = None if max_time is None else Clock(max_time)
-    factor = one_cycle if clock is None else partial(hurried, clock=clock)
-    is_over = False
+    schedule = Schedule(n_steps, max_time)
     failures: list[str | None] = [None] * len(nets)
     for net, dataset in zip(nets, datasets, strict=True):
         net.notify("on_train_begin", X=dataset, y=None)
     for _ in range(training.max_epochs):
         alive = [i for i, failure in enumerate(failures) if failure is None]
-        if is_over or not alive:
+        if not alive or (step and schedule.is_over):
             break
         for i in alive:
             nets[i].notify("on_epoch_begin", dataset_train=datasets[i], dataset_valid=None)
         losses = []
         for x, y, weight in batches:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * factor(step, n_steps=n_steps)
+                group["lr"] = rate * schedule(step)
             logits = batched(x)  # (m, n, n_classes)
             each = functional.cross_entropy(
                 logits.flatten(0, 1), y.flatten(), reduction="none", label_smoothing=training.label_smoothing
@@ -79,8 +76,7 @@ def train_together(
             optimizer.step()
             losses.append(loss.detach())
             step += 1
-            is_over = clock is not None and clock.share() >= 1
-            if is_over:
+            if schedule.is_over:
                 break
         of_members = torch.stack(losses, dim=1).tolist()
         for i in alive:
