@@ -140,8 +140,12 @@ class OperationDistribution:
         return hash((self.operations, self.cell_types, self.probabilities.tobytes()))
 
     def __repr__(self) -> str:
+        # Of several cells each has operations that the others have not.
+        is_short = len(self.cell_types) > 1
         rows = [
-            ", ".join(f"{name}={value:.2f}" for name, value in zip(self.operations, row, strict=True))
+            ", ".join(
+                f"{name}={value:.2f}" for name, value in zip(self.operations, row, strict=True) if value or not is_short
+            )
             for row in self.probabilities
         ]
         if len(rows) == 1:

@@ -26,8 +26,8 @@ from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
 from skopdist.evaluators import Evaluator
 from skopdist.journal import Journal, SearchRecord
-from skopdist.operations import Operation, adopt_operations, own_operations
-from skopdist.spaces import SearchSpace
+from skopdist.operations import Operation, adopt_operations, get_operation, own_operations
+from skopdist.spaces import STEM, SearchSpace
 from skopdist.strategies import Strategy
 from skopdist.trial import Trial, best_trial
 
@@ -138,7 +138,10 @@ def tabulate(trials: Sequence[Trial]) -> dict[str, NDArray[Any]]:
     for t, cell_type in enumerate(first.cell_types):
         prefix = "p_" if len(first.cell_types) == 1 else f"p_{cell_type}_"
         for o, name in enumerate(first.operations):
-            columns[prefix + name] = np.array([trial.distribution.probabilities[t, o] for trial in trials])
+            shares = np.array([trial.distribution.probabilities[t, o] for trial in trials])
+            # A cell has no share of stems, and a stem none of what stands in cells.
+            if STEM not in first.cell_types or (cell_type == STEM) == get_operation(name).is_stem:
+                columns[prefix + name] = shares
     return columns
 
 

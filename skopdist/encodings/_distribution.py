@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import permutations, product
-from math import comb
+from itertools import permutations
+from math import comb, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,9 @@ class DistributionEncoding(Encoding):
     (20, 5)
     """
 
+    def _prepare(self) -> None:
+        self._kinds = self.space_.kinds(self.length_)
+
     def _n_dims(self) -> int:
         return len(self.space_.cell_types) * len(self.space_.operation_names)
 
@@ -55,7 +58,7 @@ class DistributionEncoding(Encoding):
         return self.space_.sample(self._distribution(point), self.length_, rng)
 
     def _distribution(self, point: Point) -> OperationDistribution:
-        rows = point.reshape(len(self.space_.cell_types), -1)
+        rows = point.reshape(self._mixture_shape())
         return OperationDistribution(self.space_.operation_names, rows, self.space_.cell_types)
 
     def _mixture(self, point: Point) -> NDArray[np.float64]:
@@ -71,16 +74,16 @@ class DistributionEncoding(Encoding):
         return distribution.probabilities.ravel()
 
     def _neighbours(self, point: Point, rng: np.random.Generator | None) -> Iterator[Point]:
-        n_types, k = len(self.space_.cell_types), len(self.space_.operation_names)
+        k = len(self.space_.operation_names)
         moves = [
-            (start + source, start + target)
-            for start in range(0, n_types * k, k)
-            for source, target in permutations(range(k), 2)
+            (t * k + source, t * k + target, kind.length)
+            for t, (kind, allowed) in enumerate(zip(self._kinds, self.space_.allowed, strict=True))
+            for source, target in permutations(np.flatnonzero(allowed).tolist(), 2)
         ]
         for i in in_order(len(moves), rng):
-            source, target = moves[i]
+            source, target, length = moves[i]
             # Only what is there can be carried; rounding apart, a lattice point stays on the lattice.
-            share = min(1 / self.length_, point[source])
+            share = min(1 / length, point[source])
             if share > 1e-9:
                 neighbour = point.copy()
                 neighbour[source] -= share
@@ -88,7 +91,10 @@ class DistributionEncoding(Encoding):
                 yield neighbour
 
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        return {"distribution": points}
+        rows = points.reshape(len(points), *self._mixture_shape())
+        n_body = len(self.space_.body_types)
+        parts = {"distribution": rows[:, :n_body].reshape(len(points), n_body * rows.shape[2])}
+        return parts | {kind.cell_type: rows[:, t] for t, kind in enumerate(self._kinds) if kind.is_stem}
 
     def _keys(self, points: NDArray[np.float64]) -> list[bytes]:
         passing = np.array([not is_zero(name) for name in self.space_.operation_names])
@@ -99,16 +105,21 @@ class DistributionEncoding(Encoding):
         return [row.tobytes() if lives else b"" for row, lives in zip(rounded, alive, strict=True)]
 
     def _points(self, limit: int) -> NDArray[np.float64] | None:
-        n_types, k = len(self.space_.cell_types), len(self.space_.operation_names)
-        if comb(self.length_ + k - 1, self.length_) ** n_types > limit:
+        sizes = [(kind.length, len(kind.operations)) for kind in self._kinds]
+        if prod(comb(length + k - 1, length) for length, k in sizes) > limit:
             return None
-        rows = lattice(k, self.length_) / self.length_
-        choices = np.array(list(product(range(len(rows)), repeat=n_types)))
-        return rows[choices].reshape(len(choices), -1)
+        rows = []
+        for (length, k), allowed in zip(sizes, self.space_.allowed, strict=True):
+            ratios = lattice(k, length) / length
+            row = np.zeros((len(ratios), len(allowed)))
+            row[:, allowed] = ratios
+            rows.append(row)
+        chosen = np.meshgrid(*(np.arange(len(row)) for row in rows), indexing="ij")
+        return np.hstack([row[choice.ravel()] for row, choice in zip(rows, chosen, strict=True)])
 
     def _n_architectures(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         # The placements of the counts, by the multinomial coefficient; wirings come on top and are not counted.
-        shape = len(points), len(self.space_.cell_types), len(self.space_.operation_names)
-        counts = np.floor(points * self.length_ + 1e-6).reshape(shape)
+        lengths = np.array([[kind.length] for kind in self._kinds])
+        counts = np.floor(points.reshape(len(points), *self._mixture_shape()) * lengths + 1e-6)
         logs = gammaln(counts.sum(axis=2) + 1) - gammaln(counts + 1).sum(axis=2)
         return np.rint(np.exp(np.minimum(logs.sum(axis=1), 40.0)))

@@ -40,8 +40,8 @@ class ExpectedCosts:
         The cost that the whole of a cell type adds when it holds one operation, beside that of a usual one.
     maxima, scales : ndarray of shape (n_limits,)
         The largest cost allowed, and the unit in which excesses of different costs are compared.
-    passing : ndarray of shape (k,), bool
-        Which operations pass something on.
+    open : ndarray of shape (n_cell_types, k), bool
+        Which operations may stand in a cell of each type, and pass something on.
     anchor : ndarray of shape (n_cell_types, k)
         A distribution within the limits, as cheap as can be.
 
@@ -56,10 +56,11 @@ class ExpectedCosts:
         self.passing = np.array([not is_zero(name) for name in space.operation_names])
         if not self.passing.any():
             self.passing[:] = True
+        self.kinds = space.kinds(length)
+        self.open = self.passing & space.allowed
         self._measure()
-        total = (self.slopes / self.scales[:, None, None]).sum(axis=0)
-        lowest = total[:, self.passing].min(axis=1, keepdims=True)
-        self._cheapest = self.passing & (total <= lowest + TOLERANCE)
+        total = np.where(self.open, (self.slopes / self.scales[:, None, None]).sum(axis=0), np.inf)
+        self._cheapest = self.open & (total <= total.min(axis=1, keepdims=True) + TOLERANCE)
         self.anchor = self._cheapest / self._cheapest.sum(axis=1, keepdims=True)
         if not self.within(self.anchor):
             self.anchor = self._solve()
@@ -121,20 +122,25 @@ class ExpectedCosts:
     def _measure(self) -> None:
         space, rng = self.space, np.random.default_rng(0)
         wirings = [
-            (space.sample_wiring(self.length, rng), space.sample_links(self.length, rng)) for _ in space.cell_types
+            (space.sample_wiring(self.length, rng), space.sample_links(self.length, rng)) for _ in space.body_types
         ]
-        names = space.operation_names
-        usual = [names[int(np.argmax(self.passing))]] * len(wirings)
+        names, allowed = space.operation_names, space.allowed
+        usual = [names[int(np.argmax(row))] for row in self.open]
 
         def costs(chosen: Sequence[str]) -> Array:
             cells = [
-                space.make_cell([name] * self.length, *wiring) for name, wiring in zip(chosen, wirings, strict=True)
+                space.make_cell([name] * self.length, *wiring) for name, wiring in zip(chosen, wirings, strict=False)
             ]
-            return self.of(space.make_architecture(cells))
+            return self.of(space.make_architecture([*cells, *map(space.make_stem, chosen[len(cells) :])]))
 
         self._base = costs(usual)
+        # Nothing ever depends on the slopes of what is not allowed.
         slopes = [
-            [costs([*usual[:t], name, *usual[t + 1 :]]) - self._base for name in names] for t in range(len(wirings))
+            [
+                costs([*usual[:t], name, *usual[t + 1 :]]) - self._base if allowed[t, o] else np.zeros(len(self._base))
+                for o, name in enumerate(names)
+            ]
+            for t in range(len(usual))
         ]
         self.slopes = np.moveaxis(np.array(slopes), 2, 0)  # (n_limits, n_cell_types, k)
         self.maxima = np.array([limit.maximum for limit in self.limits])
@@ -144,23 +150,27 @@ class ExpectedCosts:
     def _solve(self) -> Array:
         """Return the distribution that is least beyond the limits, each in its own unit, by linear programming."""
         n_types, k = self.slopes.shape[1:]
+        allowed = self.space.allowed
         rows = np.kron(np.eye(n_types), np.ones(k))
         # Operations that pass nothing on may be the cheapest, but at least one other has to be in each cell.
-        passing = np.kron(np.eye(n_types), self.passing)
+        passing = np.kron(np.eye(n_types), np.ones(k)) * self.open.ravel()
+        shares = np.array([1 / kind.length for kind in self.kinds])
         slopes = (self.slopes / self.scales[:, None, None]).reshape(len(self.scales), -1)
         excess = -np.ones((len(slopes), 1))
         solution = linprog(
             [*np.zeros(n_types * k), 1.0],
             A_ub=np.vstack([np.hstack([slopes, excess]), np.hstack([-passing, np.zeros((n_types, 1))])]),
-            b_ub=[*((self.maxima - self._base) / self.scales), *np.full(n_types, -1 / self.length)],
+            b_ub=[*((self.maxima - self._base) / self.scales), *-shares],
             A_eq=np.hstack([rows, np.zeros((n_types, 1))]),
             b_eq=np.ones(n_types),
-            bounds=[(0, 1)] * (n_types * k) + [(None, None)],
+            bounds=[(0, int(here)) for here in allowed.ravel()] + [(None, None)],
         )
         anchor = np.clip(np.asarray(solution.x)[:-1].reshape(n_types, k), 0, 1)
         anchor /= anchor.sum(axis=1, keepdims=True)
         if not self.within(anchor):
-            share = 1 / self.length
-            cheap = (1 - share) * self.slopes.min(axis=2) + share * self.slopes[:, :, self.passing].min(axis=2)
+            lowest, lowest_open = (
+                np.where(which, self.slopes, np.inf).min(axis=2) for which in (allowed, self.open)
+            )
+            cheap = (1 - shares) * lowest + shares * lowest_open
             self.refuse(self._base + cheap.sum(axis=1))
         return anchor

@@ -36,6 +36,8 @@ class HybridEncoding(GraphEncoding):
         The logarithm of the number of paths from input to output; for each operation how often a path holds it, on
         average and at most; and how many operations other than identities the deepest and the shallowest path hold. The
         last two tell a residual connection from a skip elsewhere.
+    ``stem``
+        Which stem there is (one-hot), in spaces with several.
 
     The number of features grows with the number of edges, not with the number of paths.
 
@@ -51,12 +53,13 @@ class HybridEncoding(GraphEncoding):
 
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         table = self._path_table(points)
-        live, (_, linked) = table.live, self._tables(points)
+        live, (_, linked) = table.live, self._bodies(points)
         parts = {
             "distribution": live.sum(axis=1) / self.length_,
             "slots": np.hstack([live.reshape(len(live), live.shape[1] * live.shape[2]), linked]),
             "paths": table.summary(),
         }
         # One row for each cell so far; the sizes are given, for no points at all have no size to infer.
-        n_types = len(self.space_.cell_types)
-        return {name: part.reshape(len(points), n_types * part.shape[1]) for name, part in parts.items()}
+        n_types = len(self.space_.body_types)
+        shaped = {name: part.reshape(len(points), n_types * part.shape[1]) for name, part in parts.items()}
+        return self._with_stems(shaped, points)

@@ -104,7 +104,7 @@ class LimitedEncoding(Encoding):
             options = []
             for t, cell in enumerate(cells):
                 for slot, operation in enumerate(cell):
-                    cheaper = costs.passing & (weights[t] < weights[t, operation] - TOLERANCE)
+                    cheaper = costs.open[t] & (weights[t] < weights[t, operation] - TOLERANCE)
                     if cheaper.any():
                         options.append((weights[t, operation], t, slot, np.flatnonzero(cheaper)))
             if not options:
@@ -127,7 +127,7 @@ class LimitedEncoding(Encoding):
         slots = len(shape) == 3
         mixtures = np.array([self.inner_._mixture(point) for point in points]).reshape(-1, *shape)
         # Without an operation at a slot there is no share of it: used slots are as many as the cell is long.
-        allowed = self.costs_.within(mixtures.sum(axis=2) / self.length_ if slots else mixtures)
+        allowed = self.costs_.within(self._rows(mixtures) if slots else mixtures)
         if not self._exact:
             rng = np.random.default_rng(0)
             # With a mixture for each slot, the point is one architecture.
@@ -137,6 +137,14 @@ class LimitedEncoding(Encoding):
                 if slots or np.allclose(self.inner_._encode(architecture), points[i], rtol=0, atol=_ROUNDING):
                     allowed[i] = self._allows(architecture)
         return allowed
+
+    def _rows(self, mixtures: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn mixtures of each slot, (n_points, n_cell_types, n_slots, k), into shares, (n_points, n_cell_types, k)."""
+        n_body = len(self.space_.body_types)
+        rows = mixtures.sum(axis=2) / self.length_
+        # A stem has the same mixture at all slots.
+        rows[:, n_body:] = mixtures[:, n_body:, 0]
+        return rows
 
     def _n_dims(self) -> int:
         return self.inner_._n_dims()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations, product
-from math import comb
+from math import comb, prod
 
 import numpy as np
 
 from skopdist.architecture import Architecture, Cell, Edge
-from skopdist.spaces import SearchSpace
+from skopdist.spaces import CellKind, SearchSpace
 
 # The operation on each edge that is used, and the potential links that are there.
 _Parts = tuple[dict[Edge, str], frozenset[Edge]]
@@ -28,36 +28,40 @@ def neighbouring_architectures(
     A move changes the operation of an edge, carries it to an unused edge, or adds or removes a link.
     """
     length = architecture.length
-    edges, links = space.potential_edges(length), space.potential_links(length)
+    kinds = space.kinds(length)
     moves = [
         (t, moved)
-        for t, cell in enumerate(architecture.cells)
-        for moved in _moves(cell, edges, links, space.operation_names)
+        for t, (cell, kind) in enumerate(zip(architecture.cells, kinds, strict=True))
+        for moved in _moves(cell, kind)
     ]
     for i in in_order(len(moves), rng):
         t, (placed, joined) = moves[i]
-        if space.is_wiring(tuple(placed), length) and space.are_links(tuple(joined), length):
-            used = [edge for edge in edges if edge in placed]
-            cell = space.make_cell([placed[edge] for edge in used], used, [link for link in links if link in joined])
+        kind = kinds[t]
+        if kind.is_stem or (space.is_wiring(tuple(placed), length) and space.are_links(tuple(joined), length)):
+            used = [edge for edge in kind.edges if edge in placed]
+            names = [placed[edge] for edge in used]
+            linked = [link for link in kind.links if link in joined]
+            cell = space.make_stem(*names) if kind.is_stem else space.make_cell(names, used, linked)
             cells = (*architecture.cells[:t], cell, *architecture.cells[t + 1 :])
             yield space.make_architecture(cells)
 
 
-def _moves(cell: Cell, edges: Iterable[Edge], links: Iterable[Edge], names: Iterable[str]) -> Iterator[_Parts]:
+def _moves(cell: Cell, kind: CellKind) -> Iterator[_Parts]:
     placed = dict(zip(cell.edges, cell.operations, strict=True))
-    joined = frozenset(cell.links) & frozenset(links)
+    joined = frozenset(cell.links) & frozenset(kind.links)
     for edge, name in placed.items():
         rest = {other: placed[other] for other in placed if other != edge}
-        yield from ((rest | {edge: other}, joined) for other in names if other != name)
-        yield from ((rest | {unused: name}, joined) for unused in edges if unused not in placed)
-    yield from ((placed, joined ^ {link}) for link in links)
+        yield from ((rest | {edge: other}, joined) for other in kind.operations if other != name)
+        yield from ((rest | {unused: name}, joined) for unused in kind.edges if unused not in placed)
+    yield from ((placed, joined ^ {link}) for link in kind.links)
 
 
 def n_architectures_at_most(space: SearchSpace, length: int) -> int:
     """Bound the number of architectures from above, by arithmetic alone."""
-    n_wirings = comb(len(space.potential_edges(length)), length) * 2 ** len(space.potential_links(length))
-    n_cells: int = n_wirings * len(space.operation_names) ** length
-    return n_cells ** len(space.cell_types)
+    return prod(
+        comb(len(kind.edges), kind.length) * 2 ** len(kind.links) * len(kind.operations) ** kind.length
+        for kind in space.kinds(length)
+    )
 
 
 def list_wirings(space: SearchSpace, length: int) -> list[tuple[int, ...]]:
@@ -80,13 +84,15 @@ def list_linkings(space: SearchSpace, length: int) -> list[tuple[int, ...]]:
 
 def list_architectures(space: SearchSpace, length: int) -> Iterator[Architecture]:
     """Make all architectures of a small space, one by one."""
-    edges, links = space.potential_edges(length), space.potential_links(length)
+    kinds = space.kinds(length)
+    body = kinds[0]
     cells = [
         space.make_cell(
-            names, [edges[i] for i in used], [link for link, here in zip(links, linked, strict=True) if here]
+            names, [body.edges[i] for i in used], [link for link, here in zip(body.links, linked, strict=True) if here]
         )
         for used in list_wirings(space, length)
-        for names in product(space.operation_names, repeat=length)
+        for names in product(body.operations, repeat=length)
         for linked in list_linkings(space, length)
     ]
-    yield from (space.make_architecture(chosen) for chosen in product(cells, repeat=len(space.cell_types)))
+    choices = [[space.make_stem(name) for name in kind.operations] if kind.is_stem else cells for kind in kinds]
+    yield from (space.make_architecture(chosen) for chosen in product(*choices))

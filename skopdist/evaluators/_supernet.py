@@ -25,6 +25,7 @@ from skopdist.spaces import SearchSpace
 from skopdist.training import Augmentation, Training, affordable
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, TensorData
+from skopdist.training._nets import show
 from skopdist.training._skorch import one_cycle
 
 # Of the norm of a step's gradient, as in DARTS.
@@ -152,6 +153,7 @@ class SupernetEvaluator(SupervisedEvaluator):
                 precision=resolve_precision(training.precision, trainer.device, problem.n_spatial),
                 partial_channels=self.partial_channels,
             ).to(trainer.device)
+            show(self.supernet_.network, problem.training)
             self.optimizer_ = training.make_optimizer(self.supernet_.parameters())
             self.lr_ = self.optimizer_.param_groups[0]["lr"]
             augmentation = make_augmentation(training.augment, problem.n_spatial)

@@ -55,7 +55,7 @@ def read_genotype(text: str) -> Architecture:
     "Genotype(normal=[('sep_conv_3x3', 0), ('skip_connect"
     """
     fields = _fields(text)
-    cells = [_cell(kind, fields[kind], fields[f"{kind}_concat"]) for kind in DARTSSpace.cell_types]
+    cells = [_cell(kind, fields[kind], fields[f"{kind}_concat"]) for kind in DARTSSpace.body_types]
     return DARTSSpace().make_architecture(cells)
 
 

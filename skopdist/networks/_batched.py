@@ -52,7 +52,7 @@ def batchable(architecture: Architecture, channels: int) -> bool:
     if architecture.layout != "stack" or cell.links or cell.n_inputs != 1:
         return False
     try:
-        return all(_has_batched_form(get_operation(name).make(size)) for name in sorted(set(cell.operations)))
+        return all(_has_batched_form(get_operation(name).make(size)) for name in sorted(set(architecture.operations)))
     except Exception:  # noqa: BLE001 - a user's factory fails again where the network is made
         return False
 
@@ -71,7 +71,7 @@ class BatchedNetworks(nn.Module):
 
     def __init__(self, networks: Sequence[Network]) -> None:
         super().__init__()
-        self.stem = _Rows([_chain(network.stem) for network in networks])
+        self.stem = _Rows([_chain(_stem(network)) for network in networks])
         places = zip(*(cast(Sequence[CellModule], network.cells) for network in networks), strict=True)
         self.cells = nn.Sequential(*(_Cells(cells) for cells in places))
         self.head = _Rows([_chain(network.head) for network in networks])
@@ -210,6 +210,11 @@ class _Stacked(nn.Module):
         for name, parameter in self.named_parameters(recurse=False):
             for row, layer in zip(parameter, self.layers, strict=True):
                 _row(getattr(layer, name)).copy_(row)
+
+
+def _stem(network: Network) -> nn.Module:
+    """Return what the input goes through first."""
+    return network.stem.operations[0] if isinstance(network.stem, CellModule) else network.stem
 
 
 def _row(parameter: Tensor) -> Tensor:

@@ -206,16 +206,17 @@ class NetworkCosts:
         stem, layers, head, classify = plan_network(
             wiring, self.input_shape, self.n_classes, self.channels, self.n_cells
         )
-        found: Counter[Work] = Counter([Work(stem, stem.size, self.input_shape[1:])])
-        before = latest = stem.size.output_shape(self.input_shape[1:])[1:]
-        for layer in layers:
+        found: Counter[Work] = Counter()
+        before = latest = self.input_shape[1:]
+        for place, layer in enumerate([stem, *layers]):
             if isinstance(layer, CellPlan):
                 work, result = layer.work((before, latest) if layer.cell.n_inputs == 2 else (latest,))
                 found.update(work)
             else:
                 found.update([Work(layer, layer.size, latest)])
                 result = layer.size.output_shape(latest)[1:]
-            before, latest = latest, result
+            # Before the stem there is nothing that a cell could see.
+            before, latest = latest if place else result, result
         # The classifier stands behind the mean over all positions.
         found.update([Work(head, head.size, latest), Work(classify, classify.size, ())])
         return found

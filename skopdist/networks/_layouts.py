@@ -16,6 +16,7 @@ from skopdist._strides import slot_strides, stage_starts
 from skopdist.architecture import Architecture, Cell
 from skopdist.networks._cells import CellPlan, Part
 from skopdist.operations import OperationSize, conv_bn_relu, resized_identity
+from skopdist.spaces import STEM
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d}
 _NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
@@ -28,7 +29,7 @@ Layer = Part | CellPlan
 
 def plan_network(
     architecture: Architecture, input_shape: Sequence[int], n_classes: int, channels: int, n_cells: int
-) -> tuple[Part, list[Layer], Part, Part]:
+) -> tuple[Layer, list[Layer], Part, Part]:
     """Plan the network of an architecture: stem, layers, head and classifier.
 
     See :class:`~skopdist.networks.Network` for the parameters. The mean over all positions stands between the head and
@@ -55,10 +56,11 @@ def plan_network(
 
 def _stack(
     architecture: Architecture, input_shape: Sequence[int], channels: int, n_cells: int
-) -> tuple[Part, list[Layer], Part]:
+) -> tuple[Layer, list[Layer], Part]:
     """Plan a stack of equal cells, the network of NAS-Bench-201 [1]_, for any number of dimensions.
 
-    Images and series are halved, and the width doubled, by residual blocks before the cells at one and two thirds of
+    A cell of the type "stem" stands in the place of the stem, where the architecture has one; otherwise it is a
+    convolution, or a linear map. Images and series are halved, and the width doubled, by residual blocks before the cells at one and two thirds of
     the depth.
 
     References
@@ -67,10 +69,13 @@ def _stack(
        ICLR 2020, arXiv 2001.00326, section 2.1.
     """
     n_spatial, cell = len(input_shape) - 1, architecture.cells[0]
+    stem: Layer
     if n_spatial:
         stem = _conv_stem(_conv_bn, input_shape, channels)
     else:
         stem = Part(_linear, OperationSize(input_shape[0], channels))
+    if STEM in architecture.cell_types:
+        stem = CellPlan(architecture.cell(STEM), (stem.size,), STEM)
     layers: list[Layer] = []
     for i in range(n_cells):
         if n_spatial and i in stage_starts(n_cells):
@@ -83,7 +88,7 @@ def _stack(
 
 def _darts(
     architecture: Architecture, input_shape: Sequence[int], channels: int, n_cells: int
-) -> tuple[Part, list[Layer], Part]:
+) -> tuple[Layer, list[Layer], Part]:
     """Plan a row of normal cells with a reduction cell at one and two thirds of the depth: the network of DARTS [1]_.
 
     A cell takes the results of the two cells before it, brought to its width by 1x1 convolutions. In a reduction cell,
@@ -115,7 +120,7 @@ def _darts(
 
 def _nasbench101(
     architecture: Architecture, input_shape: Sequence[int], channels: int, n_cells: int
-) -> tuple[Part, list[Layer], Part]:
+) -> tuple[Layer, list[Layer], Part]:
     """Plan stacks of equal cells between which images are halved by pooling: the network of NAS-Bench-101 [1]_.
 
     The channels of a cell are divided among the nodes whose results are concatenated. A node before them is as wide as
@@ -169,7 +174,7 @@ def _divided(cell: Cell, channels: int) -> dict[int, int]:
 
 def _chain(
     architecture: Architecture, input_shape: Sequence[int], channels: int, n_cells: int
-) -> tuple[Part, list[Layer], Part]:
+) -> tuple[Layer, list[Layer], Part]:
     """Plan one cell, a chain of layers, which is the whole body: the network of NAS-Bench-Macro [1]_.
 
     The layers form three stages of a third of the depth. The first layer of a stage halves the image and doubles the
@@ -191,7 +196,7 @@ def _chain(
     return stem, [plan], Part(conv_bn_relu, OperationSize(width, 40 * channels), (1,))
 
 
-_Layout = Callable[[Architecture, Sequence[int], int, int], tuple[Part, list[Layer], Part]]
+_Layout = Callable[[Architecture, Sequence[int], int, int], tuple[Layer, list[Layer], Part]]
 # The function, and the numbers of spatial dimensions for which it plans.
 _LAYOUTS: dict[str, tuple[_Layout, tuple[int, ...]]] = {
     "stack": (_stack, (0, 1, 2)),

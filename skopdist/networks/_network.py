@@ -119,7 +119,7 @@ class Network(nn.Module):
         self.n_spatial = n_spatial
         self.precision = precision
         self.standardize = nn.Identity() if scaling is None else Standardize(scaling, n_spatial)
-        self.stem = stem.make()
+        self.stem = CellModule(stem, make_operation) if isinstance(stem, CellPlan) else stem.make()
         self.cells = nn.Sequential(
             *(
                 CellModule(layer, make_operation, drop_path) if isinstance(layer, CellPlan) else layer.make()
@@ -136,6 +136,27 @@ class Network(nn.Module):
         if n_spatial == 2:
             # Convolutions on a CPU, and tensor cores, like the channels innermost.
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the stem is to see samples before a training; see :meth:`adapt`."""
+        return any(hasattr(module, "adapt") for module in self.stem.modules())
+
+    @torch.no_grad()
+    def adapt(self, x: Tensor, weight: Tensor) -> None:
+        """Show samples to the parts of the stem that set something by them, such as quantiles of features.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *input_shape)
+            Raw samples.
+        weight : Tensor of shape (n,)
+            Their positive weights.
+        """
+        x = self.standardize(x).to(self.classify.weight.dtype)
+        for module in self.stem.modules():
+            if hasattr(module, "adapt"):
+                module.adapt(x, weight)
 
     def forward(self, x: Tensor, sample_weight: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Map a batch of raw samples, shape (n, *input_shape), to logits of shape (n, n_classes).

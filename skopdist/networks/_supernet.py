@@ -12,7 +12,7 @@ from skopdist._scaling import Scaling
 from skopdist.architecture import Architecture
 from skopdist.networks._network import Network
 from skopdist.operations import OperationSize, get_operation, is_zero
-from skopdist.spaces import SearchSpace
+from skopdist.spaces import STEM, SearchSpace
 
 
 class Mixture:
@@ -38,8 +38,8 @@ class MixedOperation(nn.Module):
     mixture : Mixture
     cell_type : str
     slot : int
-    names : sequence of str
-        The k operations.
+    names : sequence of str or None
+        The k operations; None in the place of those that may not stand there.
     size : OperationSize
     partial_channels : int
         Operations see the first channels only, one in `partial_channels` of them; the others pass by unchanged [1]_.
@@ -57,7 +57,7 @@ class MixedOperation(nn.Module):
         mixture: Mixture,
         cell_type: str,
         slot: int,
-        names: Sequence[str],
+        names: Sequence[str | None],
         size: OperationSize,
         partial_channels: int,
     ) -> None:
@@ -67,10 +67,10 @@ class MixedOperation(nn.Module):
         self.slot = slot
         self.seen = max(1, size.channels_in // partial_channels) if size.keeps_shape else size.channels_in
         self.size = OperationSize(self.seen, self.seen) if size.keeps_shape else size
-        self.passes = [not is_zero(name) for name in names]
+        self.passes = [name is not None and not is_zero(name) for name in names]
         # An operation that passes nothing on adds nothing to the sum, and no gradient to its weight.
         self.operations = nn.ModuleList(
-            [get_operation(name).make(self.size) if not is_zero(name) else nn.Identity() for name in names]
+            [nn.Identity() if name is None or is_zero(name) else get_operation(name).make(self.size) for name in names]
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,7 +146,11 @@ class Supernet(nn.Module):
         self.mixture = Mixture()
 
         def mix(cell_type: str, slot: int, name: str, size: OperationSize) -> nn.Module:
-            return MixedOperation(self.mixture, cell_type, slot, self.operations, size, partial_channels)
+            allowed = space.allowed[self.cell_types.index(cell_type)]
+            names = [name if here else None for name, here in zip(self.operations, allowed, strict=True)]
+            # Nothing of a sample passes its stem by.
+            share = 1 if cell_type == STEM else partial_channels
+            return MixedOperation(self.mixture, cell_type, slot, names, size, share)
 
         self.network = Network(
             space.make_whole(length),
@@ -183,7 +187,9 @@ class Supernet(nn.Module):
     def one_hot(self, architecture: Architecture) -> Tensor:
         """Return the mixture that holds one architecture alone, shape (n_cell_types, n_slots, k)."""
         weights = torch.zeros(len(self.cell_types), len(self.edges), len(self.operations))
-        for row, cell in zip(weights, architecture.cells, strict=True):
+        for cell_type, row, cell in zip(self.cell_types, weights, architecture.cells, strict=True):
             for name, edge in zip(cell.operations, cell.edges, strict=True):
-                row[self.edges.index(edge), self.operations.index(name)] = 1.0
+                # All slots of a stem, which has one, are alike.
+                slot = self.edges.index(edge) if cell_type != STEM else slice(None)
+                row[slot, self.operations.index(name)] = 1.0
         return weights

@@ -8,13 +8,15 @@ one takes a decorator::
         return nn.Sequential(...)
 
 Where a cell strides or changes the width of images, an operation that can do so itself is asked to, with its
-``resized`` factory; any other one stands behind a 1x1 convolution that does. ``skopdist.testing.check_operation`` is
-the contract that a new one has to meet.
+``resized`` factory; any other one stands behind a 1x1 convolution that does. By a stem, another kind of operation, the
+input enters the network; :func:`register_stem` registers a factory of its size. ``skopdist.testing.check_operation`` is
+the contract that a new operation or stem has to meet.
 """
 
-# The modules of the standard operations register them; the first two have no names of their own.
+# The modules of the standard operations register them; the first three have no names of their own.
 import skopdist.operations._flat
-import skopdist.operations._series  # noqa: F401
+import skopdist.operations._series
+import skopdist.operations._stems_flat  # noqa: F401
 from skopdist.operations._convolutions import (
     DepthwiseConv,
     FactorizedReduce,
@@ -32,6 +34,7 @@ from skopdist.operations._registry import (
     is_zero,
     own_operations,
     register_operation,
+    register_stem,
 )
 from skopdist.operations._sizes import OperationSize
 
@@ -51,5 +54,6 @@ __all__ = [
     "make_conv",
     "own_operations",
     "register_operation",
+    "register_stem",
     "resized_identity",
 ]

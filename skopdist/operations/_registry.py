@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import nn
 
@@ -34,6 +35,10 @@ class Operation:
         Whether the operation passes its input on unchanged, so that a path through it is a shorter path.
     resized : callable ``OperationSize -> nn.Module`` or None
         Makes a module that strides or changes the width of images.
+    is_stem : bool
+        Whether the operation brings the input to the width of a network, in the place of its stem. Its module may have
+        a method ``adapt(x, weight)``, which is called once before a training with samples as they enter and their
+        weights, and may set buffers by them.
     is_standard : bool
         Whether the operation comes with the library. Those of the user have to be sent to worker processes.
 
@@ -49,10 +54,11 @@ class Operation:
     is_zero: bool = False
     is_identity: bool = False
     resized: ResizedFactory | None = None
+    is_stem: bool = False
     is_standard: bool = False
 
     def make(self, size: OperationSize) -> nn.Module:
-        """Make a module of a size; flat input and series always keep their shape.
+        """Make a module of a size; but for stems, flat input and series always keep their shape.
 
         An operation without ``resized`` stands behind a 1x1 convolution where the shape changes.
         """
@@ -130,6 +136,54 @@ def register_operation(
     return decorator
 
 
+def register_stem(name: str, *, n_spatial: int) -> Callable[[ResizedFactory], ResizedFactory]:
+    """Register the decorated factory of a stem, by which the input enters a network.
+
+    Parameters
+    ----------
+    name : str
+    n_spatial : {0, 1, 2}
+        Number of dimensions behind the channels of a sample.
+
+    Returns
+    -------
+    decorator : callable
+        For a factory ``OperationSize -> nn.Module``. The module maps samples of ``channels_in`` channels or features to
+        ``channels_out`` channels, and divides the sides of images and series by ``stride``. What shapes its parameters
+        and buffers have depends on the size alone.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken by another factory, or `n_spatial` is out of range.
+    TypeError
+        If the name is no text, or what is decorated cannot be called.
+
+    See Also
+    --------
+    register_operation : Register an operation for the cells of the body.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from skopdist.operations import OperationSize, get_operation, register_stem
+    >>> @register_stem("small_linear_stem", n_spatial=0)
+    ... def small_linear_stem(size):
+    ...     return nn.Sequential(nn.Linear(size.channels_in, 4), nn.Linear(4, size.channels_out))
+    >>> get_operation("small_linear_stem").make(OperationSize(30, 64))
+    Sequential(
+      (0): Linear(in_features=30, out_features=4, bias=True)
+      (1): Linear(in_features=4, out_features=64, bias=True)
+    )
+    """
+
+    def decorator(factory: ResizedFactory) -> ResizedFactory:
+        _register(_stem(name, factory, n_spatial))
+        return factory
+
+    return decorator
+
+
 def register_standard(
     name: str,
     *,
@@ -142,6 +196,16 @@ def register_standard(
 
     def decorator(factory: Factory) -> Factory:
         _register(Operation(name, factory, n_spatial, is_zero, is_identity, resized, is_standard=True))
+        return factory
+
+    return decorator
+
+
+def register_standard_stem(name: str, *, n_spatial: int) -> Callable[[ResizedFactory], ResizedFactory]:
+    """Register a stem of the library, as :func:`register_stem` does those of users."""
+
+    def decorator(factory: ResizedFactory) -> ResizedFactory:
+        _register(replace(_stem(name, factory, n_spatial), is_standard=True))
         return factory
 
     return decorator
@@ -231,6 +295,17 @@ def _register(operation: Operation) -> None:
     _REGISTRY[name] = operation
 
 
+def _stem(name: str, factory: ResizedFactory, n_spatial: int) -> Operation:
+    if not callable(factory):
+        raise TypeError(f"A stem is a name and a factory OperationSize -> nn.Module; got {name!r} and {factory!r}.")
+    return Operation(name, partial(_made_square, factory), n_spatial, resized=factory, is_stem=True)
+
+
+def _made_square(factory: ResizedFactory, channels: int) -> nn.Module:
+    return factory(OperationSize(channels, channels))
+
+
 def _origin(operation: Operation) -> str:
+    factory = operation.resized if operation.is_stem else operation.factory
     # Partial functions and callable objects have no qualified name.
-    return str(getattr(operation.factory, "__qualname__", repr(operation.factory)))
+    return str(getattr(factory, "__qualname__", repr(factory)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skopdist.spaces._base import SearchSpace
+from skopdist.spaces._base import STEM, CellKind, SearchSpace
 from skopdist.spaces._darts import DARTSSpace
 from skopdist.spaces._dense import DenseSpace
 from skopdist.spaces._macro import MacroSpace
@@ -12,6 +12,8 @@ from skopdist.spaces._sequence import SequenceSpace
 
 __all__ = [
     "SPACES",
+    "STEM",
+    "CellKind",
     "DARTSSpace",
     "DenseSpace",
     "MacroSpace",

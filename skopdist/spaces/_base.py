@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,35 @@ _PLACEMENT_DRAWS = 500
 _REJECTED_DRAWS = 100_000
 # Each costs a search a trial.
 _MOST_REFERENCES = 3
+# The type of the cell that stands in the place of the stem, and the one slot that such a cell has.
+STEM = "stem"
+_STEM_EDGES: tuple[Edge, ...] = ((0, 1),)
+
+
+class CellKind(NamedTuple):
+    """What cells of one type are made of.
+
+    Attributes
+    ----------
+    cell_type : str
+    operations : tuple of str
+        Those that may stand in it.
+    length : int
+        Number of operations in it.
+    edges, links : tuple of (int, int)
+        The potential ones.
+    is_stem : bool
+    """
+
+    cell_type: str
+    operations: tuple[str, ...]
+    length: int
+    edges: tuple[Edge, ...]
+    links: tuple[Edge, ...]
+
+    @property
+    def is_stem(self) -> bool:
+        return self.cell_type == STEM
 
 
 class SearchSpace(BaseEstimator, ABC):
@@ -42,15 +71,21 @@ class SearchSpace(BaseEstimator, ABC):
     references : sequence of Architecture or None, default=None
         Architectures that :meth:`reference_architectures` returns. None takes those that the space names; an empty
         sequence leaves them out, as for the study of strategies.
+    stems : sequence of str or None, default=None
+        Names of registered operations by which the input may enter the network. An architecture has one of them, in a
+        cell of the type "stem" with a single slot, and a distribution holds their probabilities in a row of its own.
+        None takes ``default_stems``. Without any, all architectures have the stem of their layout.
 
     Attributes
     ----------
     default_operations : tuple of str
+    default_stems : tuple of str
     default_length : int
         Number of operations in a cell unless told otherwise.
     n_spatial : int
         Number of dimensions behind the channels of a sample: 2 for images, 1 for series, 0 for flat input.
-    cell_types : tuple of str
+    body_types : tuple of str
+        The types of the cells of which a network is made behind its stem.
     layout : str
         The layout by which a network is made of the cells; see :mod:`skopdist.networks`.
     n_inputs : int
@@ -63,17 +98,22 @@ class SearchSpace(BaseEstimator, ABC):
     """
 
     default_operations: ClassVar[tuple[str, ...]]
+    default_stems: ClassVar[tuple[str, ...]] = ()
     default_length: ClassVar[int]
     n_spatial: ClassVar[int]
-    cell_types: ClassVar[tuple[str, ...]] = ("cell",)
+    body_types: ClassVar[tuple[str, ...]] = ("cell",)
     layout: ClassVar[str] = "stack"
     n_inputs: ClassVar[int] = 1
 
     def __init__(
-        self, operations: Sequence[str] | None = None, references: Sequence[Architecture] | None = None
+        self,
+        operations: Sequence[str] | None = None,
+        references: Sequence[Architecture] | None = None,
+        stems: Sequence[str] | None = None,
     ) -> None:
         self.operations = operations
         self.references = references
+        self.stems = stems
 
     @abstractmethod
     def _potential_edges(self, length: int) -> tuple[Edge, ...]:
@@ -135,16 +175,59 @@ class SearchSpace(BaseEstimator, ABC):
 
     @property
     def operation_names(self) -> tuple[str, ...]:
-        """Names of the k candidate operations.
+        """Names of the k candidate operations: first those of the cells, then the stems.
 
         Raises
         ------
         ValueError
-            If a name is unknown, repeats or belongs to an operation for other inputs.
+            If a name is unknown, repeats or belongs to an operation for other inputs, or one that is no stem is named
+            as a stem or the other way round.
         """
+        return self._body_operations + self._stem_operations
+
+    @property
+    def _body_operations(self) -> tuple[str, ...]:
         names = self.default_operations if self.operations is None else tuple(self.operations)
         _check_names(names, self.n_spatial, type(self).__name__)
         return names
+
+    @property
+    def _stem_operations(self) -> tuple[str, ...]:
+        # A space with a constructor of its own may know of no such parameter.
+        given: Sequence[str] | None = getattr(self, "stems", None)
+        names = self.default_stems if given is None else tuple(given)
+        if names:
+            _check_names(names, self.n_spatial, type(self).__name__, are_stems=True)
+            if self.layout != "stack":
+                raise ValueError(
+                    f"{type(self).__name__} makes networks of the layout {self.layout!r}, which has a stem of its own; "
+                    f"stems must be None or empty, got {given!r}."
+                )
+        return names
+
+    @property
+    def cell_types(self) -> tuple[str, ...]:
+        """The types of the cells of an architecture: those of the body, and "stem" where there are stems."""
+        return self.body_types + ((STEM,) if self._stem_operations else ())
+
+    def kinds(self, length: int) -> tuple[CellKind, ...]:
+        """Return what the cells of each type are made of, in the order of ``cell_types``.
+
+        Parameters
+        ----------
+        length : int
+            Number of operations in a cell of the body. A stem has one.
+        """
+        check_length(length)
+        edges, links = self._potential_edges(int(length)), self._potential_links(int(length))
+        body, stems = self._body_operations, self._stem_operations
+        kinds = [CellKind(cell_type, body, int(length), edges, links) for cell_type in self.body_types]
+        return (*kinds, CellKind(STEM, stems, 1, _STEM_EDGES, ())) if stems else tuple(kinds)
+
+    @property
+    def allowed(self) -> NDArray[np.bool_]:
+        """Which of the operations may stand in the cells of each type, shape (n_cell_types, k)."""
+        return _allowed(len(self._body_operations), len(self._stem_operations), len(self.body_types)).copy()
 
     def potential_edges(self, length: int) -> tuple[Edge, ...]:
         """List every edge that some wiring of `length` operations has, sorted by target, then source."""
@@ -171,8 +254,12 @@ class SearchSpace(BaseEstimator, ABC):
         )
 
     def make_cell(self, operations: Sequence[str], edges: Sequence[Edge], links: Sequence[Edge] = ()) -> Cell:
-        """Make a cell of this space from operations on potential edges and from potential links."""
+        """Make a cell of the body from operations on potential edges and from potential links."""
         return Cell(tuple(operations), tuple(edges), (*links, *self._fixed_links(edges)), self.n_inputs)
+
+    def make_stem(self, operation: str) -> Cell:
+        """Make the cell in the place of the stem."""
+        return Cell((operation,), _STEM_EDGES)
 
     def make_whole(self, length: int) -> Architecture:
         """Make the cells that hold all potential edges and links at once, for a supernet.
@@ -182,11 +269,17 @@ class SearchSpace(BaseEstimator, ABC):
         check_length(length)
         edges, links = self._potential_edges(length), self._potential_links(length)
         # What passes nothing on would take the slots off the paths.
-        name = next((name for name in self.operation_names if not is_zero(name)), self.operation_names[0])
-        return self.make_architecture([self.make_cell([name] * len(edges), edges, links)] * len(self.cell_types))
+        name = next((name for name in self._body_operations if not is_zero(name)), self._body_operations[0])
+        return self.make_architecture([self.make_cell([name] * len(edges), edges, links)] * len(self.body_types))
 
     def make_architecture(self, cells: Sequence[Cell]) -> Architecture:
-        """Make an architecture of this space from one cell for each cell type."""
+        """Make an architecture of this space from one cell for each cell type.
+
+        The stem may be left out; then it is the first one of the space.
+        """
+        stems = self._stem_operations
+        if stems and len(cells) == len(self.body_types):
+            cells = [*cells, self.make_stem(stems[0])]
         return Architecture(tuple(cells), self.cell_types, self.layout)
 
     def is_wiring(self, edges: Sequence[Edge], length: int) -> bool:
@@ -297,7 +390,13 @@ class SearchSpace(BaseEstimator, ABC):
         check_length(length)
         self.check_distribution(distribution)
         rng = as_generator(random_state)
-        cells = [self._sample_cell(p, int(length), rng, method) for p in distribution.probabilities]
+        n_body = len(self._body_operations)
+        cells = [
+            self.make_stem(self.operation_names[int(np.argmax(sample_counts(p, 1, rng, method)))])
+            if kind.is_stem
+            else self._sample_cell(p[:n_body], int(length), rng, method)
+            for kind, p in zip(self.kinds(length), distribution.probabilities, strict=True)
+        ]
         return self.make_architecture(cells)
 
     def encode(self, architecture: Architecture) -> OperationDistribution:
@@ -313,8 +412,8 @@ class SearchSpace(BaseEstimator, ABC):
         return OperationDistribution.from_counts(names, architecture.counts(names), self.cell_types)
 
     def uniform(self) -> OperationDistribution:
-        """Return the distribution in which all operations are equally likely."""
-        return OperationDistribution.uniform(self.operation_names, self.cell_types)
+        """Return the distribution in which all operations that a cell type allows are equally likely."""
+        return OperationDistribution.from_counts(self.operation_names, self.allowed, self.cell_types)
 
     def check_distribution(self, distribution: OperationDistribution) -> None:
         """Refuse a distribution over other operations or cell types."""
@@ -324,11 +423,24 @@ class SearchSpace(BaseEstimator, ABC):
                 f"{type(self).__name__} expects a distribution over the operations {expected[0]} and the cell types "
                 f"{expected[1]}; got one over {distribution.operations} and {distribution.cell_types}."
             )
+        if not self._stem_operations:
+            return
+        for cell_type, p, allowed in zip(self.cell_types, distribution.probabilities, self.allowed, strict=True):
+            for name, value in zip(np.array(self.operation_names)[~allowed], p[~allowed], strict=True):
+                if value:
+                    raise ValueError(
+                        f"{type(self).__name__} expects a distribution in which the cell type {cell_type!r} has no "
+                        f"{name}, got the probability {value:.3g}."
+                    )
 
     def check_architecture(self, architecture: Architecture) -> None:
         """Refuse an architecture with other operations or cell types."""
         names = self.operation_names
         unknown = sorted(set(architecture.operations) - set(names))
+        if not unknown and architecture.cell_types == self.cell_types:
+            stems = set(self._stem_operations)
+            for cell_type, cell in zip(self.cell_types, architecture.cells, strict=True):
+                unknown += [name for name in cell.operations if (name in stems) != (cell_type == STEM)]
         if unknown or architecture.cell_types != self.cell_types:
             raise ValueError(
                 f"{type(self).__name__} expects the operations {names} and the cell types {self.cell_types}; "
@@ -354,7 +466,11 @@ class SearchSpace(BaseEstimator, ABC):
             return str(error)
         if architecture.layout != self.layout:
             return f"its layout is {architecture.layout!r}, not {self.layout!r}."
-        for cell in architecture.cells:
+        for kind, cell in zip(self.kinds(architecture.length), architecture.cells, strict=True):
+            if kind.is_stem:
+                if cell != self.make_stem(cell.operations[0]):
+                    return "its stem is no cell of one operation from node 0 to node 1."
+                continue
             length, fixed = architecture.length, self._fixed_links(cell.edges)
             links = [link for link in cell.links if link not in fixed]
             if not (self.is_wiring(cell.edges, length) and self.are_links(links, length)):
@@ -367,7 +483,7 @@ class SearchSpace(BaseEstimator, ABC):
         return "" if self.is_valid(architecture) else "it has no path from its input to its output."
 
     def _sample_cell(self, p: NDArray[np.float64], length: int, rng: np.random.Generator, method: str) -> Cell:
-        names = self.operation_names
+        names = self._body_operations
         passing = np.array([not is_zero(name) for name in names])
         hopeless: set[bytes] = set()
         for _ in range(_COUNT_DRAWS):
@@ -403,14 +519,27 @@ class SearchSpace(BaseEstimator, ABC):
 
 # Everything asks for the names, in each trial.
 @lru_cache(maxsize=1024)
-def _check_names(names: tuple[str, ...], n_spatial: int, space: str) -> None:
-    """Raise an error unless the names are those of operations for a space."""
+def _check_names(names: tuple[str, ...], n_spatial: int, space: str, are_stems: bool = False) -> None:
+    """Raise an error unless the names are those of operations for a space, or of its stems."""
+    what = "stems" if are_stems else "operations"
     if len(names) < 1 or len(set(names)) < len(names):
-        raise ValueError(f"operations must be distinct names, at least one; got {names}.")
+        raise ValueError(f"{what} must be distinct names, at least one; got {names}.")
     for name in names:
         operation = get_operation(name)
         if not operation.fits(n_spatial):
             raise ValueError(
-                f"{space} needs operations for {n_spatial} spatial dimensions; {name!r} is one for "
-                f"{operation.n_spatial}."
+                f"{space} needs {what} for {n_spatial} spatial dimensions; {name!r} is one for {operation.n_spatial}."
             )
+        if operation.is_stem != are_stems:
+            raise ValueError(
+                f"{space} was given {name!r} among its {what}, but it is {'no' if are_stems else 'a'} stem; name it "
+                f"in {'operations' if are_stems else 'stems'} instead."
+            )
+
+
+@lru_cache(maxsize=128)
+def _allowed(n_body: int, n_stems: int, n_types: int) -> NDArray[np.bool_]:
+    allowed = np.zeros((n_types + (n_stems > 0), n_body + n_stems), dtype=bool)
+    allowed[:n_types, :n_body] = True
+    allowed[n_types:, n_body:] = True
+    return allowed

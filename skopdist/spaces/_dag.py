@@ -46,7 +46,8 @@ class DAGSpace(SearchSpace):
 
         Of the cells of NAS-Bench-201 (arXiv 2001.00326, CIFAR-100, test accuracy after 200 epochs) the first is the
         best of all, 73.5 %; the second is the benchmark's residual block, 70.9 %, and the third has 71.1 %. On
-        ImageNet16-120 they have 46.3, 44.2 and 41.4 %.
+        ImageNet16-120 they have 46.3, 44.2 and 41.4 %. Where there are stems, these are the first cell with each of
+        the first stems instead.
         """
         edges = self._reference_wiring(length)
         last = edges[-1][1]
@@ -59,7 +60,11 @@ class DAGSpace(SearchSpace):
             residual = {edge: name if _joins_next(edge) else "none" for edge, name in strong.items()}
             residual |= dict.fromkeys([shortcut, (last - 1, last)], "skip_connect")
             choices = [beside, residual, strong]
-        return [self.make_architecture([self.make_cell(list(c.values()), edges)]) for c in choices]
+        cells = [self.make_cell(list(choice.values()), edges) for choice in choices]
+        stems = self._stem_operations
+        if stems:
+            return [self.make_architecture([cells[0], self.make_stem(name)]) for name in stems]
+        return [self.make_architecture([cell]) for cell in cells]
 
     def _reference_wiring(self, length: int) -> tuple[Edge, ...]:
         """Return the edges that join each node to the next, the one from input to output, and then the first others."""

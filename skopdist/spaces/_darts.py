@@ -87,7 +87,7 @@ class DARTSSpace(SearchSpace):
     )
     default_length = 8
     n_spatial = 2
-    cell_types = ("normal", "reduce")
+    body_types = ("normal", "reduce")
     layout = "darts"
     n_inputs = 2
 

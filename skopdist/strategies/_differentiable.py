@@ -101,7 +101,9 @@ class DifferentiableSearch(Strategy):
         k = self.encoding_.mixture_shape[-1]
         shape = int(np.prod(self.encoding_.mixture_shape)) // k, k
         # Every edge begins with the prior of its cell type.
-        counts = np.repeat(self.prior_counts_, shape[0] // len(self.prior_counts_), axis=0)
+        n_slots = shape[0] // len(self.prior_counts_)
+        counts = np.repeat(self.prior_counts_, n_slots, axis=0)
+        self.allowed_ = np.repeat(self.encoding_.space_.allowed, n_slots, axis=0)
         self.start_: NDArray[np.float64] = np.log(self.concentration + counts)
         self.log_concentrations_ = self.start_
         self.draws_: list[DirichletDraw] = []
@@ -110,7 +112,7 @@ class DifferentiableSearch(Strategy):
         self.collapsed_ = False
 
     def _suggest(self, n: int) -> Sequence[NDArray[np.float64]]:
-        concentrations = np.exp(self.log_concentrations_)
+        concentrations = self._concentrations()
         self.draws_ = [draw_dirichlet(concentrations, self.rng_) for _ in range(n)]
         shape = self.encoding_.mixture_shape
         return [self.encoding_.from_mixture(draw.probabilities.reshape(shape)) for draw in self.draws_]
@@ -120,7 +122,7 @@ class DifferentiableSearch(Strategy):
         draws, self.draws_ = self.draws_, []
         if len(self.trials_) <= self.n_warmup:
             return
-        concentrations = np.exp(self.log_concentrations_)
+        concentrations = self._concentrations()
         slopes = [
             draw.pull_back(trial.gradient.reshape(concentrations.shape)) * concentrations
             for trial, draw in zip(trials, draws, strict=False)
@@ -158,8 +160,12 @@ class DifferentiableSearch(Strategy):
             stacklevel=4,
         )
 
+    def _concentrations(self) -> NDArray[np.float64]:
+        """Return those of all rows, which are 0 where a cell type does not allow the operation."""
+        return np.where(self.allowed_, np.exp(self.log_concentrations_), 0.0)
+
     def _mean(self) -> OperationDistribution:
-        concentrations = np.exp(self.log_concentrations_)
+        concentrations = self._concentrations()
         rows = concentrations / concentrations.sum(axis=1, keepdims=True)
         # By way of a point, for an encoding with a limit moves what is beyond it.
         point = self.encoding_.from_mixture(rows.reshape(self.encoding_.mixture_shape))

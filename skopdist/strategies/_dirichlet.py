@@ -46,7 +46,10 @@ class DirichletDraw:
 
 
 def draw_dirichlet(concentrations: Array, rng: np.random.Generator) -> DirichletDraw:
-    """Draw from one Dirichlet distribution for each row of concentrations, all positive, shape (rows, k)."""
+    """Draw from one Dirichlet distribution for each row of concentrations, shape (rows, k).
+
+    Where a concentration is 0, so is the probability; some of each row are positive.
+    """
     # Away from the ends, where the quantile is infinite.
     uniforms = np.clip(rng.random((2, *concentrations.shape)), 1e-12, 1 - 1e-12)
     return dirichlet_at(concentrations, uniforms)
@@ -54,6 +57,8 @@ def draw_dirichlet(concentrations: Array, rng: np.random.Generator) -> Dirichlet
 
 def dirichlet_at(concentrations: Array, uniforms: Array) -> DirichletDraw:
     """Return the draw that belongs to uniform numbers, shape (2, rows, k)."""
+    is_there = concentrations > 0
+    concentrations = np.where(is_there, concentrations, 1.0)
     shape = concentrations + 1
     gamma = gammaincinv(shape, uniforms[0])
     # The quantile moves with the shape as the level set of the distribution function does.
@@ -61,5 +66,6 @@ def dirichlet_at(concentrations: Array, uniforms: Array) -> DirichletDraw:
     change = (gammainc(shape + step, gamma) - gammainc(shape - step, gamma)) / (2 * step)
     log_density = (shape - 1) * np.log(gamma) - gamma - gammaln(shape)
     slope = -change / np.exp(log_density) / gamma - np.log(uniforms[1]) / concentrations**2
-    logs = np.log(gamma) + np.log(uniforms[1]) / concentrations
-    return DirichletDraw(np.exp(logs - logsumexp(logs, axis=1, keepdims=True)), slope)
+    logs = np.where(is_there, np.log(gamma) + np.log(uniforms[1]) / concentrations, -np.inf)
+    probabilities = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+    return DirichletDraw(probabilities, np.where(is_there, slope, 0.0))

@@ -26,7 +26,9 @@ def draw_point(
     (n_cell_types, k): the posterior of a symmetric Dirichlet. With a concentration of 1 its mode is the ratio of the
     counts, however many they are.
     """
-    rows = [rng.dirichlet(concentration + row) for row in counts]
+    rows = np.zeros_like(counts)
+    for row, seen, allowed in zip(rows, counts, encoding.space_.allowed, strict=True):
+        row[allowed] = rng.dirichlet(concentration + seen[allowed])
     drawn = OperationDistribution(encoding.space_.operation_names, rows, encoding.space_.cell_types)
     return encoding.from_distribution(drawn, rng)
 

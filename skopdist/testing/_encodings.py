@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skopdist.architecture import Architecture
-from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
 from skopdist.spaces import NASBench201Space, SearchSpace
-from skopdist.testing._parts import check_equal, check_parameters, check_refuses
+from skopdist.testing._parts import check_equal, check_parameters, check_refuses, draw_distribution
 
 _MOST_NEIGHBOURS = 300
 
@@ -80,15 +79,15 @@ def _check_points(encoding: Encoding, random_state: int) -> None:
         )
         _check_neighbours(encoding, point, rng)
 
-        rows = rng.dirichlet(np.ones(len(space.operation_names)), size=len(space.cell_types))
-        drawn = OperationDistribution(space.operation_names, rows, space.cell_types)
+        drawn = draw_distribution(space, rng)
         point = encoding.from_distribution(drawn, seed)
         _check_point(encoding, point, "from_distribution()")
         check_equal(encoding.from_distribution(drawn, seed), point, "from_distribution() with the same random_state")
         decoded = encoding.decode(point, seed)
         assert decoded.length == length, f"decode() gave the length {decoded.length} where {length} was bound."
         counts = np.array(decoded.counts(space.operation_names))
-        far = np.abs(counts - length * encoding.distribution(point).probabilities).max()
+        lengths = np.array([[kind.length] for kind in space.kinds(length)])
+        far = np.abs(counts - lengths * encoding.distribution(point).probabilities).max()
         # Only invalid draws are made anew, and uniformly random ones hardly are.
         assert far < 1 + 1e-9 or not space.is_valid(decoded), (
             f"decode() is off by {far:.3f} of an operation from the point's distribution; less than 1 was expected."
@@ -136,7 +135,10 @@ def _check_neighbours(encoding: Encoding, point: NDArray[np.float64], rng: np.ra
 def _check_mixture(encoding: Encoding, rng: np.random.Generator) -> None:
     """A mixture has a point, from which architectures are drawn."""
     shape = encoding.mixture_shape
-    first = encoding.from_mixture(rng.dirichlet(np.ones(shape[-1]), size=shape[:-1]))
+    allowed = encoding.space_.allowed
+    rows = [np.broadcast_to(row, (*shape[1:-1], shape[-1])) for row in allowed]
+    weights = rng.exponential(size=shape) * np.array(rows)
+    first = encoding.from_mixture(weights / weights.sum(axis=-1, keepdims=True))
     _check_point(encoding, first, "from_mixture()")
     mixture = encoding.mixture(first)
     point = encoding.from_mixture(mixture)

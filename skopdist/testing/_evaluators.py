@@ -151,6 +151,8 @@ def _check_nothing_passes(evaluator: Evaluator, length: int) -> None:
     if not zeros.any():
         return
     rows = np.tile(zeros, (len(space.cell_types), 1))
+    # Something passes any stem.
+    rows[len(space.body_types) :] = space.allowed[len(space.body_types) :]
     closed = space.sample(OperationDistribution.from_counts(space.operation_names, rows, space.cell_types), length, 0)
     trial = evaluator.evaluate(closed)
     _check_trial(evaluator, trial, closed, 0)

@@ -45,7 +45,7 @@ def check_operation(name: str, random_state: int = 0) -> None:
         sides = _SIDES[n_spatial]
         _check_module(operation, OperationSize(_CHANNELS, _CHANNELS), sides, rng)
         _check_module(operation, OperationSize(1, 1), sides, rng)
-        if n_spatial == 2:
+        if n_spatial == 2 or operation.is_stem:
             for size in _SIZES:
                 _check_module(operation, size, sides, rng)
 

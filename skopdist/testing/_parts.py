@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
+from skopdist.distribution import OperationDistribution
+from skopdist.spaces import SearchSpace
+
 
 def check_parameters(part: BaseEstimator) -> None:
     """Check what scikit-learn's tools need of every part: clone, get_params, pickle, repr."""
@@ -44,6 +47,12 @@ def check_refuses(function: Callable[[], object], what: str) -> None:
 def check_equal(came: NDArray[np.float64], expected: NDArray[np.float64], what: str) -> None:
     same = came.shape == expected.shape and np.allclose(came, expected, rtol=0, atol=1e-9)
     assert same, f"{what} must be {expected}, got {came}."
+
+
+def draw_distribution(space: SearchSpace, rng: np.random.Generator) -> OperationDistribution:
+    """Draw a distribution of a space, uniformly."""
+    weights = rng.exponential(size=space.allowed.shape) * space.allowed
+    return OperationDistribution.from_counts(space.operation_names, weights, space.cell_types)
 
 
 @contextmanager

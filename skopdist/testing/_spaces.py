@@ -13,7 +13,7 @@ from skopdist.encodings import AdjacencyEncoding, HybridEncoding
 from skopdist.networks import Network
 from skopdist.operations import is_zero
 from skopdist.spaces import SearchSpace
-from skopdist.testing._parts import check_parameters, check_refuses
+from skopdist.testing._parts import check_parameters, check_refuses, draw_distribution
 
 # Small and with odd sides, by the number of spatial dimensions.
 _INPUT_SHAPES: dict[int, tuple[int, ...]] = {0: (5,), 1: (2, 9), 2: (2, 7, 5)}
@@ -54,8 +54,7 @@ def check_space(space: SearchSpace, lengths: Iterable[int] = range(1, 41), rando
     foreign = OperationDistribution(["an operation of no space"], [1.0])
     check_refuses(lambda: space.sample(foreign, 3, rng), "sample() with the distribution of another space")
     for length in lengths:
-        rows = rng.dirichlet(np.ones(len(names)), size=len(cell_types))
-        drawn = OperationDistribution(names, rows, cell_types)
+        drawn = draw_distribution(space, rng)
         for distribution in (uniform, drawn):
             _check_samples(space, distribution, length, int(rng.integers(2**31)))
         _check_builds(space, space.sample(drawn, length, rng), rng)
@@ -70,7 +69,12 @@ def _check_samples(space: SearchSpace, distribution: OperationDistribution, leng
     assert hash(architecture) == hash(again), f"{where}: equal architectures have different hashes."
     assert architecture.cell_types == space.cell_types, f"{where} gave the cell types {architecture.cell_types}."
     assert architecture.length == length, f"{where} gave a cell of length {architecture.length}: {architecture}."
-    for cell in architecture.cells:
+    kinds = space.kinds(length)
+    for kind, cell in zip(kinds, architecture.cells, strict=True):
+        assert set(cell.operations) <= set(kind.operations), f"{where} gave a {kind.cell_type} with {cell.operations}."
+        if kind.is_stem:
+            assert cell == space.make_stem(*cell.operations), f"{where} gave the stem {cell}."
+            continue
         assert len(cell.operations) == length, f"{where} gave a cell of length {len(cell.operations)}: {cell}."
         assert space.is_wiring(cell.edges, length), f"{where} gave {cell.edges}, which is_wiring() refuses."
         positions = {edge: i for i, edge in enumerate(space.potential_edges(length))}
@@ -85,15 +89,16 @@ def _check_samples(space: SearchSpace, distribution: OperationDistribution, leng
         )
         assert cell == space.make_cell(cell.operations, cell.edges, drawn), f"make_cell() makes {cell} another one."
     counts = np.array(architecture.counts(space.operation_names))
-    assert (counts.sum(axis=1) == length).all(), f"{where} gave operations that are not in the space: {architecture}."
+    lengths = np.array([[kind.length] for kind in kinds])
+    assert (counts.sum(axis=1) == lengths[:, 0]).all(), f"{where} gave operations that are not in the space: {architecture}."
     encoded = space.encode(architecture)
-    assert np.allclose(encoded.probabilities, counts / length, rtol=0, atol=1e-12), (
-        f"encode() must give the ratio of operations {(counts / length).tolist()}, got {encoded!r} for {architecture}."
+    assert np.allclose(encoded.probabilities, counts / lengths, rtol=0, atol=1e-12), (
+        f"encode() must give the ratio of operations {(counts / lengths).tolist()}, got {encoded!r} for {architecture}."
     )
     restored = Architecture.from_json(architecture.to_json())
     assert restored == architecture, f"JSON turned {architecture} into {restored}."
     passing = [not is_zero(name) for name in space.operation_names]
-    if (counts[:, passing] == length).all():
+    if (counts[:, passing].sum(axis=1) == lengths[:, 0]).all():
         assert space.is_valid(architecture), f"is_valid() refuses {architecture}, none of whose operations is zero."
     if not passing[0] and not (counts[:, passing].any(axis=1)).all():
         assert not space.is_valid(architecture), f"is_valid() takes {architecture}, through which nothing passes."

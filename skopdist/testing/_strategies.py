@@ -121,17 +121,19 @@ def _check_prefix(strategy: Strategy, bound: Encoding, random_state: int) -> Non
 
 def _check_prior(strategy: Strategy, bound: Encoding, random_state: int) -> None:
     """A prior moves the first suggestion, and one over other operations is refused."""
-    names, cell_types = bound.space_.operation_names, bound.space_.cell_types
-    k = len(names)
+    space = bound.space_
+    names, n_body, allowed = space.operation_names, len(space.body_types), space.allowed
+    k = int(allowed[0].sum())
     favourite = next((i for i in reversed(range(k)) if not is_zero(names[i])), k - 1)
-    rows = np.tile(np.eye(k)[favourite], (len(cell_types), 1))
-    prior = OperationDistribution(names, rows, cell_types)
+    rows = allowed / allowed.sum(axis=1, keepdims=True)
+    rows[:n_body] = np.eye(len(names))[favourite]
+    prior = OperationDistribution(names, rows, space.cell_types)
     seeds = (random_state, random_state + 1)
 
     def share(prior: OperationDistribution | None) -> float:
         started = [strategy.start(bound, seed, None if prior is None else Prior(prior, 100.0 * k)) for seed in seeds]
         drawn = [search.encoding_.distribution(search.suggest(1)[0]).probabilities for search in started]
-        return float(np.mean([p[:, favourite] for p in drawn]))
+        return float(np.mean([p[:n_body, favourite] for p in drawn]))
 
     without, with_prior = share(None), share(prior)
     assert k == 1 or with_prior > max(without, 0.8), (

@@ -34,6 +34,8 @@ _N_CELLS = 3
 _MOST_TOGETHER = 16
 # Samples of networks in one graph are standardised beforehand, each set of rows once; these take half of so many bytes.
 _MOST_BYTES = 2**30
+# Samples that a network sees before its training.
+_MOST_SHOWN = 4096
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Trainer:
         # skorch's splits ask for the targets where they are stratified; others get a whole data set and no more.
         y = samples.labels() if net.train_split is not None and held_out is None else None
         with computing(net.device):
-            _initialize(net, seed)
+            _initialize(net, seed, samples)
             # As NeuralNet.partial_fit does, which however takes Ctrl-C for the end of the training.
             net.notify("on_train_begin", X=dataset, y=y)
             try:
@@ -253,8 +255,8 @@ class Trainer:
             made = [self._make(*each) for each in group]
             nets, datasets = [net for net, _ in made], [dataset for _, dataset in made]
             with computing(self.device):
-                for net, (_, _, seed, _) in zip(nets, group, strict=True):
-                    _initialize(net, seed)
+                for net, (_, rows, seed, _) in zip(nets, group, strict=True):
+                    _initialize(net, seed, rows)
                 failures = train_together(nets, datasets, self.training, self.max_time)
             return [net if failure is None else failure for net, failure in zip(nets, failures, strict=True)]
         except Exception:  # noqa: BLE001 - it is seen again where it belongs to one network
@@ -318,10 +320,20 @@ class Trainer:
         return WeightedNet(Network, **params | {"criterion__reduction": "none"}), dataset
 
 
-def _initialize(net: NeuralNetClassifier, seed: int) -> None:
+def _initialize(net: NeuralNetClassifier, seed: int, samples: Samples) -> None:
     with INITIALISATION:
         torch.manual_seed(seed)
         net.initialize()
+    show(net.module_, samples)
+
+
+def show(network: Network, samples: Samples) -> None:
+    """Let a network see some samples before it is trained, if it has parts that are set by them."""
+    if not network.adapts:
+        return
+    shown = samples.first(min(_MOST_SHOWN, rows_of_bytes(samples.X.shape, _MOST_BYTES)))
+    device = network.classify.weight.device
+    network.adapt(torch.from_numpy(shown.inputs()).to(device), torch.from_numpy(shown.weight).to(device))
 
 
 def _ignore(message: str) -> None:
