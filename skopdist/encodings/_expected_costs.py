@@ -168,9 +168,7 @@ class ExpectedCosts:
         anchor = np.clip(np.asarray(solution.x)[:-1].reshape(n_types, k), 0, 1)
         anchor /= anchor.sum(axis=1, keepdims=True)
         if not self.within(anchor):
-            lowest, lowest_open = (
-                np.where(which, self.slopes, np.inf).min(axis=2) for which in (allowed, self.open)
-            )
+            lowest, lowest_open = (np.where(which, self.slopes, np.inf).min(axis=2) for which in (allowed, self.open))
             cheap = (1 - shares) * lowest + shares * lowest_open
             self.refuse(self._base + cheap.sum(axis=1))
         return anchor

@@ -163,7 +163,7 @@ class GraphEncoding(Encoding):
 
     def _points(self, limit: int) -> NDArray[np.float64] | None:
         space = self.space_
-        n_types, n_edges, k, n_links = self._shape()
+        _, n_edges, k, n_links = self._shape()
         if n_architectures_at_most(space, self.length_) > limit:
             return None
         wirings, linkings = list_wirings(space, self.length_), list_linkings(space, self.length_)

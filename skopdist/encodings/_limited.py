@@ -139,7 +139,10 @@ class LimitedEncoding(Encoding):
         return allowed
 
     def _rows(self, mixtures: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Turn mixtures of each slot, (n_points, n_cell_types, n_slots, k), into shares, (n_points, n_cell_types, k)."""
+        """Turn the mixtures of each slot into the shares of operations.
+
+        The shapes are (n_points, n_cell_types, n_slots, k) and (n_points, n_cell_types, k).
+        """
         n_body = len(self.space_.body_types)
         rows = mixtures.sum(axis=2) / self.length_
         # A stem has the same mixture at all slots.

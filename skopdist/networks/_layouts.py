@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from skopdist._strides import slot_strides, stage_starts
 from skopdist.architecture import Architecture, Cell
 from skopdist.networks._cells import CellPlan, Part
-from skopdist.operations import OperationSize, conv_bn_relu, resized_identity
+from skopdist.operations import OperationSize, conv_bn, conv_bn_relu, resized_identity
 from skopdist.spaces import STEM
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d}
@@ -60,8 +60,8 @@ def _stack(
     """Plan a stack of equal cells, the network of NAS-Bench-201 [1]_, for any number of dimensions.
 
     A cell of the type "stem" stands in the place of the stem, where the architecture has one; otherwise it is a
-    convolution, or a linear map. Images and series are halved, and the width doubled, by residual blocks before the cells at one and two thirds of
-    the depth.
+    convolution, or a linear map. Images and series are halved, and the width doubled, by residual blocks before the
+    cells at one and two thirds of the depth.
 
     References
     ----------
@@ -71,7 +71,7 @@ def _stack(
     n_spatial, cell = len(input_shape) - 1, architecture.cells[0]
     stem: Layer
     if n_spatial:
-        stem = _conv_stem(_conv_bn, input_shape, channels)
+        stem = _conv_stem(conv_bn, input_shape, channels)
     else:
         stem = Part(_linear, OperationSize(input_shape[0], channels))
     if STEM in architecture.cell_types:
@@ -99,7 +99,7 @@ def _darts(
     .. [1] Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv 1806.09055, sections 2.1,
        3.1.1 and A.
     """
-    stem = _conv_stem(_conv_bn, input_shape, 3 * channels)
+    stem = _conv_stem(conv_bn, input_shape, 3 * channels)
     layers: list[Layer] = []
     widths, halved_before = (3 * channels, 3 * channels), False
     for i in range(n_cells):
@@ -263,22 +263,8 @@ def _conv_stem(factory: Callable[..., nn.Module], input_shape: Sequence[int], ch
     return Part(factory, OperationSize(input_shape[0], channels, stride), (n_spatial,))
 
 
-def _conv_bn(size: OperationSize, n_spatial: int) -> nn.Sequential:
-    """Make a convolution whose kernels see every position of the input, whatever the stride.
-
-    The kernel is 3 wide up to a stride of 2. Beyond, neighbouring kernels overlap by one position less than the stride:
-    2 * stride - 1 is the narrowest symmetric kernel that reaches the last position of any size. Such a convolution
-    multiplies less per position of the input than one 3 wide that does not stride. Averages before a narrow kernel
-    would cost even less, and hide all that varies faster than the stride.
-    """
-    channels_in, channels_out, stride = size
-    kernel = max(3, 2 * stride - 1)
-    conv = _CONV[n_spatial](channels_in, channels_out, kernel, stride=stride, padding=kernel // 2, bias=False)
-    return nn.Sequential(conv, _NORM[n_spatial](channels_out))
-
-
 def _conv_bn_relu(size: OperationSize, n_spatial: int) -> nn.Sequential:
-    return _conv_bn(size, n_spatial).append(nn.ReLU())
+    return conv_bn(size, n_spatial).append(nn.ReLU())
 
 
 def _norm_relu(size: OperationSize, n_spatial: int) -> nn.Sequential:

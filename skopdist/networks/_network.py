@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -156,7 +157,7 @@ class Network(nn.Module):
         x = self.standardize(x).to(self.classify.weight.dtype)
         for module in self.stem.modules():
             if hasattr(module, "adapt"):
-                module.adapt(x, weight)
+                cast(Any, module).adapt(x, weight)
 
     def forward(self, x: Tensor, sample_weight: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Map a batch of raw samples, shape (n, *input_shape), to logits of shape (n, n_classes).

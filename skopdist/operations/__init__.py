@@ -13,14 +13,16 @@ input enters the network; :func:`register_stem` registers a factory of its size.
 the contract that a new operation or stem has to meet.
 """
 
-# The modules of the standard operations register them; the first three have no names of their own.
+# The modules of the standard operations register them; the first ones have no names of their own.
 import skopdist.operations._flat
 import skopdist.operations._series
-import skopdist.operations._stems_flat  # noqa: F401
+import skopdist.operations._stems_flat
+import skopdist.operations._stems_images  # noqa: F401
 from skopdist.operations._convolutions import (
     DepthwiseConv,
     FactorizedReduce,
     PointwiseConv,
+    conv_bn,
     conv_bn_relu,
     make_conv,
 )
@@ -47,6 +49,7 @@ __all__ = [
     "PointwiseConv",
     "Zero",
     "adopt_operations",
+    "conv_bn",
     "conv_bn_relu",
     "get_operation",
     "is_identity",

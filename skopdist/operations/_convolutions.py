@@ -49,6 +49,23 @@ def relu_conv_bn(size: OperationSize, kernel: int) -> nn.Module:
     )
 
 
+def conv_bn(size: OperationSize, n_spatial: int) -> nn.Sequential:
+    """Make a convolution of images or series, and batch normalisation.
+
+    Its kernels see every position of the input, whatever the stride.
+
+    The kernel is 3 wide up to a stride of 2. Beyond, neighbouring kernels overlap by one position less than the stride:
+    2 * stride - 1 is the narrowest symmetric kernel that reaches the last position of any size. Such a convolution
+    multiplies less per position of the input than one 3 wide that does not stride. Averages before a narrow kernel
+    would cost even less, and hide all that varies faster than the stride.
+    """
+    channels_in, channels_out, stride = size
+    kernel = max(3, 2 * stride - 1)
+    convolution, norm = (nn.Conv1d, nn.BatchNorm1d) if n_spatial == 1 else (nn.Conv2d, nn.BatchNorm2d)
+    conv = convolution(channels_in, channels_out, kernel, stride=stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(conv, norm(channels_out))
+
+
 def conv_bn_relu(size: OperationSize, kernel: int) -> nn.Module:
     """Make a convolution of images, batch normalisation and ReLU."""
     return nn.Sequential(

@@ -90,7 +90,9 @@ def _check_samples(space: SearchSpace, distribution: OperationDistribution, leng
         assert cell == space.make_cell(cell.operations, cell.edges, drawn), f"make_cell() makes {cell} another one."
     counts = np.array(architecture.counts(space.operation_names))
     lengths = np.array([[kind.length] for kind in kinds])
-    assert (counts.sum(axis=1) == lengths[:, 0]).all(), f"{where} gave operations that are not in the space: {architecture}."
+    assert (counts.sum(axis=1) == lengths[:, 0]).all(), (
+        f"{where} gave operations that are not in the space: {architecture}."
+    )
     encoded = space.encode(architecture)
     assert np.allclose(encoded.probabilities, counts / lengths, rtol=0, atol=1e-12), (
         f"encode() must give the ratio of operations {(counts / lengths).tolist()}, got {encoded!r} for {architecture}."

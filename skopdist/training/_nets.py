@@ -332,7 +332,7 @@ def show(network: Network, samples: Samples) -> None:
     if not network.adapts:
         return
     shown = samples.first(min(_MOST_SHOWN, rows_of_bytes(samples.X.shape, _MOST_BYTES)))
-    device = network.classify.weight.device
+    device = next(network.classify.parameters()).device
     network.adapt(torch.from_numpy(shown.inputs()).to(device), torch.from_numpy(shown.weight).to(device))
 
 
