@@ -52,6 +52,8 @@ class DARTSSpace(SearchSpace):
         ``dil_conv_3x3`` and ``dil_conv_5x5``.
     references : sequence of Architecture or None, default=None
         What :meth:`reference_architectures` returns; None takes those that the space names.
+    stems : sequence of str or None, default=None
+        None or empty: networks of this space have the stem of the literature.
 
     Notes
     -----

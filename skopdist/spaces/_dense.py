@@ -14,6 +14,8 @@ class DenseSpace(DAGSpace):
         None takes ``none``, ``skip_connect``, ``linear_relu``, ``linear_silu``, ``linear_tanh`` and ``gated_linear``.
     references : sequence of Architecture or None, default=None
         What :meth:`reference_architectures` returns; None takes those that the space names.
+    stems : sequence of str or None, default=None
+        How features enter the network. None takes ``linear_stem``.
 
     Examples
     --------
@@ -23,6 +25,7 @@ class DenseSpace(DAGSpace):
     """
 
     default_operations = ("none", "skip_connect", "linear_relu", "linear_silu", "linear_tanh", "gated_linear")
+    default_stems = ("linear_stem",)
     default_length = 6
     n_spatial = 0
     strongest_operation = "linear_relu"

@@ -27,6 +27,8 @@ class MacroSpace(SearchSpace):
         kernels of 3 and 5 and expansions by 3 and 6.
     references : sequence of Architecture or None, default=None
         What :meth:`reference_architectures` returns; None takes those that the space names.
+    stems : sequence of str or None, default=None
+        None or empty: networks of this space have the stem of the literature.
 
     References
     ----------

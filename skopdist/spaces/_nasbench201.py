@@ -14,6 +14,9 @@ class NASBench201Space(DAGSpace):
         None takes ``none``, ``skip_connect``, ``nor_conv_1x1``, ``nor_conv_3x3`` and ``avg_pool_3x3``.
     references : sequence of Architecture or None, default=None
         What :meth:`reference_architectures` returns; None takes those that the space names.
+    stems : sequence of str or None, default=None
+        How images enter the network: names of stems such as ``conv_stem`` and ``whitening_stem``. None takes the
+        benchmark's own, a convolution, for all.
 
     References
     ----------
