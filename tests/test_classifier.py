@@ -690,7 +690,7 @@ def test_full_trials_cut_by_time_say_so(images):
 # What is known beforehand
 
 
-LINEAR = OperationDistribution.from_counts(DenseSpace().operation_names, [0, 1, 5, 0, 0, 0])
+LINEAR = DenseSpace().encode(DenseSpace().reference_architectures()[0])
 
 
 def guided(strategy=None, **changes):

@@ -217,8 +217,7 @@ class Encoding(BaseEstimator, ABC):
 
     def from_distribution(self, distribution: OperationDistribution, random_state: RandomState = None) -> Point:
         """Return a point with the distribution, shape (n_dims,), drawn at random where there are several."""
-        self.space_.check_distribution(distribution)
-        return self._from_distribution(distribution, as_generator(random_state))
+        return self._from_distribution(self.space_.feasible(distribution), as_generator(random_state))
 
     def neighbours(
         self, point: ArrayLike, n: int | None = None, random_state: RandomState = None

@@ -370,7 +370,7 @@ class SearchSpace(BaseEstimator, ABC):
         Parameters
         ----------
         distribution : OperationDistribution
-            Over the operations and cell types of this space.
+            Over the operations and cell types of this space; see :meth:`feasible`.
         length : int or None, default=None
             Number of operations in a cell, any integer >= 1; None takes ``default_length``.
         random_state : int, Generator, RandomState or None, default=None
@@ -388,7 +388,7 @@ class SearchSpace(BaseEstimator, ABC):
         """
         length = self.default_length if length is None else length
         check_length(length)
-        self.check_distribution(distribution)
+        distribution = self.feasible(distribution)
         rng = as_generator(random_state)
         n_body = len(self._body_operations)
         cells = [
@@ -423,15 +423,27 @@ class SearchSpace(BaseEstimator, ABC):
                 f"{type(self).__name__} expects a distribution over the operations {expected[0]} and the cell types "
                 f"{expected[1]}; got one over {distribution.operations} and {distribution.cell_types}."
             )
-        if not self._stem_operations:
-            return
-        for cell_type, p, allowed in zip(self.cell_types, distribution.probabilities, self.allowed, strict=True):
-            for name, value in zip(np.array(self.operation_names)[~allowed], p[~allowed], strict=True):
-                if value:
-                    raise ValueError(
-                        f"{type(self).__name__} expects a distribution in which the cell type {cell_type!r} has no "
-                        f"{name}, got the probability {value:.3g}."
-                    )
+
+    def feasible(self, distribution: OperationDistribution) -> OperationDistribution:
+        """Take away what a cell type does not allow, such as a share of stems in a cell, and scale up the rest.
+
+        Raises
+        ------
+        ValueError
+            If the distribution is one over other operations, or leaves nothing for a cell type.
+        """
+        self.check_distribution(distribution)
+        allowed = self.allowed
+        if not distribution.probabilities[~allowed].any():
+            return distribution
+        rows = np.where(allowed, distribution.probabilities, 0.0)
+        for kind, row in zip(self.kinds(1), rows, strict=True):
+            if not row.any():
+                raise ValueError(
+                    f"{type(self).__name__} expects a distribution with a share of at least one of the operations "
+                    f"{kind.operations} in the cell type {kind.cell_type!r}, got {distribution!r}."
+                )
+        return OperationDistribution.from_counts(self.operation_names, rows, self.cell_types)
 
     def check_architecture(self, architecture: Architecture) -> None:
         """Refuse an architecture with other operations or cell types."""

@@ -57,6 +57,11 @@ class AuxiliaryNet(NeuralNetClassifier):
             getattr(self, part).load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
         self.history_ = History(state["history"])
 
+    def _set_training(self, training: bool = True) -> None:
+        """Set the mode where it changes: skorch asks at each step, and a network of many small modules has many."""
+        if self.module_.training != training or self.criterion_.training != training:
+            super()._set_training(training)
+
     def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, *args: Any, **kwargs: Any) -> Tensor:
         """Return the loss of logits (n, n_classes), or of two of them, and class indices (n,)."""
         if not isinstance(y_pred, tuple):

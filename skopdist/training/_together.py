@@ -48,7 +48,7 @@ def train_together(
     networks: list[Network] = [net.module_ for net in nets]
     device = next(networks[0].parameters()).device
     batched = BatchedNetworks(networks).to(device)
-    optimizer = training.make_optimizer(batched.parameters(), fused=True)
+    optimizer = training.make_optimizer(batched.parameters())
     rates = [group["lr"] for group in optimizer.param_groups]
     batches = _JointBatches(nets, datasets, networks, device)
     n_steps, step = training.max_epochs * len(batches), 0

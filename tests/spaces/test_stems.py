@@ -101,14 +101,15 @@ def test_a_distribution_has_a_row_for_the_stem():
     assert SPACE.allowed.tolist() == [[True] * 3 + [False] * 3, [False] * 3 + [True] * 3]
     assert "cell: none=0.33, skip_connect=0.33, linear_relu=0.33; stem: linear_stem=0.33" in repr(uniform)
     misplaced = OperationDistribution(uniform.operations, np.full((2, 6), 1 / 6), uniform.cell_types)
-    with pytest.raises(ValueError, match=r"cell type 'cell' has no linear_stem, got the probability 0\.167"):
-        SPACE.sample(misplaced)
+    assert SPACE.feasible(misplaced) == uniform
+    assert SPACE.sample(misplaced, random_state=0) == SPACE.sample(uniform, random_state=0)
+    swapped = OperationDistribution(uniform.operations, uniform.probabilities[::-1], uniform.cell_types)
+    with pytest.raises(ValueError, match=r"at least one of the operations .*'linear_relu'\) in the cell type 'cell'"):
+        SPACE.sample(swapped)
 
 
 def test_shares_of_the_stems_are_kept_by_draws():
-    p = OperationDistribution(
-        SPACE.operation_names, [[0, 0, 1, 0, 0, 0], [0, 0, 0, 0.75, 0.25, 0]], SPACE.cell_types
-    )
+    p = OperationDistribution(SPACE.operation_names, [[0, 0, 1, 0, 0, 0], [0, 0, 0, 0.75, 0.25, 0]], SPACE.cell_types)
     drawn = [SPACE.sample(p, 3, seed).cell("stem").operations[0] for seed in range(400)]
     assert set(drawn) == {"linear_stem", "bent_stem"}
     assert 0.65 < drawn.count("linear_stem") / len(drawn) < 0.85
