@@ -19,11 +19,6 @@ _MOST_DIRECTIONS = 32
 _FLOOR = 1e-3
 
 
-@register_standard_stem("conv_stem", n_spatial=2)
-def _conv_stem(size: OperationSize) -> nn.Module:
-    return conv_bn(size, n_spatial=2)
-
-
 class Whitening(nn.Module):
     """Convolve images with the directions in which their patches vary, each scaled to unit variance [1]_.
 
@@ -81,6 +76,32 @@ class Whitening(nn.Module):
         x = functional.conv2d(x, self.filters, stride=self.stride, padding=self.kernel // 2)
         result: Tensor = self.norm(self.mix(functional.relu(x)))
         return result
+
+
+class Mirror(nn.Module):
+    """Mirror every other image, drawn at random, while training, for objects that are the same in a mirror."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels, height, width) to the same shape."""
+        if not self.training:
+            return x
+        mirrored = torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
+        return torch.where(mirrored, x.flip(3), x)
+
+
+@register_standard_stem("conv_stem", n_spatial=2)
+def _conv_stem(size: OperationSize) -> nn.Module:
+    return conv_bn(size, n_spatial=2)
+
+
+@register_standard_stem("mirror_conv_stem", n_spatial=2)
+def _mirror_conv_stem(size: OperationSize) -> nn.Module:
+    return nn.Sequential(Mirror(), conv_bn(size, n_spatial=2))
+
+
+@register_standard_stem("mirror_whitening_stem", n_spatial=2)
+def _mirror_whitening_stem(size: OperationSize) -> nn.Module:
+    return nn.Sequential(Mirror(), Whitening(size))
 
 
 register_standard_stem("whitening_stem", n_spatial=2)(Whitening)
