@@ -12,7 +12,8 @@ Where a cell strides or changes the width of images, an operation that can do so
 the contract that a new one has to meet.
 """
 
-# The modules of the standard operations register them; the first two have no names of their own.
+# The modules of the standard operations register them; the first three have no names of their own.
+import skopdist.operations._entries_flat
 import skopdist.operations._flat
 import skopdist.operations._series  # noqa: F401
 from skopdist.operations._convolutions import (
@@ -34,6 +35,7 @@ from skopdist.operations._registry import (
     register_operation,
 )
 from skopdist.operations._sizes import OperationSize
+from skopdist.operations._stackable import Stackable
 
 __all__ = [
     "DepthwiseConv",
@@ -42,6 +44,7 @@ __all__ = [
     "Operation",
     "OperationSize",
     "PointwiseConv",
+    "Stackable",
     "Zero",
     "adopt_operations",
     "conv_bn_relu",
