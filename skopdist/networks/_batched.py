@@ -12,7 +12,8 @@ as long on a CPU as one network after the other (benchmarks/batched.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import cast
 
@@ -23,7 +24,7 @@ from torch.nn import functional
 from skopdist.architecture import Architecture
 from skopdist.networks._cells import CellModule
 from skopdist.networks._network import Network
-from skopdist.operations import OperationSize, Zero, get_operation
+from skopdist.operations import OperationSize, Stackable, Zero, get_operation
 
 # Layers in a row, without containers and identities.
 Chain = list[nn.Module]
@@ -38,9 +39,9 @@ _ELEMENTWISE = (
 def batchable(architecture: Architecture, channels: int) -> bool:
     """Whether the network of an architecture for flat input can be a member of :class:`BatchedNetworks`.
 
-    Its operations must be made of layers that have a batched form: linear maps, layer normalisations and activations.
-    What draws at random, or looks at other samples, has none. Each is made once, to see what it is made of, with
-    weights from torch's global generator.
+    Its operations must be made of layers that have a batched form: linear maps, layer normalisations, activations and
+    :class:`~skopdist.operations.Stackable` modules. What draws at random, or looks at other samples, has none. Each is
+    made once, to see what it is made of, with weights from torch's global generator.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ class BatchedNetworks(nn.Module):
 
     def __init__(self, networks: Sequence[Network]) -> None:
         super().__init__()
-        self.stem = _Rows([_chain(_stem(network)) for network in networks])
+        self.stem = _Members([_chain(_stem(network)) for network in networks])
         places = zip(*(cast(Sequence[CellModule], network.cells) for network in networks), strict=True)
         self.cells = nn.Sequential(*(_Cells(cells) for cells in places))
         self.head = _Rows([_chain(network.head) for network in networks])
@@ -88,6 +89,33 @@ class BatchedNetworks(nn.Module):
         for module in self.modules():
             if isinstance(module, _Stacked):
                 module.hand_back()
+
+
+class _Members(nn.Module):
+    """A chain of layers of each member, of which those that begin alike are computed together.
+
+    Parameters
+    ----------
+    chains : sequence of list of nn.Module
+    """
+
+    order: Tensor
+    places: Tensor
+
+    def __init__(self, chains: Sequence[Chain]) -> None:
+        super().__init__()
+        # So that rows that begin alike are neighbours.
+        order = sorted(range(len(chains)), key=lambda member: _kinds(chains[member]))
+        self.rows = _Rows([chains[member] for member in order])
+        self.is_sorted = order == list(range(len(chains)))
+        self.register_buffer("order", torch.tensor(order))
+        self.register_buffer("places", torch.tensor(order).argsort())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (m, n, features) to (m, n, width)."""
+        if self.is_sorted:
+            return cast(Tensor, self.rows(x))
+        return cast(Tensor, self.rows(x.index_select(0, self.order)).index_select(0, self.places))
 
 
 class _Cells(nn.Module):
@@ -186,30 +214,35 @@ class _Rows(nn.Module):
 class _Stacked(nn.Module):
     """Layers of one kind, of which the r-th is applied to the r-th row.
 
+    Parameters and buffers have the names that they have in the layers.
+
     Parameters
     ----------
     layers : sequence of nn.Module
     """
 
-    weight: nn.Parameter | None
-    bias: nn.Parameter | None
-
     def __init__(self, layers: Sequence[nn.Module]) -> None:
         super().__init__()
         # In a tuple, they are no submodules.
         self.layers = tuple(layers)
-        for name in ("weight", "bias"):
-            if getattr(layers[0], name) is None:
-                self.register_parameter(name, None)
-            else:
-                rows = [_row(getattr(layer, name).detach()) for layer in layers]
-                self.register_parameter(name, nn.Parameter(torch.stack(rows)))
+        for name, _ in layers[0].named_parameters():
+            self.register_parameter(name, nn.Parameter(self._stack(name)))
+        for name, _ in layers[0].named_buffers():
+            self.register_buffer(name, self._stack(name))
+
+    @staticmethod
+    @abstractmethod
+    def _row(tensor: Tensor) -> Tensor:
+        """View a tensor of a layer as the computation of all takes it."""
+
+    def _stack(self, name: str) -> Tensor:
+        return torch.stack([self._row(getattr(layer, name).detach()) for layer in self.layers])
 
     def hand_back(self) -> None:
-        """Copy the parameters into those of the layers."""
+        """Copy the parameters into those of the layers; buffers have not changed."""
         for name, parameter in self.named_parameters(recurse=False):
             for row, layer in zip(parameter, self.layers, strict=True):
-                _row(getattr(layer, name)).copy_(row)
+                self._row(getattr(layer, name)).copy_(row)
 
 
 def _stem(network: Network) -> nn.Module:
@@ -217,12 +250,23 @@ def _stem(network: Network) -> nn.Module:
     return network.stem.operations[0] if isinstance(network.stem, CellModule) else network.stem
 
 
-def _row(parameter: Tensor) -> Tensor:
-    """View a parameter as a product takes it: a weight (out, in) as (in, out), a vector as (1, width)."""
-    return parameter.T if parameter.ndim == 2 else parameter[None]
+class _Affine(_Stacked):
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
+
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
+        super().__init__(layers)
+        for name in ("weight", "bias"):
+            if name not in self._parameters:
+                self.register_parameter(name, None)
+
+    @staticmethod
+    def _row(tensor: Tensor) -> Tensor:
+        """View a weight (out, in) as (in, out), as a product takes it, and a vector as (1, width)."""
+        return tensor.T if tensor.ndim == 2 else tensor[None]
 
 
-class _Linear(_Stacked):
+class _Linear(_Affine):
     weight: nn.Parameter
 
     def forward(self, x: Tensor) -> Tensor:
@@ -230,7 +274,7 @@ class _Linear(_Stacked):
         return torch.bmm(x, self.weight) if self.bias is None else torch.baddbmm(self.bias, x, self.weight)
 
 
-class _LayerNorm(_Stacked):
+class _LayerNorm(_Affine):
     def __init__(self, layers: Sequence[nn.LayerNorm]) -> None:
         super().__init__(layers)
         self.shape, self.eps = layers[0].normalized_shape, layers[0].eps
@@ -241,6 +285,22 @@ class _LayerNorm(_Stacked):
         if self.weight is None:
             return x
         return x * self.weight if self.bias is None else torch.addcmul(self.bias, x, self.weight)
+
+
+class _ByItself(_Stacked):
+    """Layers that say themselves how they are computed with the weights of all."""
+
+    def __init__(self, layers: Sequence[Stackable]) -> None:
+        super().__init__(layers)
+        self.compute = layers[0].compute
+
+    @staticmethod
+    def _row(tensor: Tensor) -> Tensor:
+        return tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (r, n, in) to (r, n, out)."""
+        return self.compute(x, {**dict(self.named_parameters()), **dict(self.named_buffers())})
 
 
 def _batched(layers: Sequence[nn.Module]) -> nn.Module:
@@ -254,6 +314,8 @@ def _batched(layers: Sequence[nn.Module]) -> nn.Module:
         return _Linear(layers)
     if isinstance(first, nn.LayerNorm):
         return _LayerNorm(cast(Sequence[nn.LayerNorm], layers))
+    if isinstance(first, Stackable):
+        return _ByItself(cast(Sequence[Stackable], layers))
     return nn.GLU(dim=-1) if isinstance(first, nn.GLU) else first
 
 
@@ -271,6 +333,8 @@ def _has_batched_form(operation: nn.Module) -> bool:
 def _is_known(layer: nn.Module) -> bool:
     if layer._forward_hooks or layer._forward_pre_hooks:
         return False
+    if isinstance(layer, Stackable):
+        return type(layer).forward is Stackable.forward and not any(layer.children())
     # By the very type: a subclass may compute something else.
     if type(layer) is nn.LayerNorm:
         return len(layer.normalized_shape) == 1
@@ -286,6 +350,10 @@ def _chain(module: nn.Module) -> Chain:
     return [] if type(module) is nn.Identity else [module]
 
 
-def _kinds(chain: Chain) -> tuple[tuple[str, ...], ...]:
+def _kinds(chain: Chain) -> tuple[str, ...]:
     """Describe layers such that those with equal descriptions can be batched."""
-    return tuple((repr(layer), *(name for name, _ in layer.named_parameters())) for layer in chain)
+    return tuple(repr((layer, _shapes(layer.named_parameters()), _shapes(layer.named_buffers()))) for layer in chain)
+
+
+def _shapes(tensors: Iterable[tuple[str, Tensor]]) -> list[tuple[str, tuple[int, ...]]]:
+    return [(name, tuple(tensor.shape)) for name, tensor in tensors]

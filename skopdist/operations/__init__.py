@@ -39,6 +39,7 @@ from skopdist.operations._registry import (
     register_stem,
 )
 from skopdist.operations._sizes import OperationSize
+from skopdist.operations._stackable import Stackable
 
 __all__ = [
     "DepthwiseConv",
@@ -47,6 +48,7 @@ __all__ = [
     "Operation",
     "OperationSize",
     "PointwiseConv",
+    "Stackable",
     "Zero",
     "adopt_operations",
     "conv_bn",

@@ -8,7 +8,7 @@ from torch import nn
 
 from skopdist import Architecture, Cell
 from skopdist.networks import BatchedNetworks, Network, batchable
-from skopdist.operations import register_operation
+from skopdist.operations import OperationSize, Stackable, get_operation, register_operation
 from skopdist.spaces import DARTSSpace, DenseSpace, SequenceSpace
 
 SPACE = DenseSpace()
@@ -63,6 +63,27 @@ def test_every_operation(name):
     assert_computes_the_same(make([architecture_of(name)] * 2))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["periodic_stem"] * 3,
+        ["piecewise_stem"] * 3,
+        ["piecewise_stem", "linear_stem", "periodic_stem", "linear_stem", "piecewise_stem"],
+    ],
+    ids="-".join,
+)
+def test_ways_in(names):
+    networks = make([architecture_of("linear_tanh", "gated_linear", "skip_connect")] * len(names))
+    for i, (network, name) in enumerate(zip(networks, names, strict=True)):
+        torch.manual_seed(i)
+        network.stem = get_operation(name).make(OperationSize(FEATURES, CHANNELS)).double()
+        if hasattr(network.stem, "adapt"):
+            network.stem.adapt(torch.randn(30, FEATURES), torch.ones(30))
+    batched = BatchedNetworks(networks)
+    assert len(batched.stem.rows.first) == len(set(names))
+    assert_computes_the_same(networks)
+
+
 def test_cells_whose_output_nothing_reaches():
     # By hand one can wire such cells.
     cut = Architecture([Cell(["linear_relu", "linear_relu"], [(0, 1), (2, 3)])])
@@ -78,6 +99,12 @@ def test_members_of_one_kind_are_one_product():
     assert sorted(shapes) == [(2, CHANNELS, CHANNELS), (4, CHANNELS, CHANNELS)]
 
 
+def test_modules_that_compute_differently_are_not_computed_as_one():
+    for name, step in (("batched_once", 1.0), ("batched_twice", 2.0)):
+        register_operation(name, n_spatial=0)(lambda channels, step=step: Shift(channels, step))
+    assert_computes_the_same(make([architecture_of("batched_once"), architecture_of("batched_twice")]))
+
+
 def test_what_is_not_finite_stays_with_its_member():
     networks = make([architecture_of("linear_relu", "none", "gated_linear")] * 3)
     x = torch.randn(3, 5, FEATURES, dtype=torch.float64)
@@ -90,7 +117,7 @@ def test_what_is_not_finite_stays_with_its_member():
     assert logits[1].isnan().all()
     for i in (0, 2):
         torch.testing.assert_close(logits[i], expected[i])
-        assert batched.stem.first[0].weight.grad[i].isfinite().all()
+        assert batched.stem.rows.first[0].weight.grad[i].isfinite().all()
 
 
 class Shared(nn.Sequential):
@@ -111,6 +138,33 @@ def hooked(channels):
     return linear
 
 
+class Shift(Stackable):
+    """Of a number that is no tensor, and one that is a buffer."""
+
+    def __init__(self, channels, step=1.0):
+        super().__init__()
+        self.step = step
+        self.shift = nn.Parameter(torch.randn(channels))
+        self.register_buffer("scale", torch.rand(channels))
+
+    def extra_repr(self):
+        return f"step={self.step}"
+
+    def compute(self, x, tensors):
+        return self.step * x * tensors["scale"].unsqueeze(-2) + tensors["shift"].unsqueeze(-2)
+
+
+class OwnForward(Shift):
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+class Nested(Shift):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.inner = nn.Linear(channels, channels)
+
+
 def failing(channels):
     raise RuntimeError("on purpose")
 
@@ -119,6 +173,10 @@ OTHERS = {
     "batched_elu": (lambda c: nn.Sequential(nn.Sequential(nn.Linear(c, c, bias=False)), nn.ELU(0.5)), True),
     "batched_norm": (lambda c: nn.Sequential(nn.LayerNorm(c, elementwise_affine=False), nn.Identity()), True),
     "batched_no_bias": (lambda c: nn.LayerNorm(c, bias=False), True),
+    "batched_stackable": (Shift, True),
+    "batched_stackables": (lambda c: nn.Sequential(Shift(c), nn.Tanh(), Shift(c, step=2.0)), True),
+    "batched_own_forward": (OwnForward, False),
+    "batched_nested": (Nested, False),
     "batched_dropout": (lambda c: nn.Sequential(nn.Linear(c, c), nn.Dropout(0.1)), False),
     "batched_batch_norm": (lambda c: nn.BatchNorm1d(c), False),
     "batched_in_place": (lambda c: nn.Sequential(nn.Linear(c, c), nn.ReLU(inplace=True)), False),
