@@ -443,7 +443,7 @@ def test_verbose_prints_a_line_for_each_trial(iris, capsys):
 
 @pytest.mark.parametrize("operations", [["linear_relu"], ("skip_connect", "gated_linear")])
 def test_a_space_of_other_operations(iris, operations):
-    clf = make(strategy=RandomSearch(), search_space=DenseSpace(operations)).fit(*iris)
+    clf = make(strategy=RandomSearch(), search_space=DenseSpace(operations, stems=())).fit(*iris)
     assert clf.best_distribution_.operations == tuple(operations)
 
 
@@ -812,7 +812,7 @@ def test_a_table_may_guide_the_search(iris):
     X, y = iris
     table = TabularEvaluator(DenseSpace(), lambda operations: operations.count("linear_relu"))
     clf = make(LocalSearch(), evaluator=table, n_trials=60).fit(X, y)
-    assert clf.best_architecture_.operations == ("linear_relu",) * 6
+    assert clf.best_architecture_.cell("cell").operations == ("linear_relu",) * 6
     assert clf.predict(X).shape == (150,)
 
 

@@ -84,8 +84,9 @@ def test_table_has_equal_columns_and_ranks():
     assert set(table["rank"][table["status"] == "failed"]) == {9}
     assert np.argmax(table["score"][table["status"] == "ok"]) == np.argmin(table["rank"][table["status"] == "ok"])
     probabilities = np.stack([table[name] for name in table if name.startswith("p_")], axis=1)
-    assert probabilities.shape == (10, 6)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    space = DenseSpace()
+    assert probabilities.shape == (10, space.allowed.sum())
+    np.testing.assert_allclose(probabilities.sum(axis=1), len(space.cell_types))
 
 
 @pytest.mark.parametrize("trial_batch", [1, 3, 100])

@@ -145,10 +145,11 @@ class DifferentiableSearch(Strategy):
 
     def _watch(self) -> None:
         distribution = self._mean()
-        names = distribution.operations
+        # Nothing of the kind is among stems.
+        names = self.encoding_.space_.kinds(1)[0].operations
         free = np.array([is_identity(name) or is_zero(name) for name in names])
         free_names = [name for name, is_free in zip(names, free, strict=True) if is_free]
-        shares = distribution.probabilities[:, free].sum(axis=1)
+        shares = distribution.probabilities[:, : len(names)][:, free].sum(axis=1)
         if self.collapsed_ or free.all() or shares.max() <= _COLLAPSED:
             return
         self.collapsed_ = True

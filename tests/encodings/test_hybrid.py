@@ -97,7 +97,7 @@ def test_features_of_any_space_and_length(encoding, space, length):
         assert np.isfinite(part).all(), name
         assert part.shape == (5, bound.features(points[:0])[name].shape[1])
     if encoding is HybridEncoding:
-        assert parts["paths"].shape == (5, 3 + 2 * (len(space().operation_names) - 1))
+        assert parts["paths"].shape == (5, 3 + 2 * (len(space().kinds(1)[0].operations) - 1))
         assert 0 <= parts["paths"].min()
         assert parts["paths"].max() <= 1
 

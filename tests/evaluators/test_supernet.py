@@ -166,7 +166,7 @@ def test_the_classifier_takes_it_where_gradients_are_needed(images):
 
 def test_the_classifier_takes_one_that_is_given(iris):
     X, y = iris
-    evaluator = SupernetEvaluator(DenseSpace(("skip_connect", "linear_relu")), epochs_per_trial=0.5)
+    evaluator = SupernetEvaluator(DenseSpace(("skip_connect", "linear_relu"), stems=()), epochs_per_trial=0.5)
     clf = OpDistNASClassifier(DifferentiableSearch(), evaluator=evaluator, n_trials=3, random_state=0)
     assert set(clf.fit(X, y).best_distribution_.operations) == {"skip_connect", "linear_relu"}
     assert not hasattr(evaluator, "problem_")

@@ -6,7 +6,6 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, get_scorer, get_scorer_names, make_scorer
 
-from skopdist import OperationDistribution
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.networks import Network
 from skopdist.search import SearchFailedError, run_search
@@ -48,8 +47,7 @@ def test_what_lets_nothing_pass_scores_as_a_constant(iris):
     X, y = iris
     evaluator = TrainingEvaluator(**SMALL).fit(X[:130], y[:130], random_state=0)
     space = evaluator.search_space
-    nothing = OperationDistribution(space.operation_names, np.eye(len(space.operation_names))[0])
-    trial = evaluator.evaluate(space.sample(nothing, 4, 0))
+    trial = evaluator.evaluate(space.make_architecture([space.make_cell(["none"] * 3, space.potential_edges(3))]))
     assert (trial.status, trial.cost) == ("invalid", 0)
     assert trial.score == pytest.approx(np.bincount(y[:130]).max() / 130, abs=0.05)
 
@@ -62,7 +60,7 @@ def test_any_scorer_of_scikit_learn(iris, scoring):
     space = evaluator.search_space
     trial = evaluator.evaluate(space.sample(space.uniform(), random_state=0))
     assert trial.status == "ok", trial.message
-    invalid = space.sample(OperationDistribution(space.operation_names, np.eye(6)[0]), 3, 0)
+    invalid = space.make_architecture([space.make_cell(["none"] * 3, space.potential_edges(3))])
     if scoring != "f1_macro":
         assert evaluator.evaluate(invalid).status == "invalid"
 

@@ -11,7 +11,7 @@ from skopdist.networks import BatchedNetworks, Network, batchable
 from skopdist.operations import OperationSize, Stackable, get_operation, register_operation
 from skopdist.spaces import DARTSSpace, DenseSpace, SequenceSpace
 
-SPACE = DenseSpace()
+SPACE = DenseSpace(stems=())
 FEATURES, CLASSES, CHANNELS = 3, 4, 6
 
 

@@ -31,15 +31,15 @@ def test_parts_add_up_to_the_network(space, length, n_cells, untouched_generator
     costs = NetworkCosts(shape, 3, channels=4, n_cells=n_cells)
     rng = np.random.default_rng(0)
     # All slots on paths, for torch counts what is computed.
-    passing = np.array([not is_zero(name) for name in space.operation_names], dtype=float)
-    rows = [passing / passing.sum()] * len(space.cell_types)
-    architecture = space.sample(OperationDistribution(space.operation_names, rows, space.cell_types), length, rng)
+    passing = space.allowed * [not is_zero(name) for name in space.operation_names]
+    rows = OperationDistribution.from_counts(space.operation_names, passing, space.cell_types)
+    architecture = space.sample(rows, length, rng)
     with torch.random.fork_rng():
         network = Network(architecture, shape, 3, channels=4, n_cells=n_cells).eval()
     assert costs.n_parameters(architecture) == sum(weight.numel() for weight in network.parameters())
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, *shape))
-    live = all(len(cell.live_slots(is_zero)) == length for cell in architecture.cells)
+    live = all(len(cell.live_slots(is_zero)) == len(cell.operations) for cell in architecture.cells)
     counted = 2 * costs.flops(architecture)
     assert counted == counter.get_total_flops() if live else counted >= counter.get_total_flops()
 

@@ -115,12 +115,12 @@ def test_all_candidates_may_stand_at_all_potential_edges(space, length):
 
     def make_operation(cell_type, slot, name, size):
         slots.add((cell_type, slot))
-        return Mixture(space.operation_names, size)
+        return Mixture(kinds[cell_type].operations, size)
 
-    architecture, n_edges = space.make_whole(length), len(space.potential_edges(length))
+    architecture, kinds = space.make_whole(length), {kind.cell_type: kind for kind in space.kinds(length)}
     shape = (2, 7, 9)[: space.n_spatial + 1]
     network = Network(architecture, shape, 3, channels=4, n_cells=2, make_operation=make_operation)
-    assert slots == {(cell_type, slot) for cell_type in space.cell_types for slot in range(n_edges)}
+    assert slots == {(kind.cell_type, slot) for kind in kinds.values() for slot in range(len(kind.edges))}
     network(torch.randn(3, *shape)).square().sum().backward()
     if "none" not in space.operation_names:
         assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())

@@ -67,7 +67,10 @@ def test_one_architecture_is_the_network_of_its_own(space_class):
     names = space.operation_names
     for key in network.state_dict():
         part = key.split(".")
-        if key.startswith("cells.") and "operations" in part:
+        if key.startswith("stem.") and "operations" in part:
+            row = str(names.index(architecture.cell("stem").operations[0]))
+            source = ".".join([*part[:3], "operations", row, *part[3:]])
+        elif key.startswith("cells.") and "operations" in part:
             at = part.index("operations")
             slot = int(part[at + 1])
             place = str(supernet.edges.index(architecture.cells[0].edges[slot]))

@@ -24,7 +24,7 @@ from skopdist.spaces import (
 from skopdist.strategies import RandomSearch
 from skopdist.testing import check_encoding, check_space, check_strategy
 
-SPACES = [DenseSpace(), SequenceSpace(), NASBench201Space()]
+SPACES = [DenseSpace(stems=()), SequenceSpace(), NASBench201Space()]
 LITERATURE = [MacroSpace(), DARTSSpace(), NASBench101Space()]
 LENGTHS = range(1, 41)
 
@@ -225,7 +225,7 @@ def test_a_space_without_any_wiring_says_so(monkeypatch):
 
 
 def test_names_are_checked_again_once_an_operation_is_there():
-    space = DenseSpace(["test_later", "linear_relu"])
+    space = DenseSpace(["test_later", "linear_relu"], stems=())
     with pytest.raises(ValueError, match=r"Unknown operation 'test_later'"):
         space.operation_names  # noqa: B018
     register_operation("test_later", n_spatial=0)(lambda channels: None)
@@ -280,15 +280,15 @@ def test_references_of_ones_own():
 )
 def test_references_of_another_space_are_refused(architecture, message):
     with pytest.raises(ValueError, match=message):
-        DenseSpace(references=[Architecture([architecture])]).reference_architectures(7)
+        DenseSpace(references=[Architecture([architecture])], stems=()).reference_architectures(7)
 
 
 def test_other_bad_references():
     with pytest.raises(TypeError, match=r"references must be instances of Architecture, got 'linear_relu'"):
-        DenseSpace(references=["linear_relu"]).reference_architectures()
+        DenseSpace(references=["linear_relu"], stems=()).reference_architectures()
     with pytest.raises(ValueError, match=r"its layout is 'chain', not 'stack'"):
         DenseSpace(
-            references=[Architecture([Cell(["linear_relu"], [(0, 1)])], layout="chain")]
+            references=[Architecture([Cell(["linear_relu"], [(0, 1)])], layout="chain")], stems=()
         ).reference_architectures()
     with pytest.raises(ValueError, match=r"length must be an integer >= 1"):
         DenseSpace().reference_architectures(0)
@@ -307,6 +307,8 @@ def test_spaces_of_users_need_not_know_of_references():
 
 
 class Named(DenseSpace):
+    default_stems = ()
+
     def _references(self, length):
         foreign = Architecture([Cell(["conv_3"], [(0, 1)])])
         blocked = Architecture([Cell(["none"], [(0, 1)])])

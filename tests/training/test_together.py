@@ -16,7 +16,7 @@ from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace, SequenceSpace
 from skopdist.training import Predictor, Trainer, Training, _nets
 
-SPACE = DenseSpace()
+SPACE = DenseSpace(stems=())
 # In double precision, in which rounding has no time to grow.
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
 
@@ -49,8 +49,8 @@ def groups(monkeypatch):
 def exploding(monkeypatch):
     """Let the loss of the network with the seed 1 overflow."""
 
-    def initialize(net, seed, initialize=_nets._initialize):
-        initialize(net, seed)
+    def initialize(net, seed, samples, initialize=_nets._initialize):
+        initialize(net, seed, samples)
         if seed == 1:
             with torch.no_grad():
                 net.module_.classify.weight.mul_(1e300 if net.module_.classify.weight.dtype == torch.float64 else 1e38)
