@@ -151,6 +151,7 @@ class SupernetEvaluator(SupervisedEvaluator):
                 scaling=problem.training.scaling,
                 precision=resolve_precision(training.precision, trainer.device, problem.n_spatial),
                 partial_channels=self.partial_channels,
+                columns=problem.columns,
             ).to(trainer.device)
             self.optimizer_ = training.make_optimizer(self.supernet_.parameters())
             self.lr_ = self.optimizer_.param_groups[0]["lr"]
