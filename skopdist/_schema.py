@@ -427,10 +427,14 @@ def _read_numbers(table: _Table, i: int, origin: int) -> NDArray[np.float64]:
     if values is None:
         objects = table.objects(i)
         found = _not_a_number(objects)
-        if found is not None or table.kinds[i] not in (_OBJECTS, _TEXT, _CATEGORIES):
+        is_foreign = table.names is not None and bool(_kinds_of_types(objects) - {"text", "numbers"})
+        if found is not None or is_foreign:
+            odd = next(value for value in objects if not _is_missing(value)) if found is None else found
+            kind = type(odd).__name__
+            advice = "" if kind in ("str", "bytes") else f", {remedy(kind)}"
             raise ValueError(
-                f"The column {table.label(i)} of X held numbers in fit, but now holds "
-                f"{table.kinds[i] if found is None else shown(found)}; give numbers, and NaN for what is missing."
+                f"The column {table.label(i)} of X held numbers in fit, but now holds {shown(odd)}; give numbers, and "
+                f"NaN for what is missing{advice}."
             )
         values = np.array([np.nan if _is_missing(value) else float(value) for value in objects], dtype=np.float64)
     if not origin:

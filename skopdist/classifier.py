@@ -380,6 +380,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
         return tags
 
     def set_params(self, **params: Any) -> Self:
