@@ -71,7 +71,8 @@ class Schema:
             return None
         by_type, table = isinstance(categorical_features, str), _Table.of(X) if is_flat else None
         if table is None:
-            if not by_type and np.any(categorical_features):
+            named = np.asarray(categorical_features)
+            if not by_type and named.size and (named.dtype.kind != "b" or named.any()):
                 raise ValueError(
                     f"categorical_features={categorical_features!r} names columns, but X, of shape {np.shape(X)}, is "
                     "no table of shape (n, features), as series and images are not; give None or 'from_dtype'."
@@ -259,12 +260,11 @@ def check_categorical_features(categorical_features: Any) -> None:
         chosen = np.asarray(categorical_features)
     except (TypeError, ValueError) as error:
         raise ValueError(message) from error
-    if chosen.ndim != 1 or (chosen.size and not _are_names(chosen) and chosen.dtype.kind not in "biu"):
+    if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "biuUOT"):
         raise ValueError(message)
-
-
-def _are_names(chosen: NDArray[Any]) -> bool:
-    return chosen.dtype.kind in "UOT" and all(isinstance(name, str) for name in chosen.tolist())
+    # As they were given, for numpy spells out the numbers that stand beside names.
+    if chosen.dtype.kind in "UOT" and not all(isinstance(name, str) for name in categorical_features):
+        raise ValueError(message)
 
 
 def _chosen(table: _Table, chosen: NDArray[Any]) -> NDArray[np.bool_]:
