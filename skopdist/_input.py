@@ -16,7 +16,10 @@ _COLOURS = (1, 3, 4)
 # Smaller arrays of two equal sides are series as often as they are images.
 _SMALL_IMAGE, _SMALL_UINT8 = 16, 8
 
-_ENCODE = "encode words and categories with OneHotEncoder or OrdinalEncoder in a ColumnTransformer"
+_ENCODE = (
+    'give words and categories as columns that categorical_features names or "from_dtype" finds, or encode them with '
+    "OneHotEncoder or OrdinalEncoder in a ColumnTransformer"
+)
 _COUNT = 'give dates and times as numbers, for example by .astype("int64")'
 _SPLIT = "give real and imaginary parts as two columns"
 _CAST = "convert decimals by .astype(float)"
@@ -34,7 +37,7 @@ def read_values(X: Any) -> Any:
         If an object that is no number is among the values of an array.
     """
     if isinstance(X, str | bytes):
-        raise ValueError(f"X must be an array of numbers, got the string {_shown(X)}; load the data first.")
+        raise ValueError(f"X must be an array of numbers, got the string {shown(X)}; load the data first.")
     if hasattr(X, "dtypes") and hasattr(X, "columns"):
         return _read_frame(X)
     X = _unmasked("X", _of_tensor(X))
@@ -109,23 +112,29 @@ def _numeric(X: NDArray[Any]) -> NDArray[Any]:
         )
     if X.dtype.kind == "O" and X.size and all(isinstance(value, np.ndarray | list | tuple) for value in X.flat):
         return _numeric(_stacked(X.tolist()))
-    if (error := _conversion_error(X)) is None:
+    if (error := conversion_error(X)) is None:
         return X.astype(np.float64)
     # Slices, for numpy would open up a list that it is given alone.
     flat = X.reshape(-1)
-    i = next(i for i in range(X.size) if _conversion_error(flat[i : i + 1]) is not None)
-    place, value = np.unravel_index(i, X.shape), flat[i]
-    where = f" in column {place[1]}" if len(place) > 1 else ""
+    i = next(i for i in range(X.size) if conversion_error(flat[i : i + 1]) is not None)
+    place = np.unravel_index(i, X.shape)
+    raise refusal(flat[i], int(place[1]) if len(place) > 1 else None, error)
+
+
+def refusal(value: Any, column: int | None, error: Exception) -> Exception:
+    """Return what is to be raised where an array holds a value that is no number."""
+    where = "" if column is None else f" in column {column}"
     kind = TypeError if isinstance(error, TypeError) else ValueError
-    raise kind(f"X must hold numbers, but it holds {_shown(value)}{where} ({error}); {_remedy(type(value).__name__)}.")
+    return kind(f"X must hold numbers, but it holds {shown(value)}{where} ({error}); {remedy(type(value).__name__)}.")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as an error shows it."""
     text = repr(value.item() if isinstance(value, np.generic) else value)
     return text if len(text) < 40 else f"{text[:36]} ..."
 
 
-def _conversion_error(values: NDArray[Any]) -> Exception | None:
+def conversion_error(values: NDArray[Any]) -> Exception | None:
     """Return what keeps values from being numbers."""
     try:
         values.astype(np.float64)
@@ -134,17 +143,40 @@ def _conversion_error(values: NDArray[Any]) -> Exception | None:
     return None
 
 
-def _read_frame(X: Any) -> Any:
-    """Return a data frame of numbers, sparse columns made dense."""
+def stacked_table(X: Any) -> NDArray[Any] | None:
+    """Return X as an array of two dimensions in which words and numbers are told apart; None if it is none."""
+    X = _unmasked("X", _of_tensor(X))
+    if isinstance(X, list | tuple):
+        try:
+            array = np.asarray(X)
+        except ValueError:
+            # Lengths that differ are refused where the values are read.
+            return None
+        # numpy would spell the numbers out that stand beside words.
+        X = np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind not in "biufOUST":
+        return None
+    if X.dtype.kind == "O" and X.size and all(isinstance(value, np.ndarray | list | tuple) for value in X.flat):
+        return None
+    return np.asarray(X)
+
+
+def names_of_columns(X: Any) -> list[Any]:
+    """Return the names of a frame's columns; refuse those that are there twice."""
     names = list(X.columns)
-    if not names:
-        return np.empty((len(X), 0))
     twice = sorted({repr(name) for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise ValueError(
             f"The columns of X must have different names, but {', '.join(twice)} are there more than once; rename "
             "them, or pass X.to_numpy()."
         )
+    return names
+
+
+def _read_frame(X: Any) -> Any:
+    """Return a data frame of numbers, sparse columns made dense."""
+    if not names_of_columns(X):
+        return np.empty((len(X), 0))
     foreign = {}
     dense = {}
     for i, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
@@ -155,7 +187,7 @@ def _read_frame(X: Any) -> Any:
     if foreign:
         items = [f"{name!r} ({found})" for name, found in foreign.items()]
         more = f" and {len(items) - 10} more" if len(items) > 10 else ""
-        remedies = list(dict.fromkeys(_remedy(found) for found in foreign.values()))
+        remedies = list(dict.fromkeys(remedy(found) for found in foreign.values()))
         raise ValueError(
             f"All columns of X must be numbers or booleans, but these are not: {', '.join(items[:10])}{more}; "
             f"{', and '.join(remedies)}."
@@ -177,7 +209,7 @@ def _foreign_type(X: Any, i: int, dtype: Any) -> str | None:
     if not isinstance(dtype, np.dtype) or dtype.kind != "O":
         return str(dtype)
     values = X.iloc[:, i].to_numpy()
-    odd = next((v for v in values if _conversion_error(np.array([v, None], object)) or _is_decimal(v)), None)
+    odd = next((v for v in values if conversion_error(np.array([v, None], object)) or _is_decimal(v)), None)
     return None if odd is None else f"object, such as {type(odd).__name__}"
 
 
@@ -185,8 +217,8 @@ def _is_decimal(value: Any) -> bool:
     return type(value).__name__ == "Decimal"
 
 
-def _remedy(name: str) -> str:
-    """Return what to do about a type."""
+def remedy(name: str) -> str:
+    """Return what to do about values of a type."""
     lower = name.lower()
     if "complex" in lower:
         return _SPLIT
@@ -280,6 +312,19 @@ def _is_finite(number: Real) -> bool:
         return math.isfinite(float(number))
     except OverflowError:
         return False
+
+
+def place_of_missing(X: NDArray[Any]) -> str:
+    """Say where samples of a series or an image, shape (n, channels, ...), have gaps."""
+    missing = np.isnan(X)
+    sample, channel, *position = np.argwhere(missing)[0].tolist()
+    where = f"position {position[0]}" if len(position) == 1 else f"position {tuple(position)}"
+    return (
+        f"Input X contains NaN: {int(missing.sum())} values are missing, the first in sample {sample}, channel "
+        f"{channel}, at {where}. Series and images must have none, for a gap would spread to all around it: fill gaps "
+        "in, for example between their neighbours by np.interp, or drop these samples. Tables of shape (n, features) "
+        "may have some."
+    )
 
 
 def check_input_shape(input_shape: Sequence[int] | None) -> None:

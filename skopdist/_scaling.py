@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
+
+from skopdist._columns import Columns
 
 Array = NDArray[np.float64]
 
@@ -35,14 +37,19 @@ class Rows(Protocol):
     def X(self) -> NDArray[Any]: ...
     @property
     def weight(self) -> Array: ...
+    @property
+    def columns(self) -> Columns | None: ...
     def __len__(self) -> int: ...
     def take(self, indices: NDArray[np.intp]) -> Self: ...
     def blocks(self) -> Iterator[tuple[Array, Array]]: ...
+    def level_weights(self) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """A map of each channel of the input to zero mean and unit variance.
+    """A map of each channel of the input to zero mean and unit variance, and how often the levels of categories are.
+
+    Missing numbers take no part in the statistics. Of a table with categories the channels are the columns of numbers.
 
     Attributes
     ----------
@@ -56,6 +63,9 @@ class Scaling:
         Quantiles of these channels, ascending.
     scores : ndarray of shape (n_knots,)
         What the knots are mapped to.
+    shares : ndarray of shape (n_levels,)
+        The share of the weight of each level within its column, one category after the other; see
+        :class:`~skopdist._columns.Columns`.
     """
 
     mean: Array
@@ -63,11 +73,13 @@ class Scaling:
     heavy: NDArray[np.intp]
     knots: Array
     scores: Array
+    shares: Array = field(default_factory=lambda: np.empty(0))
 
     @property
     def varies(self) -> bool:
-        """Whether any channel does."""
-        return bool(np.isfinite(self.std).any()) or len(self.heavy) > 0
+        """Whether any channel or category does."""
+        some = (self.shares > 0) & (self.shares < 1)
+        return bool(np.isfinite(self.std).any()) or len(self.heavy) > 0 or bool(some.any())
 
 
 def find_scaling(rows: Rows) -> Scaling:
@@ -91,13 +103,21 @@ def find_scaling(rows: Rows) -> Scaling:
     largest = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
     unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
     low, middle, high = low / unit, middle / unit, high / unit
-    first, second = np.zeros(len(unit)), np.zeros(len(unit))
+    first, second, total = np.zeros(len(unit)), np.zeros(len(unit)), rows.weight.sum()
+    there = np.zeros(len(unit))
+    has_gaps = rows.columns is not None and bool(rows.columns.gaps)
     with np.errstate(over="ignore", under="ignore"):
         for block, weight in rows.blocks():
             away = np.clip(block / unit[:, None], low[:, None], high[:, None]) - middle[:, None]
+            if has_gaps:
+                is_there = ~np.isnan(away)
+                there += weight @ is_there[:, :, 0]
+                away = np.where(is_there, away, 0.0)
             first += weight @ away.mean(axis=2)
             second += weight @ np.square(away).mean(axis=2)
-    total = rows.weight.sum()
+    if has_gaps:
+        # Of a column without any number nothing is known.
+        total = np.where(there > 0, there, 1.0)
     shift = first / total
     std = np.sqrt(np.maximum(second / total - shift**2, 0.0))
     varies = std > _CONSTANT * np.maximum(np.abs(low), np.abs(high))
@@ -111,12 +131,15 @@ def find_scaling(rows: Rows) -> Scaling:
         heavy,
         knots.reshape(len(heavy), len(_PROBABILITIES)),
         np.clip(ndtri(_PROBABILITIES), -_OUTERMOST, _OUTERMOST),
+        rows.level_weights() / rows.weight.sum(),
     )
 
 
 def _some_values(rows: Rows) -> tuple[Array, Array]:
     """Take values of each channel, shape (channels, n), and their weights, shape (n,)."""
     n_channels, n_positions = rows.X.shape[1], int(np.prod(rows.X.shape[2:]))
+    if rows.columns is not None:
+        n_channels = rows.columns.n_numbers
     n = min(len(rows), _QUANTILE_ROWS, max(_QUANTILE_VALUES // n_channels, _FEWEST_QUANTILE_ROWS))
     stride = max(1, n * n_channels * n_positions // _QUANTILE_VALUES)
     # The rows are in the order of their hashes, so that evenly spaced ones are as good as a random choice.
@@ -130,7 +153,7 @@ def _some_values(rows: Rows) -> tuple[Array, Array]:
 def _fence(values: Array, weight: Array) -> tuple[float, float, float]:
     """Return the lowest, the middle and the highest value of a channel that are not absurd."""
     lower, middle, upper = _quantiles(values, weight, _BULK)
-    others = values != middle
+    others = (values != middle) & ~np.isnan(values)
     if lower == upper and others.any():
         # Nearly all values are equal, as in a column that is mostly zero: the bulk is that of the others.
         lower, _, upper = _quantiles(values[others], weight[others], _BULK)
@@ -152,6 +175,12 @@ def _heavy_tailed(values: Array, weight: Array) -> NDArray[np.intp]:
 
 
 def _quantiles(values: Array, weight: Array, probabilities: Array) -> Array:
+    """Return quantiles of the values that are there; zeros where there is none."""
+    missing = np.isnan(values)
+    if missing.any():
+        values, weight = values[~missing], weight[~missing]
+    if not len(values):
+        return np.zeros(len(probabilities))
     if np.ptp(weight) == 0:
         ranks = np.minimum((probabilities * len(values)).astype(np.intp), len(values) - 1)
         return np.partition(values, ranks)[ranks]

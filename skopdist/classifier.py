@@ -14,21 +14,31 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
 
 from skopdist._device import resolve_devices
 from skopdist._identity import Identity, describe_parts
-from skopdist._input import Layout, check_input_shape, read_labels, read_values, read_weights, shaped
+from skopdist._input import (
+    Layout,
+    check_input_shape,
+    place_of_missing,
+    read_labels,
+    read_values,
+    read_weights,
+    shaped,
+)
 from skopdist._integers import Origin
 from skopdist._prior import PriorLike, as_prior
 from skopdist._random import RandomState, seed
 from skopdist._refit import Refit
+from skopdist._schema import Schema, check_categorical_features
 from skopdist._sparse import SparseRows, as_dense, is_sparse_table
 from skopdist._splitting import Splitter, SplitterConstraint
 from skopdist._validation import RealInterval
@@ -65,6 +75,8 @@ _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "val
 _DECIDED_BY_RECIPE = ("max_epochs", "net_params")
 # Parameters that change neither which trials are made nor what they score.
 _FREE = {
+    # What is found by it is part of the data.
+    "categorical_features",
     "n_trials",
     "max_time",
     "n_members",
@@ -135,6 +147,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     refit : bool or Refit, default=True
         Train the best architecture on all data when the search is over; without it there is nothing to predict with.
         A :class:`~skopdist.Refit` says how the final network differs: longer cells, more of them, wider, more epochs.
+    categorical_features : "from_dtype", list of str, int or bool, or None, default="from_dtype"
+        Which columns of a table hold categories: by the name or the index of each, or as a boolean for each column of
+        X. "from_dtype" takes the columns of a data frame of pandas or polars whose type is one of categories, text or
+        booleans, and columns of objects that hold text, also in arrays. All others must be numbers. None takes none.
     input_shape : tuple of int or None, default=None
         Shape of one sample, (channels, length) or (channels, height, width), where X is flat, as in a pipeline.
     validation_fraction : float, splitter or None, default=None
@@ -214,6 +230,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Number of features of flat samples, and of channels of others.
     feature_names_in_ : ndarray of shape (n_features,)
         Where X is a data frame with string names.
+    is_categorical_ : ndarray of shape (n_features,) or None
+        Which columns of a table hold categories; None where none does.
 
     Notes
     -----
@@ -298,6 +316,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         limits: Mapping[str, float | None] | None = None,
         training: Training | None = None,
         refit: bool | Refit = True,
+        categorical_features: Any = "from_dtype",
         input_shape: Sequence[int] | None = None,
         validation_fraction: float | Splitter | None = None,
         scoring: str | Callable[..., float] | None = None,
@@ -325,6 +344,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         self.limits = limits
         self.training = training
         self.refit = refit
+        self.categorical_features = categorical_features
         self.input_shape = input_shape
         self.validation_fraction = validation_fraction
         self.scoring = scoring
@@ -359,6 +379,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
         return tags
 
     def set_params(self, **params: Any) -> Self:
@@ -375,8 +397,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n, features), (n, channels, length) or (n, channels, height, width)
-            Finite numbers; pixels need no scaling. Images of type uint8 may come as (n, height, width, channels), with
-            1, 3 or 4 channels, or as (n, height, width). Sparse data are made dense, up to 1 GiB.
+            Numbers, which need no scaling. Tables, (n, features), may be data frames with columns of categories, see
+            `categorical_features`, and numbers and categories may be missing: NaN, None or pandas' NA. Images of type
+            uint8 may come as (n, height, width, channels), with 1, 3 or 4 channels, or as (n, height, width). Sparse
+            data are made dense, up to 1 GiB.
         y : array-like of shape (n,)
             Class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n,) or None, default=None
@@ -392,7 +416,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the data or a parameter are not as described, or ``warm_start=True`` finds the trials of another search.
+            If the data or a parameter are not as described, such as columns of dates, columns that hold words and
+            numbers, and gaps in series or images; or if ``warm_start=True`` finds the trials of another search.
         SearchFailedError
             If every trial failed. ``trials_`` then holds the reasons.
         KeyboardInterrupt
@@ -433,6 +458,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of the shape that `fit` saw, but for the number of samples
+            Levels of a category that `fit` did not see count as the average of those that it saw, and so do missing
+            values in columns in which `fit` saw none.
 
         Returns
         -------
@@ -444,7 +471,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`, or if it ran with ``refit=False``.
         ValueError
-            If samples have another shape than those of `fit`.
+            If samples have another shape than those of `fit`, columns are in another order or have other names, or a
+            column that held numbers holds words, or the reverse.
         """
         check_is_fitted(self)
         if not hasattr(self, "net_"):
@@ -452,13 +480,12 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 "This OpDistNASClassifier has no network to predict with: it was fitted with refit=False, or its last "
                 "fit failed. Fit it with refit=True, or make a network of best_architecture_ yourself."
             )
-        if is_sparse_table(X):
+        if is_sparse_table(X) and self._schema is None:
             matrix = self._validate(X, reset=False, accept_sparse="csr")
             rows = SparseRows(matrix, lambda block: self._origin.count(shaped(block, self.input_shape)))
             self._check_sample_shape(rows.shape[1:])
             return self._predictor(rows)
-        values = self._layout.arrange(read_values(as_dense(X)))
-        samples = shaped(self._validate(values, reset=False), self.input_shape)
+        samples = shaped(self._read(as_dense(X)), self.input_shape)
         self._check_sample_shape(samples.shape[1:])
         return self._predictor(self._origin.count(samples))
 
@@ -497,6 +524,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         validate_parameter_constraints(self._parameter_constraints, checked, caller_name=type(self).__name__)
         resolve_devices(self.device)
         check_input_shape(self.input_shape)
+        check_categorical_features(self.categorical_features)
         if self.n_jobs == 0:
             raise ValueError("n_jobs must be a number of workers, -1 for all processors, or None for one; got 0.")
         self._recipe().check()
@@ -519,10 +547,18 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     def _make_problem(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
     ) -> Problem:
-        values, labels = read_values(as_dense(X)), read_labels(y)
+        X = as_dense(X)
+        labels = read_labels(y)
+        is_used = None if sample_weight is None else np.asarray(read_weights(sample_weight)) != 0
+        self._schema = Schema.of(X, self.categorical_features, is_used, self._is_flat)
+        self.is_categorical_ = None if self._schema is None else self._schema.is_categorical
+        values = read_values(X) if self._schema is None else self._schema.read(X)
         self._layout = Layout.of(values, self.input_shape)
         values = self._layout.arrange(values)
         samples, labels = self._validate(values, labels, ensure_min_samples=2)
+        if self._schema is not None:
+            # The columns' names, which the numbers do not have.
+            validate_data(self, X, skip_check_array=True)
         samples = shaped(samples, self.input_shape)
         self._origin = Origin.of(samples)
         samples = self._origin.count(samples)
@@ -534,7 +570,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             weight = read_weights(sample_weight)
             with np.errstate(over="ignore", invalid="ignore"):
                 weight = _check_sample_weight(weight, samples, dtype=np.float64, ensure_non_negative=True)
-        problem = Problem.of(samples, labels, weight, self.class_weight, groups)
+        levels = None if self._schema is None else self._schema.levels
+        problem = Problem.of(samples, labels, weight, self.class_weight, groups, levels)
         if not problem.everything.scaling.varies:
             warnings.warn(
                 "X is constant, in all of its features or channels, so there is nothing to tell the classes apart by: "
@@ -543,11 +580,46 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             )
         return problem
 
+    def _read(self, X: Any) -> NDArray[Any]:
+        """Read and check what is to be predicted, as `fit` read its samples; the channels come first."""
+        is_table = len(self.sample_shape_) == 1
+        schema = Schema.of_others(X, self.n_features_in_) if self._schema is None and is_table else self._schema
+        if schema is not None and Schema.reads(X):
+            # Columns in another order, or of other names, before their values.
+            validate_data(self, X, reset=False, skip_check_array=True)
+            values = schema.read(X)
+            with np.errstate(over="ignore", invalid="ignore"):
+                checked: NDArray[Any] = check_array(
+                    values, ensure_all_finite="allow-nan", estimator=self, input_name="X"
+                )
+            return checked
+        samples: NDArray[Any] = self._validate(self._layout.arrange(read_values(X)), reset=False)
+        return samples
+
+    @property
+    def _is_flat(self) -> bool:
+        """Whether flat rows are samples as they are, and no series or images."""
+        return self.input_shape is None or len(self.input_shape) == 1
+
     def _validate(self, *data: Any, **arguments: Any) -> Any:
-        """Check X, and y where it is given, as scikit-learn does."""
+        """Check X, and y where it is given, as scikit-learn does; tables may have gaps."""
+        may_have_gaps = self._is_flat and getattr(data[0], "ndim", 2) == 2
         # Sums of huge numbers, by which it looks for infinity, are no fault of theirs.
         with np.errstate(over="ignore", invalid="ignore"):
-            found = validate_data(self, *data, dtype=_DTYPES, allow_nd=True, **arguments)
+            try:
+                found = validate_data(
+                    self,
+                    *data,
+                    dtype=_DTYPES,
+                    allow_nd=True,
+                    ensure_all_finite="allow-nan" if may_have_gaps else True,
+                    **arguments,
+                )
+            except ValueError as error:
+                if "Input X contains NaN" not in str(error) or issparse(data[0]):
+                    raise
+                samples = shaped(np.asarray(data[0], dtype=np.float64), self.input_shape)
+                raise ValueError(place_of_missing(samples)) from error
             if len(data) > 1:
                 check_classification_targets(found[1])
         return found
@@ -671,7 +743,12 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         seen: list[Trial] = []
         problem, strategy, encoding = trainer.problem, self._strategy(), self.encoding
         costs = NetworkCosts(
-            problem.sample_shape, len(problem.classes), trainer.channels, trainer.n_cells, trainer.device
+            problem.sample_shape,
+            len(problem.classes),
+            trainer.channels,
+            trainer.n_cells,
+            trainer.device,
+            problem.columns,
         )
         self._limits = costs.limits(self._member_limits())
         if self._limits:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skopdist._columns import Columns
 from skopdist._scaling import Scaling, find_scaling
 from skopdist._splitting import Splitter, group_indices, hold_out, hold_out_groups, make_folds, split_by
 
@@ -41,12 +42,15 @@ class Samples:
         Indices of the rows that are meant, which may repeat.
     weight : ndarray of shape (n,)
         Positive float64, one for each of `rows`.
+    columns : Columns or None, default=None
+        What the columns of flat samples are, where they are not numbers alone.
     """
 
     X: NDArray[Any]
     y: NDArray[np.int64]
     rows: NDArray[np.intp]
     weight: NDArray[np.float64]
+    columns: Columns | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -89,12 +93,22 @@ class Samples:
         return None if np.ptp(self.weight) == 0 else self.weight / self.weight.mean()
 
     def blocks(self) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Yield inputs in double precision, shape (m, channels, positions), and weights, in blocks of bounded size."""
+        """Yield numbers in double precision, shape (m, channels, positions), and weights, in blocks of bounded size."""
         step = rows_of_bytes(self.X.shape)
         for start in range(0, len(self), step):
             part = slice(start, start + step)
             block = self.inputs(part)
+            if self.columns is not None:
+                block = self.columns.take_numbers(block)
             yield block.reshape(*block.shape[:2], -1).astype(np.float64, copy=False), self.weight[part]
+
+    def level_weights(self) -> NDArray[np.float64]:
+        """Sum the weights of the rows by the levels of their categories; see :meth:`Columns.count_levels`."""
+        if self.columns is None:
+            return np.empty(0)
+        step = rows_of_bytes(self.X.shape)
+        parts = [slice(start, start + step) for start in range(0, len(self), step)]
+        return np.sum([self.columns.count_levels(self.inputs(part), self.weight[part]) for part in parts], axis=0)
 
     @cached_property
     def scaling(self) -> Scaling:
@@ -184,13 +198,14 @@ class Problem:
         sample_weight: NDArray[np.float64] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         groups: ArrayLike | None = None,
+        levels: Sequence[Sequence[Any] | None] | None = None,
     ) -> Self:
         """Make a problem in which nothing is held out yet.
 
         Parameters
         ----------
         X : ndarray of shape (n, *sample_shape)
-            Finite numbers. It is kept as it is, and must not change.
+            Finite numbers; numbers of flat samples may be missing, as NaN. It is kept as it is, and must not change.
         y : ndarray of shape (n,)
             Class labels.
         sample_weight : ndarray of shape (n,) or None, default=None
@@ -200,6 +215,9 @@ class Problem:
         groups : array-like of shape (n,) or None, default=None
             The group of each row, such as the person that it was measured at: integers, strings or other values that
             can be sorted.
+        levels : sequence of sequence or None, default=None
+            The levels of the categories among the columns of flat samples, which are codes in X, and None for numbers;
+            None takes all for numbers. See :class:`~skopdist._columns.Columns`.
 
         Raises
         ------
@@ -230,14 +248,17 @@ class Problem:
         starts = np.flatnonzero(is_start)
         totals = np.add.reduceat(weight[used][order], starts)
         rows = used[order[starts]]
+        columns = Columns.of(X, used, None if levels is None else [len(known or ()) for known in levels])
         text = repr((X.shape[1:], classes.tolist(), factors.tolist()))
+        if any(levels or ()):
+            text += repr(levels)
         hashed = hashlib.blake2b(text.encode(), digest_size=16)
         hashed.update(digests[starts].tobytes())
         hashed.update((totals / totals.max()).tobytes())
         places = np.full(n, -1, dtype=np.intp)
         places[used[order]] = np.cumsum(is_start) - 1
         given = _Given(y, names, weight, places, rows)
-        everything = Samples(X, indices, *_observations(rows, totals))
+        everything = Samples(X, indices, *_observations(rows, totals), columns)
         nothing = everything.take(np.empty(0, dtype=np.intp))
         return cls(everything, everything, nothing, classes, factors, members, hashed.hexdigest(), given)
 
@@ -245,6 +266,11 @@ class Problem:
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample, the channels (or features) first."""
         return self.everything.X.shape[1:]
+
+    @property
+    def columns(self) -> Columns | None:
+        """What the columns of flat samples are, where they are not numbers alone."""
+        return self.everything.columns
 
     @property
     def n_spatial(self) -> int:
@@ -424,6 +450,8 @@ def _digests(
             part = rows[start : start + step]
             # Adding zero turns -0.0, which equals 0.0, into it.
             values = X[part].reshape(len(part), width).astype(np.float64) + 0.0
+            # What is missing is equal, whatever its bits are.
+            values[np.isnan(values)] = np.nan
             mixed = _mix(values.view(np.uint64) + keys)
             tags = _mix(labels[part].astype(np.uint64))
             if groups is not None:

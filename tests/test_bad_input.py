@@ -21,8 +21,10 @@ def fitted(iris):
     return make().fit(*iris)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("data", ["iris", "series", "images"])
+@pytest.mark.parametrize(
+    ("data", "bad"),
+    [(data, bad) for data in ("iris", "series", "images") for bad in (np.nan, np.inf, -np.inf)][1:],
+)
 def test_nan_and_infinity(data, bad, request):
     X, y = request.getfixturevalue(data)
     spoiled = X.copy()
@@ -32,6 +34,27 @@ def test_nan_and_infinity(data, bad, request):
     clf = make().fit(X, y)
     with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
         clf.predict(spoiled)
+
+
+@pytest.mark.parametrize(
+    ("shape", "place"),
+    [
+        ((2, 9), r"2 values are missing, the first in sample 3, channel 1, at position 7\. .*np\.interp"),
+        ((1, 6, 5), r"2 values are missing, the first in sample 3, channel 0, at position \(2, 4\)\. .*drop"),
+    ],
+)
+@pytest.mark.parametrize("is_flat", [True, False])
+def test_gaps_in_series_and_images(shape, place, is_flat):
+    X = np.random.default_rng(0).normal(size=(20, *shape))
+    y = np.arange(20) % 2
+    holed = X.copy()
+    holed[(slice(3, 5), -1, 7)[: X.ndim] if X.ndim == 3 else (slice(3, 5), 0, 2, 4)] = np.nan
+    if is_flat:
+        X, holed = X.reshape(20, -1), holed.reshape(20, -1)
+    clf = make(input_shape=shape).fit(X, y)
+    for call in (lambda: make(input_shape=shape).fit(holed, y), lambda: clf.predict(holed)):
+        with pytest.raises(ValueError, match=rf"Input X contains NaN: {place}"):
+            call()
 
 
 def test_nan_labels(iris):
@@ -214,11 +237,11 @@ def test_nothing_to_predict(fitted):
         fitted.predict(np.empty((0, 4)))
 
 
-def test_words(iris):
+def test_words_where_none_is_a_category(iris):
     with pytest.raises(
         ValueError, match=r"X must hold numbers, but it holds 'a' in column 0 \(could not convert string.*OneHotEncoder"
     ):
-        make().fit([["a", "b"], ["c", "d"]] * 4, [0, 1] * 4)
+        make(categorical_features=None).fit([["a", "b"], ["c", "d"]] * 4, [0, 1] * 4)
 
 
 def test_sparse_data_that_would_fill_the_memory(iris):

@@ -165,6 +165,18 @@ ARRAYS = ["array"] * 6
 ARRAYS += ["fortran", "strided", "reversed", "read-only", "list", "tuple", "arrays", "torch", "tensor", "masked"]
 TABLES = ["frame", "frame", "mixed frame", "nullable frame", "sparse frame", "csr", "coo", "csc_matrix", "matrix"]
 TABLES += ["polars"] if polars is not None else []
+TABLES += ["categories", "categories", "gaps", "gaps"]
+WORDS = [
+    ["a", "b"],
+    ["", "é", "a b"],
+    ["1", "2", "10"],
+    ["x", None],
+    ["y", np.nan, pd.NA],
+    [True, False],
+    [1, 2.5, None],
+]
+WORDS += [["a", 1], [datetime.date(2020, 1, 1), None], [b"a", "a"], [2**53, 2**53 + 1], [None], [[1], [2]], [{}, "a"]]
+COLUMN_TYPES = [object, object, "category", "category", "string", "boolean", "Int64", "float64", "bool"]
 
 
 def contained(draw, values):
@@ -203,6 +215,21 @@ def contained(draw, values):
     return tabular(draw, values, name) if name in TABLES else values
 
 
+def categorical(draw, frame):
+    """The frame with columns of categories in the place of some, or all, of its columns."""
+    n = len(frame)
+    for place in draw(st.lists(st.integers(0, frame.shape[1] - 1), min_size=1, max_size=3)):
+        choices = draw(st.sampled_from(WORDS))
+        picks = draw(st.sampled_from([np.arange(n), np.arange(n) // 3, np.zeros(n, dtype=int)]))
+        column = pd.Series([choices[i % len(choices)] for i in picks], dtype=object, index=frame.index)
+        with contextlib.suppress(Exception):
+            column = column.astype(draw(st.sampled_from(COLUMN_TYPES)))
+        if draw(st.integers(0, 9)) == 0:
+            column = pd.Series([f"w{i}" for i in range(n)], dtype=object, index=frame.index)
+        frame.isetitem(place, column)
+    return frame
+
+
 def tabular(draw, values, name):
     if name in ("csr", "coo", "csc_matrix"):
         make = {"csr": sparse.csr_array, "coo": sparse.coo_array, "csc_matrix": sparse.csc_matrix}[name]
@@ -222,6 +249,21 @@ def tabular(draw, values, name):
     if values.dtype == np.longdouble or values.dtype.byteorder == ">":
         values = values.astype(float)
     frame = pd.DataFrame(values, columns=columns)
+    if name == "categories" and frame.shape[1]:
+        frame = categorical(draw, frame)
+        kind = draw(st.sampled_from(["frame", "frame", "frame", "array", "list", "polars"]))
+        if kind == "array":
+            return frame.to_numpy(dtype=object)
+        if kind == "list":
+            return frame.to_numpy(dtype=object).tolist()
+        if kind == "polars" and polars is not None and frame.columns.is_unique:
+            with contextlib.suppress(Exception):
+                return polars.DataFrame({str(c): frame[c].astype(object).tolist() for c in frame.columns})
+        return frame
+    if name == "gaps" and values.dtype.kind in "iuf" and values.size:
+        frame = frame.astype(float)
+        frame[np.arange(values.size).reshape(values.shape) % draw(st.integers(1, 4)) == 0] = np.nan
+        return frame if draw(st.booleans()) else frame.to_numpy()
     if name == "nullable frame" and values.dtype.kind in "iufb":
         return frame.convert_dtypes()
     if name == "sparse frame" and values.dtype.kind in "iufb":
@@ -397,6 +439,7 @@ def parameters(draw, shape, y):
         ],
         "training": trainings,
         "refit": [True, False, *(Refit(**{k: 2}) for k in ("length", "n_cells", "channels", "max_epochs"))],
+        "categorical_features": [None, [], [0], [0, 1], ["c0"], ["c0", "c9"], [True], [True, False], [-1], "types"],
         "input_shape": [
             shape, list(shape), (size,), (1, size), (size, 1, 1), shape[::-1], (3, 3), (), (-1,), (2, -1), (10**30,),
             ("a",), (1.0, 2), (None,), ((1,), 2),

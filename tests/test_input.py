@@ -148,27 +148,29 @@ def frame(**columns):
     return pd.DataFrame({"a": np.arange(24.0), "b": np.arange(24)[::-1]}).assign(**columns)
 
 
-@pytest.mark.parametrize(
-    ("column", "found", "remedy"),
-    [
-        (np.array(["p", "q"])[LABELS], "str", "OneHotEncoder or OrdinalEncoder in a ColumnTransformer"),
-        (pd.array(np.array(["p", "q"])[LABELS], dtype="string"), "string", "OneHotEncoder"),
-        (pd.Categorical(np.array(["p", "q"])[LABELS]), "category", "OneHotEncoder"),
-        (pd.Categorical(LABELS), "category", "OneHotEncoder"),
-        (pd.Series([1, "p"] * 12, dtype=object), "object, such as str", "OneHotEncoder"),
-        (pd.cut(pd.Series(np.arange(24)), 2).array, "category", "OneHotEncoder"),
-        (pd.interval_range(0, 24), "interval", "OneHotEncoder"),
-        (pd.date_range("2020", periods=24), "datetime64", '.astype("int64")'),
-        (pd.date_range("2020", periods=24, tz="UTC"), "datetime64", '.astype("int64")'),
-        (pd.to_timedelta(np.arange(24), "D"), "timedelta64", '.astype("int64")'),
-        (pd.period_range("2020-01", periods=24, freq="M"), "period", '.astype("int64")'),
-        (pd.Series([datetime.date(2020, 1, 1)] * 24, dtype=object), "object, such as date", '.astype("int64")'),
-        (LABELS + 1j, "complex128", "real and imaginary parts"),
-        (pd.Series([decimal.Decimal(1)] * 24, dtype=object), "object, such as Decimal", ".astype(float)"),
-        (pd.Series([np.ones(3)] * 24, dtype=object), "object, such as ndarray", "(n, channels, length)"),
-    ],
-)
-def test_columns_that_are_no_numbers(column, found, remedy):
+DATES = [
+    (pd.date_range("2020", periods=24), "datetime64", '.astype("int64")'),
+    (pd.date_range("2020", periods=24, tz="UTC"), "datetime64", '.astype("int64")'),
+    (pd.to_timedelta(np.arange(24), "D"), "timedelta64", '.astype("int64")'),
+    (pd.period_range("2020-01", periods=24, freq="M"), "period", '.astype("int64")'),
+    (pd.Series([datetime.date(2020, 1, 1)] * 24, dtype=object), "object, such as date", '.astype("int64")'),
+    (pd.interval_range(0, 24), "interval", "OneHotEncoder"),
+    (LABELS + 1j, "complex128", "real and imaginary parts"),
+    (pd.Series([decimal.Decimal(1)] * 24, dtype=object), "object, such as Decimal", ".astype(float)"),
+    (pd.Series([np.ones(3)] * 24, dtype=object), "object, such as ndarray", "(n, channels, length)"),
+]
+WORDS_IN_COLUMNS = [
+    (np.array(["p", "q"])[LABELS], "str", "OneHotEncoder or OrdinalEncoder in a ColumnTransformer"),
+    (pd.array(np.array(["p", "q"])[LABELS], dtype="string"), "string", "OneHotEncoder"),
+    (pd.Categorical(np.array(["p", "q"])[LABELS]), "category", "OneHotEncoder"),
+    (pd.Categorical(LABELS), "category", "OneHotEncoder"),
+    (pd.Series([1, "p"] * 12, dtype=object), "object, such as str", "OneHotEncoder"),
+    (pd.cut(pd.Series(np.arange(24)), 2).array, "category", "OneHotEncoder"),
+]
+
+
+@pytest.mark.parametrize(("column", "found", "remedy"), DATES)
+def test_columns_that_are_neither_numbers_nor_categories(column, found, remedy):
     X = frame(**{"of mine": column})
     with pytest.raises(ValueError, match=rf"All columns of X .*: 'of mine' \({re.escape(found)}.*{re.escape(remedy)}"):
         make().fit(X, LABELS)
@@ -177,24 +179,29 @@ def test_columns_that_are_no_numbers(column, found, remedy):
         clf.predict(X)
 
 
+@pytest.mark.parametrize(("column", "found", "remedy"), DATES + WORDS_IN_COLUMNS)
+def test_columns_that_are_no_numbers_where_none_is_a_category(column, found, remedy):
+    X = frame(**{"of mine": column})
+    with pytest.raises(ValueError, match=rf"All columns of X .*: 'of mine' \({re.escape(found)}.*{re.escape(remedy)}"):
+        make(categorical_features=None).fit(X, LABELS)
+
+
 def test_all_columns_are_named_up_to_ten():
     words = np.array(["p", "q"])[LABELS]
-    with pytest.raises(ValueError, match=r"'c' \(str\), 'd' \(datetime64\[..\]\); encode .*, and give dates .*\.$"):
+    with pytest.raises(ValueError, match=r"'c' \(str\), 'd' \(datetime64\[..\]\); give words .*, and give dates .*\.$"):
         read_values(frame(c=words, d=pd.date_range("2020", periods=24)))
-    with pytest.raises(ValueError, match=r"'w9' \(str\) and 4 more; encode"):
+    with pytest.raises(ValueError, match=r"'w9' \(str\) and 4 more; give words"):
         read_values(frame(**{f"w{i}": words for i in range(14)}))
 
 
 @pytest.mark.parametrize(
     "column",
     [
-        LABELS == 1,
-        pd.array(LABELS == 1, dtype="boolean"),
         pd.array(LABELS, dtype="Int64"),
         pd.array(LABELS, dtype="UInt8"),
         pd.array(LABELS * 1.0, dtype="Float32"),
         pd.Series(LABELS, dtype=object),
-        pd.Series([str(i) for i in LABELS], dtype=object),
+        pd.Series([1 if i else "0" for i in LABELS], dtype=object),
         pd.arrays.SparseArray(LABELS * 1.0),
         pd.arrays.SparseArray(LABELS, fill_value=1),
     ],
@@ -203,6 +210,16 @@ def test_columns_that_are_numbers(column):
     expected = make().fit(frame(c=1.0 * LABELS), LABELS)
     clf = make().fit(frame(c=column), LABELS)
     assert clf.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert np.array_equal(clf.predict_proba(frame(c=column)), expected.predict_proba(frame(c=1.0 * LABELS)))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [LABELS == 1, pd.array(LABELS == 1, dtype="boolean"), pd.Series([str(i) for i in LABELS], dtype=object)],
+)
+def test_columns_that_are_numbers_where_none_is_a_category(column):
+    expected = make().fit(frame(c=1.0 * LABELS), LABELS)
+    clf = make(categorical_features=None).fit(frame(c=column), LABELS)
     assert np.array_equal(clf.predict_proba(frame(c=column)), expected.predict_proba(frame(c=1.0 * LABELS)))
 
 
@@ -216,12 +233,6 @@ def test_frames_of_sparse_columns_only(names):
 def test_names_that_are_there_twice():
     with pytest.raises(ValueError, match=r"different names, but 'a' are there more than once; .*to_numpy"):
         make().fit(pd.DataFrame(np.eye(4), columns=list("aaab")), [0, 1] * 2)
-
-
-@pytest.mark.parametrize("missing", [pd.array([None, *LABELS[1:]], dtype="Int64"), np.where(LABELS, np.nan, 1.0)])
-def test_missing_values_in_columns(missing):
-    with pytest.raises(ValueError, match=r"Input X contains NaN"):
-        make().fit(frame(c=missing), LABELS)
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,10 @@ LAYERS = [
     {"distribution"},
     {
         "_identity",
-        "_input",
-        "_integers",
         "_random",
         "_refit",
         "_scaling",
+        "_schema",
         "_sparse",
         "_splitting",
         "_validation",
@@ -46,6 +45,7 @@ LAYERS = [
         "_workers",
         "budget",
     },
+    {"_columns", "_input", "_integers"},
 ]
 TORCH = ("committee", "operations", "networks", "training", "_device", "evaluators._training", "evaluators._supernet")
 
@@ -118,7 +118,7 @@ def test_nobody_reaches_over_to_the_global_generators():
 @pytest.mark.parametrize("module", MODULES)
 def test_extras_are_imported_late(module):
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    extras = {"matplotlib", "pandas", "dask", "distributed", "ray", "onnx", "optuna", "hypothesis", "pytest"}
+    extras = {"matplotlib", "pandas", "polars", "dask", "distributed", "ray", "onnx", "optuna", "hypothesis", "pytest"}
     lazy = set(imports_of(MODULES[module])) if module != "skopdist.display._picture" else set()
     assert not {name for name in lazy if name.split(".")[0] == "matplotlib"}, "only the picture draws"
     for node in tree.body:
@@ -134,7 +134,7 @@ def test_importing_loads_no_extra_and_wakes_no_gpu():
         "before = set(sys.modules)\n"
         "import skopdist, skopdist.display, skopdist.testing\n"
         "tops = {name.split('.')[0] for name in set(sys.modules) - before}\n"
-        "print(tops & {'matplotlib', 'pandas', 'dask', 'distributed', 'ray', 'optuna'})\n"
+        "print(tops & {'matplotlib', 'pandas', 'polars', 'dask', 'distributed', 'ray', 'optuna'})\n"
         "print('matplotlib' in sys.modules, torch.cuda.is_initialized())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -28,6 +28,26 @@ def test_neither_order_nor_repetition_matters(rows, random):
     assert weighted.fingerprint == spelled_out.fingerprint
 
 
+def test_missing_values_are_equal():
+    X = np.array([[1.0, np.nan], [1.0, 2.0], [1.0, np.nan], [np.nan, 2.0]])
+    # Another NaN, by its bits.
+    X[2, 1] = np.frombuffer(np.uint64(0x7FF8000000000123).tobytes())[0]
+    y = np.array([0, 1, 0, 1])
+    problem = Problem.of(X, y)
+    assert len(problem.everything) == 3
+    assert problem.columns.gaps == (0, 1)
+    assert problem.fingerprint == Problem.of(X[::-1], y[::-1]).fingerprint
+    assert Problem.of(X.astype(np.float32), y).fingerprint == problem.fingerprint
+
+
+def test_levels_are_part_of_the_data():
+    X, y = np.array([[0.0], [1.0], [0.0], [1.0], [1.0]]), np.array([0, 1, 0, 0, 1])
+    problems = [Problem.of(X, y, levels=levels) for levels in (None, [None], [("a", "b")], [("a", "c")])]
+    assert [problem.columns is None for problem in problems] == [True, True, False, False]
+    assert len({problem.fingerprint for problem in problems}) == 3
+    assert problems[2].split(seed=0).training.columns == problems[2].columns
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int64])
 def test_equal_values_are_equal_whatever_their_type(dtype):
     X, y = np.random.default_rng(0).integers(0, 200, (50, 3, 4)), np.arange(50) % 3

@@ -99,3 +99,42 @@ def test_the_largest_values_have_a_scale(value):
     np.testing.assert_allclose(scaling.mean, 0.95 * value)
     np.testing.assert_allclose(scaling.std, 0.05 * abs(value))
     assert scaling.varies
+
+
+@pytest.mark.parametrize("weight", [None, np.linspace(1, 5, 400)])
+def test_missing_values_take_no_part(weight):
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.normal(3, 2, 400), rng.standard_cauchy(400), rng.normal(size=400), np.full(400, 7.0)]
+    y = np.arange(400) % 2
+    missing = rng.random(400) < 0.3
+    holed = X.copy()
+    holed[missing] = np.nan
+    weight = np.ones(400) if weight is None else weight
+    expected = Problem.of(X[~missing], y[~missing], weight[~missing]).everything.scaling
+    found = Problem.of(holed, y, weight).everything.scaling
+    for name in ("mean", "std", "heavy", "knots"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), err_msg=name)
+    share = weight[missing].sum() / weight.sum()
+    np.testing.assert_allclose(found.shares, [1 - share, share] * 4)
+
+
+def test_a_column_without_any_number():
+    X = np.c_[np.full(20, np.nan), np.arange(20.0)]
+    scaling = Problem.of(X, np.arange(20) % 2).everything.scaling
+    assert scaling.std.tolist()[0] == np.inf
+    assert scaling.mean.tolist()[0] == 0
+    assert scaling.shares.tolist() == [0, 1]
+
+
+def test_codes_have_no_scale():
+    X = np.c_[np.arange(20) % 4, np.arange(20.0)]
+    problem = Problem.of(X, np.arange(20) % 2, levels=[tuple("abcd"), None])
+    assert len(problem.everything.scaling.mean) == 1
+    np.testing.assert_allclose(problem.everything.scaling.shares, [0.25] * 4)
+    assert problem.everything.take(np.flatnonzero(problem.everything.inputs()[:, 0] < 2)).scaling.shares[2:].sum() == 0
+
+
+def test_categories_vary_where_numbers_do_not():
+    y = np.arange(20) % 2
+    assert Problem.of((np.arange(20) % 4)[:, None] * 1.0, y, levels=[tuple("abcd")]).everything.scaling.varies
+    assert not Problem.of(np.zeros((20, 1)), y, levels=[("a",)]).everything.scaling.varies

@@ -72,13 +72,16 @@ def test_an_evaluator_takes_them_too(table):
     assert fitted.problem_.fingerprint == TrainingEvaluator().fit(X, y, random_state=0).problem_.fingerprint
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_values_that_are_not_finite(bad, table):
+def test_values_that_are_not_finite(table):
     X, y = table
     X = X.astype(float)
-    X[3, 5] = bad
-    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+    X[3, 5] = np.inf
+    with pytest.raises(ValueError, match=r"Input X contains infinity"):
         make().fit(sparse.csc_array(X), y)
+    X[3, 5] = np.nan
+    expected = make().fit(X, y).predict_proba(X)
+    clf = make().fit(sparse.csc_array(X), y)
+    assert np.array_equal(clf.predict_proba(sparse.csr_array(X)), expected)
 
 
 @pytest.mark.parametrize("shape", [None, (1, 4, 4)])

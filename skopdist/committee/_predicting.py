@@ -78,6 +78,7 @@ class _Average(nn.Module):
         super().__init__()
         modules = copy.deepcopy(list(modules))
         self.standardize = nn.ModuleList(module.standardize for module in modules)
+        self.split = nn.ModuleList(module.split for module in modules if module.split is not None)
         # Stacked in the precision that they are computed in, and never handed back.
         self.networks = BatchedNetworks([module.double() for module in modules])
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float64))
@@ -85,8 +86,14 @@ class _Average(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map raw samples (n, features) to logarithms of averaged probabilities, shape (n, n_classes)."""
-        scaled = torch.stack([standardize(x) for standardize in self.standardize]).double()  # (m, n, features)
-        probabilities = self.networks(scaled).softmax(dim=2)  # (m, n, n_classes)
+        samples: Sequence[Tensor] = [x] * len(self.standardize)
+        rows: Tensor | None = None
+        if len(self.split):
+            samples, levels = zip(*(split(x) for split in self.split), strict=True)
+            rows = torch.stack(levels)  # (m, n, n_categories)
+        pairs = zip(self.standardize, samples, strict=True)
+        scaled = torch.stack([standardize(each) for standardize, each in pairs]).double()  # (m, n, features)
+        probabilities = self.networks(scaled, rows).softmax(dim=2)  # (m, n, n_classes)
         return torch.tensordot(self.weights, probabilities, dims=1).log()
 
 

@@ -152,6 +152,7 @@ class SupernetEvaluator(SupervisedEvaluator):
                 scaling=problem.training.scaling,
                 precision=resolve_precision(training.precision, trainer.device, problem.n_spatial),
                 partial_channels=self.partial_channels,
+                columns=problem.columns,
             ).to(trainer.device)
             show(self.supernet_.network, problem.training)
             self.optimizer_ = training.make_optimizer(self.supernet_.parameters())

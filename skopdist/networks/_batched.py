@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skopdist.architecture import Architecture
+from skopdist.networks._categories import Categories, LevelVectors, sum_levels
 from skopdist.networks._cells import CellModule
 from skopdist.networks._network import Network
 from skopdist.operations import OperationSize, Stackable, Zero, get_operation
@@ -73,21 +74,33 @@ class BatchedNetworks(nn.Module):
     def __init__(self, networks: Sequence[Network]) -> None:
         super().__init__()
         self.stem = _Members([_chain(_stem(network)) for network in networks])
+        categories = [network.categories for network in networks if network.categories is not None]
+        self.categories = _StackedCategories(categories) if categories else None
         places = zip(*(cast(Sequence[CellModule], network.cells) for network in networks), strict=True)
         self.cells = nn.Sequential(*(_Cells(cells) for cells in places))
         self.head = _Rows([_chain(network.head) for network in networks])
         self.classify = _Rows([_chain(network.classify) for network in networks])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map samples of each member, standardised, shape (m, n, features), to logits of shape (m, n, n_classes)."""
-        x = self.cells(self.stem(x))  # (m, n, width)
-        return self.classify(self.head(x))
+    def forward(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Map samples of each member to logits of shape (m, n, n_classes).
+
+        Parameters
+        ----------
+        x : Tensor of shape (m, n, features)
+            As :meth:`Network.prepare` makes them.
+        rows : Tensor of shape (m, n, n_categories) or None, default=None
+            Where there are categories.
+        """
+        x = self.stem(x)  # (m, n, width)
+        if self.categories is not None:
+            x = x + self.categories(rows)
+        return self.classify(self.head(self.cells(x)))
 
     @torch.no_grad()
     def hand_back(self) -> None:
         """Copy the parameters into those of the networks."""
         for module in self.modules():
-            if isinstance(module, _Stacked):
+            if isinstance(module, _Stacked | _StackedCategories):
                 module.hand_back()
 
 
@@ -301,6 +314,47 @@ class _ByItself(_Stacked):
     def forward(self, x: Tensor) -> Tensor:
         """Map (r, n, in) to (r, n, out)."""
         return self.compute(x, {**dict(self.named_parameters()), **dict(self.named_buffers())})
+
+
+class _StackedCategories(nn.Module):
+    """The categories of all members.
+
+    Parameters
+    ----------
+    members : sequence of Categories
+    """
+
+    def __init__(self, members: Sequence[Categories]) -> None:
+        super().__init__()
+        # In a tuple, they are no submodules.
+        self.members = tuple(members)
+        self.few, self.many = (
+            _stack_vectors([part for part in parts if part is not None])
+            for parts in (
+                [member.few for member in members],
+                [member.many for member in members],
+            )
+        )
+        wide = [member.widen for member in members if member.widen is not None]
+        self.widen = _Linear(wide) if wide else None
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Map rows of the tables, shape (m, n, n_columns), to vectors, shape (m, n, width)."""
+        return sum_levels(rows, self.few, self.many, self.widen)
+
+    def hand_back(self) -> None:
+        """Copy the vectors into those of the members; the linear map does it by itself."""
+        for i, member in enumerate(self.members):
+            for own, stacked in ((member.few, self.few), (member.many, self.many)):
+                if own is not None and stacked is not None:
+                    own.weight.copy_(stacked.weight[i : i + 1])
+
+
+def _stack_vectors(members: Sequence[LevelVectors]) -> LevelVectors | None:
+    if not members:
+        return None
+    weight = torch.cat([member.weight.detach() for member in members])
+    return LevelVectors(weight, torch.cat([member.shares for member in members]), members[0].cardinalities)
 
 
 def _batched(layers: Sequence[nn.Module]) -> nn.Module:

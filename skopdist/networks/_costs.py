@@ -14,9 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from skopdist._columns import Columns
 from skopdist._device import isolated_generators, own_settings, resolve_devices
 from skopdist.architecture import Architecture
 from skopdist.encodings import Limit
+from skopdist.networks._categories import plan_categories
 from skopdist.networks._cells import CellPlan, Part, Work
 from skopdist.networks._layouts import plan_network
 from skopdist.networks._network import Network
@@ -62,6 +64,8 @@ class NetworkCosts:
         Number of cells.
     device : str, default="auto"
         Where latencies are measured; "auto" takes CUDA where there is any.
+    columns : Columns or None, default=None
+        What the columns of flat input are, where they are not numbers alone.
 
     Notes
     -----
@@ -92,12 +96,14 @@ class NetworkCosts:
         channels: int = 16,
         n_cells: int = 3,
         device: str = "auto",
+        columns: Columns | None = None,
     ) -> None:
         self.input_shape = tuple(input_shape)
         self.n_classes = n_classes
         self.channels = channels
         self.n_cells = n_cells
         self.device = device
+        self.columns = columns
         self._work: dict[Architecture, Counter[Work]] = {}
         self._parameters: dict[Part, int] = {}
         self._flops: dict[Placed, int] = {}
@@ -203,10 +209,12 @@ class NetworkCosts:
 
     def _find_work(self, wiring: Architecture) -> Counter[Work]:
         """Count the modules of all networks of a wiring by following a sample through its plan."""
-        stem, layers, head, classify = plan_network(
-            wiring, self.input_shape, self.n_classes, self.channels, self.n_cells
-        )
+        shape = self.input_shape if self.columns is None else (self.columns.n_numbers,)
+        stem, layers, head, classify = plan_network(wiring, shape, self.n_classes, self.channels, self.n_cells)
         found: Counter[Work] = Counter()
+        categories = plan_categories(self.columns, self.channels)
+        if categories is not None:
+            found.update([Work(categories, categories.size, ())])
         before = latest = self.input_shape[1:]
         for place, layer in enumerate([stem, *layers]):
             if isinstance(layer, CellPlan):
@@ -234,6 +242,7 @@ class NetworkCosts:
                 self.channels,
                 self.n_cells,
                 make_operation=lambda cell_type, slot, name, size: _Absent(size),
+                columns=self.columns,
             ).eval()
             seconds = _time(network, torch.zeros(1, *self.input_shape))
         return max(0.0, seconds - self._time(self._placed(architecture, slots=()), device))

@@ -17,8 +17,8 @@ class Standardize(nn.Module):
 
     What is z standard deviations from the mean becomes ``z / sqrt(1 + (z / 8)**2)``: within three it hardly changes,
     and nothing is beyond 8 (after Holzmüller et al., "Better by Default", NeurIPS 2024, arXiv 2407.04491, section 3.1,
-    which takes 3). Heavy-tailed features, of which no unit fits all values, become normal scores instead. The
-    statistics are no parameters.
+    which takes 3). Heavy-tailed features, of which no unit fits all values, become normal scores instead. Missing
+    values of flat input become 0. The statistics are no parameters.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Standardize(nn.Module):
         z = z / torch.sqrt(1 + (z / _BOUND) ** 2)  # (n, channels, ...)
         if len(self.heavy):
             z[:, self.heavy] = self._scores(x[:, self.heavy].T.contiguous()).T
-        return z
+        return torch.nan_to_num_(z, nan=0.0) if z.ndim == 2 else z
 
     def _scores(self, x: Tensor) -> Tensor:
         """Map values, shape (n_heavy, n), to normal scores, linearly between knots."""

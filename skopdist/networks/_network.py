@@ -9,8 +9,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from skopdist._columns import Columns
 from skopdist._scaling import Scaling
 from skopdist.architecture import Architecture
+from skopdist.networks._categories import Categories, SplitColumns, plan_categories
 from skopdist.networks._cells import CellModule, CellPlan, MakeOperation, make_operation
 from skopdist.networks._inputs import Standardize
 from skopdist.networks._layouts import plan_network
@@ -75,6 +77,9 @@ class Network(nn.Module):
     auxiliary_weight : float, default=0.0
         The weight in the loss of a second classifier, at two thirds of the depth, for images. It is there only if the
         weight is positive, and then training returns two sets of logits; see :meth:`forward`.
+    columns : Columns or None, default=None
+        What the columns of flat input are, where some hold codes of categories or have gaps: these have vectors, which
+        are added to the result of the stem. None takes all for numbers.
 
     Raises
     ------
@@ -109,17 +114,21 @@ class Network(nn.Module):
         make_operation: MakeOperation = make_operation,
         drop_path: float = 0.0,
         auxiliary_weight: float = 0.0,
+        columns: Columns | None = None,
     ) -> None:
         super().__init__()
         input_shape = tuple(input_shape)
         _check_sizes(input_shape, n_classes, channels, n_cells)
         _check_operations(architecture, input_shape)
+        if columns is not None:
+            input_shape = (columns.n_numbers,)
         stem, layers, head, classify = plan_network(architecture, input_shape, n_classes, channels, n_cells)
         n_spatial = len(input_shape) - 1
         _check_options(drop_path, auxiliary_weight, n_spatial)
         self.n_spatial = n_spatial
         self.precision = precision
         self.standardize = nn.Identity() if scaling is None else Standardize(scaling, n_spatial)
+        self.split: SplitColumns | None = None if columns is None else SplitColumns(columns, scaling)
         self.stem = CellModule(stem, make_operation) if isinstance(stem, CellPlan) else stem.make()
         self.cells = nn.Sequential(
             *(
@@ -129,6 +138,10 @@ class Network(nn.Module):
         )
         self.head = head.make()
         self.classify = classify.make()
+        categories = plan_categories(columns, channels)
+        self.categories: Categories | None = None if categories is None else cast(Categories, categories.make())
+        if self.categories is not None and scaling is not None:
+            self.categories.weigh(scaling.shares)
         self.auxiliary_weight = auxiliary_weight
         if auxiliary_weight:
             cells = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, CellPlan)]
@@ -137,6 +150,20 @@ class Network(nn.Module):
         if n_spatial == 2:
             # Convolutions on a CPU, and tensor cores, like the channels innermost.
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def prepare(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Standardise the numbers of raw samples, and look up which levels their categories have.
+
+        Returns
+        -------
+        x : Tensor of shape (n, features, ...)
+        rows : Tensor of shape (n, n_categories) or None
+            Of the tables of the categories, where there are any.
+        """
+        rows = None
+        if self.split is not None:
+            x, rows = self.split(x)
+        return self.standardize(x).to(self.classify.weight.dtype), rows
 
     @property
     def adapts(self) -> bool:
@@ -154,7 +181,7 @@ class Network(nn.Module):
         weight : Tensor of shape (n,)
             Their positive weights.
         """
-        x = self.standardize(x).to(self.classify.weight.dtype)
+        x, _ = self.prepare(x)
         for module in self.stem.modules():
             if hasattr(module, "adapt"):
                 cast(Any, module).adapt(x, weight)
@@ -166,14 +193,17 @@ class Network(nn.Module):
         weights over with the samples; they are for the loss, and nothing here depends on them.
         """
         dtype = self.classify.weight.dtype
-        x = self.standardize(x).to(dtype)  # (n, features, ...)
+        x, rows = self.prepare(x)  # (n, features, ...)
         if self.n_spatial == 2:
             x = x.contiguous(memory_format=torch.channels_last)
         autocast = self.training and self.precision == "bfloat16"
         # On meta tensors, by which one counts operations, there is no such thing.
         is_meta = x.device.type == "meta"
         with nullcontext() if is_meta else torch.autocast(x.device.type, torch.bfloat16, enabled=autocast):
-            before = latest = self.stem(x)
+            x = self.stem(x)
+            if self.categories is not None:
+                x = x + self.categories(rows)
+            before = latest = x
             for row, layer in enumerate(self.cells):
                 result = layer(before, latest) if getattr(layer, "n_inputs", 1) == 2 else layer(latest)
                 before, latest = latest, result  # (n, width, ...)

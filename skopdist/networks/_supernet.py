@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from skopdist._columns import Columns
 from skopdist._scaling import Scaling
 from skopdist.architecture import Architecture
 from skopdist.networks._network import Network
@@ -111,6 +112,9 @@ class Supernet(nn.Module):
     partial_channels : int, default=1
         Operations see one in `partial_channels` of the channels; see :class:`MixedOperation`.
 
+    columns : Columns or None, default=None
+        What the columns of flat input are, where they are not numbers alone.
+
     References
     ----------
     .. [1] Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv 1806.09055, section 2.2.
@@ -138,6 +142,7 @@ class Supernet(nn.Module):
         scaling: Scaling | None = None,
         precision: str = "float32",
         partial_channels: int = 1,
+        columns: Columns | None = None,
     ) -> None:
         super().__init__()
         self.operations = space.operation_names
@@ -161,6 +166,7 @@ class Supernet(nn.Module):
             scaling=scaling,
             precision=precision,
             make_operation=mix,
+            columns=columns,
         )
         for module in self.network.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):

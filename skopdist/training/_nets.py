@@ -278,6 +278,7 @@ class Trainer:
             "module__channels": self.channels,
             "module__n_cells": self.n_cells,
             "module__scaling": samples.scaling,
+            "module__columns": problem.columns,
             "module__precision": resolve_precision(training.precision, self.device, n_spatial),
             "criterion": nn.CrossEntropyLoss,
             "criterion__label_smoothing": training.label_smoothing,

@@ -63,10 +63,10 @@ def train_together(
         for i in alive:
             nets[i].notify("on_epoch_begin", dataset_train=datasets[i], dataset_valid=None)
         losses = []
-        for x, y, weight in batches:
+        for x, rows, y, weight in batches:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * schedule(step)
-            logits = batched(x)  # (m, n, n_classes)
+            logits = batched(x, rows)  # (m, n, n_classes)
             each = functional.cross_entropy(
                 logits.flatten(0, 1), y.flatten(), reduction="none", label_smoothing=training.label_smoothing
             )
@@ -140,33 +140,43 @@ class _JointBatches:
         # Data that several nets share are there once.
         begins: dict[int, int] = {}
         X: list[Tensor] = []
+        rows: list[Tensor] = []
         y: list[Tensor] = []
         weight: list[Tensor] = []
         for network, dataset in zip(networks, datasets, strict=True):
             if id(dataset.samples) not in begins:
-                begins[id(dataset.samples)] = sum(len(rows) for rows in X)
-                X.append(_standardized(network, dataset))
+                begins[id(dataset.samples)] = sum(len(part) for part in X)
+                numbers, levels = _prepared(network, dataset)
+                X.append(numbers)
+                rows += [] if levels is None else [levels]
                 y.append(torch.from_numpy(dataset.samples.labels()))
                 weight.append(torch.ones(len(dataset)) if dataset.weight is None else dataset.weight)
         self.begins = [begins[id(dataset.samples)] for dataset in datasets]
         self.X, self.y, self.weight = (torch.cat(tensors).to(device) for tensors in (X, y, weight))
+        self.rows = torch.cat(rows).to(device) if rows else None
 
     def __len__(self) -> int:
         return self.n
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield samples (m, n, features), their classes (m, n), and their weights in the loss (m, n)."""
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None, Tensor, Tensor]]:
+        """Yield samples (m, n, features), rows of tables, classes (m, n), and weights in the loss (m, n).
+
+        The rows have the shape (m, n, n_categories); they are None where there are no categories.
+        """
         rows = [
             batches.order()[places] + begin
             for batches, places, begin in zip(self.batches, self.places, self.begins, strict=True)
         ]
         for chosen, share in zip(torch.stack(rows, dim=1).to(self.X.device), self.shares, strict=True):
-            yield self.X[chosen], self.y[chosen], share * self.weight[chosen]
+            levels = None if self.rows is None else self.rows[chosen]
+            yield self.X[chosen], levels, self.y[chosen], share * self.weight[chosen]
 
 
-def _standardized(network: Network, dataset: TensorData) -> Tensor:
-    """Bring all samples to the scale on which the network computes, in blocks of bounded size."""
-    parameter = next(network.parameters())
+def _prepared(network: Network, dataset: TensorData) -> tuple[Tensor, Tensor | None]:
+    """Prepare all samples as the network does, in blocks of bounded size."""
+    device = next(network.parameters()).device
     step = rows_of_bytes(dataset.samples.X.shape)
     blocks = [dataset.gather(indices)[0] for indices in torch.arange(len(dataset)).split(step)]
-    return torch.cat([network.standardize(block.to(parameter.device)).to(parameter.dtype) for block in blocks])
+    numbers, rows = zip(*(network.prepare(block.to(device)) for block in blocks), strict=True)
+    levels = [part for part in rows if part is not None]
+    return torch.cat(numbers), torch.cat(levels) if levels else None
