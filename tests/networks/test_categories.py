@@ -14,7 +14,7 @@ from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace
 from skopdist.training import Predictor, Trainer, Training
 
-SPACE = DenseSpace()
+SPACE = DenseSpace(stems=())
 ARCHITECTURE = SPACE.make_architecture(
     [SPACE.make_cell(["linear_relu", "linear_tanh", "linear_silu"], SPACE.potential_edges(3))]
 )
