@@ -12,9 +12,10 @@ Where a cell strides or changes the width of images, an operation that can do so
 the contract that a new one has to meet.
 """
 
-# The modules of the standard operations register them; the first two have no names of their own.
+# The modules of the standard operations register them; the first three have no names of their own.
 import skopdist.operations._flat
-import skopdist.operations._series  # noqa: F401
+import skopdist.operations._series
+import skopdist.operations._series_entries  # noqa: F401
 from skopdist.operations._convolutions import (
     DepthwiseConv,
     FactorizedReduce,
@@ -33,6 +34,7 @@ from skopdist.operations._registry import (
     own_operations,
     register_operation,
 )
+from skopdist.operations._rows import SeriesConv, SeriesNorm, SeriesPool
 from skopdist.operations._sizes import OperationSize
 
 __all__ = [
@@ -42,6 +44,9 @@ __all__ = [
     "Operation",
     "OperationSize",
     "PointwiseConv",
+    "SeriesConv",
+    "SeriesNorm",
+    "SeriesPool",
     "Zero",
     "adopt_operations",
     "conv_bn_relu",
