@@ -257,12 +257,8 @@ class SeriesReduction(nn.Module):
     def __init__(self, size: OperationSize) -> None:
         super().__init__()
         channels_in, channels_out, stride = size
-        self.body = nn.Sequential(
-            nn.ReLU(), SeriesConv(channels_in, channels_out, 3, stride), SeriesNorm(channels_out)
-        )
-        self.shortcut = nn.Sequential(
-            SeriesPool("avg", stride, stride), SeriesConv(channels_in, channels_out, 1)
-        )
+        self.body = nn.Sequential(nn.ReLU(), SeriesConv(channels_in, channels_out, 3, stride), SeriesNorm(channels_out))
+        self.shortcut = nn.Sequential(SeriesPool("avg", stride, stride), SeriesConv(channels_in, channels_out, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, channels_in, length) to (n, channels_out, length / 2), rounded up."""

@@ -15,9 +15,7 @@ _SCALES = (9, 19, 39)
 
 
 def _relu_conv_bn_1d(channels: int, kernel: int, dilation: int = 1) -> nn.Module:
-    return nn.Sequential(
-        nn.ReLU(), SeriesConv(channels, channels, kernel, dilation=dilation), SeriesNorm(channels)
-    )
+    return nn.Sequential(nn.ReLU(), SeriesConv(channels, channels, kernel, dilation=dilation), SeriesNorm(channels))
 
 
 class SeparableConv(nn.Module):

@@ -8,6 +8,7 @@ that, the convolutions stride.
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import torch
@@ -15,13 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skopdist.operations._registry import register_standard
-from skopdist.operations._rows import SeriesConv, SeriesNorm, SeriesPool, as_rows, beside, divided
+from skopdist.operations._rows import SeriesConv, SeriesNorm, SeriesPool, beside, divided
 from skopdist.operations._sizes import OperationSize
 
 _LARGEST_WINDOW = 8
 _SCALES = (9, 19, 39)
-# Lengths of the fixed filters: of those for a rise and a fall, and of those for a peak.
-_SLOPES, _PEAKS = (2, 4, 8, 16, 32, 64), (6, 12, 24, 48, 96)
+# Lengths of the fixed filters.
+_ALTERNATING, _PEAKS = (2, 4, 8, 16, 32, 64), (6, 12, 24, 48, 96)
 
 
 class SeriesEntry(nn.Module):
@@ -63,11 +64,12 @@ class SeriesEntry(nn.Module):
 
 
 class FixedFilters(nn.Module):
-    """Look for rises, falls and peaks of several lengths in each channel of series, and mix what is found.
+    """Look for steps, oscillations and peaks of several lengths in each channel of series, and mix what is found.
 
-    The filters are not learnt, and what is below zero is cut off: a rise, a fall and a peak are different things. They
-    are those of LITE [1]_, each of unit norm, and only the weights with which their normalised responses are mixed are
-    parameters.
+    The filters are not learnt, and what is below zero is cut off: up and down are different things. They are after
+    those of LITE [1]_: alternating signs of 2 to 64 positions, which for two is a rise or a fall, and peaks of 6 to 96
+    positions, here one period of a cosine. Each has unit norm, and the level of a series does not move it. Parameters
+    are only the weights with which the normalised responses are mixed.
 
     Parameters
     ----------
@@ -105,13 +107,10 @@ class FixedFilters(nn.Module):
 def _fixed_filters() -> Tensor:
     """Make the filters, shape (n_filters, 1, 1, width): each in the middle of as many positions as the longest has."""
     filters: list[Tensor] = []
-    for length in _SLOPES:
+    for length in _ALTERNATING:
         signs = 1 - 2 * (torch.arange(length) % 2.0)
         filters += [signs, -signs]
-    for length in _PEAKS:
-        quarter = torch.linspace(0, 1, length // 4 + 1)[1:] ** 2
-        half = torch.cat([-quarter, 2 * quarter])
-        filters.append(torch.cat([half, half.flip(0)]))
+    filters += [-torch.cos(2 * math.pi * (torch.arange(length) + 0.5) / length) for length in _PEAKS]
     width = 2 * (max(map(len, filters)) // 2) + 1
     rows = torch.zeros(len(filters), 1, 1, width)
     for row, taps in zip(rows, filters, strict=True):

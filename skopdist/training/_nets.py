@@ -68,6 +68,8 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.training.check()
+        # From here on nothing depends on the data any more.
+        object.__setattr__(self, "training", self.training.for_data(self.problem.n_spatial))
         make_augmentation(self.training.augment, self.problem.n_spatial)
 
     @classmethod
@@ -148,7 +150,7 @@ class Trainer:
             net = replace(self, max_time=seconds).train(architecture, samples, seed)
         except Exception:  # noqa: BLE001 - the trials will fail as well, and say why
             return math.inf
-        return (time.monotonic() - begin) * self.training.max_epochs / passes(net, len(samples))
+        return (time.monotonic() - begin) * self.training.n_epochs / passes(net, len(samples))
 
     def train_many(
         self,
