@@ -87,6 +87,11 @@ def _conv_3(channels: int) -> nn.Module:
     return _relu_conv_bn_1d(channels, 3)
 
 
+@register_standard("conv_5", n_spatial=1)
+def _conv_5(channels: int) -> nn.Module:
+    return _relu_conv_bn_1d(channels, 5)
+
+
 @register_standard("conv_9", n_spatial=1)
 def _conv_9(channels: int) -> nn.Module:
     return _relu_conv_bn_1d(channels, 9)

@@ -217,7 +217,7 @@ class Trainer:
             is_batchable = {architecture: batchable(architecture, self.channels) for architecture in architectures}
         for i, (architecture, rows) in enumerate(zip(architectures, samples, strict=True)):
             if is_batchable[architecture]:
-                n_batches = count_batches(len(rows), self.training.batch_size_for(len(rows)), is_flat=True)
+                n_batches = count_batches(len(rows), self.training.batch_size_for(len(rows), n_spatial=0), is_flat=True)
                 alike.setdefault((architecture.cells[0].n_nodes, n_batches), []).append(i)
             else:
                 alone.append([i])
@@ -283,7 +283,7 @@ class Trainer:
             "criterion__label_smoothing": training.label_smoothing,
             **training.optimizer_params(),
             "max_epochs": training.max_epochs,
-            "batch_size": training.batch_size_for(len(samples)),
+            "batch_size": training.batch_size_for(len(samples), n_spatial),
             "iterator_train": Batches,
             "iterator_train__augmentation": make_augmentation(training.augment, n_spatial),
             "iterator_train__seed": seed,

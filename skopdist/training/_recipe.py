@@ -16,8 +16,9 @@ from skopdist._validation import RealInterval, check_positive_integer
 from skopdist.training._augmentation import AUGMENTATIONS, Augmentation
 
 _MOST_SAMPLES_PER_BATCH = 128
-_FEWEST_SAMPLES_PER_BATCH = 16
-_BATCHES_PER_EPOCH = 16
+# By the number of spatial dimensions of a sample.
+_FEWEST_SAMPLES_PER_BATCH = {0: 16, 1: 32, 2: 16}
+_BATCHES_PER_EPOCH = {0: 16, 1: 8, 2: 16}
 # The highest learning rate of the schedule, by what it is for; other optimisers keep skorch's own default.
 _LEARNING_RATES: dict[Any, float] = {torch.optim.SGD: 0.1, torch.optim.AdamW: 0.003, torch.optim.Adam: 0.003}
 _FUSED = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
@@ -46,7 +47,7 @@ class Training(BaseEstimator):
         Passes over the training data. None takes 40 for series and 20 for other data.
     batch_size : int or None, default=None
         The most samples in a batch; batches are of nearly equal size. None takes a sixteenth of the training data, but
-        16 samples at least and 128 at most.
+        16 samples at least and 128 at most; of series an eighth, and 32 at least.
     lr : float or None, default=None
         The highest learning rate. It rises linearly over the first fifth of the steps, and falls as a cosine to about
         zero. None takes .1 for SGD, .003 for Adam and AdamW, and skorch's default for other optimisers.
@@ -163,7 +164,8 @@ class Training(BaseEstimator):
         """Return the recipe for samples with so many spatial dimensions, in which defaults stand instead of None."""
         missing = {name: value for name, value in _DEFAULTS[n_spatial].items() if getattr(self, name) is None}
         # No clone: callbacks in net_params stay those of the user.
-        return copy(self).set_params(**missing)
+        chosen = copy(self).set_params(**missing)
+        return chosen.set_params(weight_decay=chosen._decay)
 
     @property
     def n_epochs(self) -> int:
@@ -188,11 +190,11 @@ class Training(BaseEstimator):
         callbacks = self.given.get("callbacks")
         return () if callbacks is None or (isinstance(callbacks, str) and callbacks == "disable") else callbacks
 
-    def batch_size_for(self, n_samples: int) -> int:
-        """Return the most samples in a batch of a training on so many."""
+    def batch_size_for(self, n_samples: int, n_spatial: int) -> int:
+        """Return the most samples in a batch of a training on so many, with so many spatial dimensions."""
         if self.batch_size is not None:
             return min(self.batch_size, n_samples)
-        wanted = max(n_samples // _BATCHES_PER_EPOCH, _FEWEST_SAMPLES_PER_BATCH)
+        wanted = max(n_samples // _BATCHES_PER_EPOCH[n_spatial], _FEWEST_SAMPLES_PER_BATCH[n_spatial])
         return min(wanted, _MOST_SAMPLES_PER_BATCH, n_samples)
 
     @property
@@ -203,6 +205,10 @@ class Training(BaseEstimator):
             raise ValueError("optimizer is None, so it depends on the data; ask the recipe of for_data().")
         return _OPTIMIZERS[chosen] if isinstance(chosen, str) else chosen
 
+    @property
+    def _decay(self) -> float:
+        return _DECAYS.get(self.optimizer_class, _DECAY) if self.weight_decay is None else self.weight_decay
+
     def optimizer_params(self) -> dict[str, Any]:
         """Return the learning rate and the optimiser's arguments, under skorch's names."""
         params: dict[str, Any] = {"optimizer": self.optimizer_class}
@@ -210,8 +216,7 @@ class Training(BaseEstimator):
         if lr is not None:
             params["lr"] = lr
         if "optimizer" not in self.given:
-            decay = _DECAYS.get(self.optimizer_class, _DECAY) if self.weight_decay is None else self.weight_decay
-            params["optimizer__weight_decay"] = decay
+            params["optimizer__weight_decay"] = self._decay
             if self.optimizer == "sgd":
                 params |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
         own = {name: value for name, value in self.given.items() if name == "lr" or name.startswith("optimizer__")}

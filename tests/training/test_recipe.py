@@ -51,8 +51,9 @@ def test_augmentation_of_images_is_for_images():
 
 @pytest.mark.parametrize(("n", "expected"), [(10, 10), (100, 16), (1000, 62), (50_000, 128)])
 def test_batches_grow_with_the_data(n, expected):
-    assert Training().batch_size_for(n) == expected
-    assert Training(batch_size=30).batch_size_for(n) == min(n, 30)
+    assert [Training().batch_size_for(n, n_spatial) for n_spatial in (0, 2)] == [expected] * 2
+    assert Training().batch_size_for(n, 1) == min(n, max(32, min(n // 8, 128)))
+    assert Training(batch_size=30).batch_size_for(n, 1) == min(n, 30)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,7 @@ def test_defaults_are_those_of_the_kind_of_data():
         **Training().get_params(),
         "optimizer": "sgd",
         "max_epochs": 3,
+        "weight_decay": 5e-4,
     }
     assert Training().for_data(1).with_share(0.25).n_epochs == 10
 
