@@ -121,7 +121,7 @@ def measure_training(comparison: str, n: int, members: int, device: str, repetit
 def measure_step(comparison: str, data: Any, members: int, device: str, repetitions: int) -> dict[str, Any]:
     dense = data != "digits"
     space, shape = (DenseSpace(), (FEATURES,)) if dense else (NASBench201Space(), (1, 8, 8))
-    batch = Training().batch_size_for(data) if dense else DIGITS_BATCH
+    batch = Training().batch_size_for(data, n_spatial=0) if dense else DIGITS_BATCH
     torch.manual_seed(0)
     networks = [
         Network(architecture, shape, CLASSES, 64 if dense else 16, 3).to(device).train()

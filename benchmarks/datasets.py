@@ -47,7 +47,7 @@ RANDOM = "OpDistNASClassifier, random search"
 SEARCHES = {OURS: None, RANDOM: RandomSearch()}
 METHODS = (*SEARCHES, "fixed cell", "gradient boosting", "logistic regression", "majority class")
 # The strongest operation, at every place of a cell that is as long as those that are searched.
-STRONGEST = {0: "linear_relu", 1: "conv_9", 2: "nor_conv_3x3"}
+STRONGEST = {0: "linear_relu", 1: "conv_5", 2: "nor_conv_3x3"}
 SEEDS = {"digits": 5, "fashion": 3, "series": 3, "tables": 3}
 N_TRIALS = {"digits": 20, "fashion": 4, "series": 20, "tables": 20}
 MAX_EPOCHS = {"digits": 20, "fashion": 8, "series": 20, "tables": 20}
@@ -194,7 +194,7 @@ def measure(method: str, suite: str, seed: int, split: Split, n_trials: int, max
                 "channels": trainer.channels,
                 "n_cells": trainer.n_cells,
                 "max_epochs": trainer.training.max_epochs,
-                "batch_size": trainer.training.batch_size_for(len(trainer.problem.training)),
+                "batch_size": trainer.training.batch_size_for(len(trainer.problem.training), trainer.problem.n_spatial),
                 "lr": trainer.training.optimizer_params()["lr"],
             },
         }

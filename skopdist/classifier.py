@@ -877,7 +877,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         if refit.max_epochs is not None:
             training.max_epochs = refit.max_epochs
         elif training.early_stopping is not None and best.fidelity == 1:
-            training.max_epochs = best.info.get("n_epochs", training.max_epochs)
+            training.max_epochs = best.info.get("n_epochs", training.n_epochs)
         return dataclasses.replace(
             trainer,
             training=training,

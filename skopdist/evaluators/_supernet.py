@@ -169,7 +169,7 @@ class SupernetEvaluator(SupervisedEvaluator):
         return self
 
     def _batches(self, samples: Samples, augmentation: Augmentation | None, seed: int) -> _Endless:
-        size = self.trainer_.training.batch_size_for(len(self.problem_.training))
+        size = self.trainer_.training.batch_size_for(len(self.problem_.training), self.problem_.n_spatial)
         data = TensorData(samples, self.problem_.loss_weight(samples))
         batches = Batches(data, min(size, len(samples)), True, augmentation, seed, self.trainer_.device)
         return _Endless(batches, len(samples))

@@ -105,7 +105,7 @@ class TrainingEvaluator(SupervisedEvaluator):
     def _at(self, fidelity: float) -> Self:
         problem, full = self.problem_, self.trainer_.training
         n_rows = len(problem.training)
-        wanted = max(math.ceil(fidelity * full.max_epochs * n_rows), _FEWEST_ROWS)
+        wanted = max(math.ceil(fidelity * full.n_epochs * n_rows), _FEWEST_ROWS)
         if wanted < n_rows:
             problem = problem.thinned(wanted)
         short = copy.copy(self)
@@ -141,5 +141,5 @@ class TrainingEvaluator(SupervisedEvaluator):
         }
         score, error = self.scorer_.with_error(Predictor(net.module_, problem.n_spatial), held_out)
         is_limited = trainer.max_time is not None and trainer.training.early_stopping is None
-        completed = min(1.0, n_passes / trainer.training.max_epochs) if is_limited else 1.0
+        completed = min(1.0, n_passes / trainer.training.n_epochs) if is_limited else 1.0
         return Outcome(score, self._share * n_passes, info=info, score_error=error, completed=completed)

@@ -54,8 +54,9 @@ class Network(nn.Module):
     at one and two thirds of the depth. With 15 cells, 16 channels and 32x32 colour images the layout "stack" is the
     network of NAS-Bench-201 [1]_.
 
-    Cells work on at most 64 pixels along a side of an image, and on at most 512 positions of a series. The stem strides
-    over larger inputs, and its kernels grow with the stride, so that every position counts.
+    Cells work on at most 64 pixels along a side of an image, and on at most 64 positions of a series. The stem strides
+    over larger images and pools or strides over longer series; its kernels grow with the stride, so that every position
+    counts.
 
     Parameters
     ----------
@@ -147,8 +148,8 @@ class Network(nn.Module):
             cells = [(i, layer) for i, layer in enumerate(layers) if isinstance(layer, CellPlan)]
             self.auxiliary_row, cell = cells[min(2 * n_cells // 3, len(cells) - 1)]
             self.auxiliary = AuxiliaryHead(cell.width, n_classes)
-        if n_spatial == 2:
-            # Convolutions on a CPU, and tensor cores, like the channels innermost.
+        if n_spatial:
+            # Convolutions on a CPU, and tensor cores, like the channels innermost. Series are images of one row there.
             self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def prepare(self, x: Tensor) -> tuple[Tensor, Tensor | None]:

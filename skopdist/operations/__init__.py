@@ -17,7 +17,8 @@ the contract that a new operation or stem has to meet.
 import skopdist.operations._flat
 import skopdist.operations._series
 import skopdist.operations._stems_flat
-import skopdist.operations._stems_images  # noqa: F401
+import skopdist.operations._stems_images
+import skopdist.operations._stems_series  # noqa: F401
 from skopdist.operations._convolutions import (
     DepthwiseConv,
     FactorizedReduce,
@@ -38,6 +39,7 @@ from skopdist.operations._registry import (
     register_operation,
     register_stem,
 )
+from skopdist.operations._rows import SeriesConv, SeriesNorm, SeriesPool
 from skopdist.operations._sizes import OperationSize
 from skopdist.operations._stackable import Stackable
 
@@ -48,6 +50,9 @@ __all__ = [
     "Operation",
     "OperationSize",
     "PointwiseConv",
+    "SeriesConv",
+    "SeriesNorm",
+    "SeriesPool",
     "Stackable",
     "Zero",
     "adopt_operations",

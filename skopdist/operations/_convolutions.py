@@ -49,8 +49,8 @@ def relu_conv_bn(size: OperationSize, kernel: int) -> nn.Module:
     )
 
 
-def conv_bn(size: OperationSize, n_spatial: int) -> nn.Sequential:
-    """Make a convolution of images or series, and batch normalisation.
+def conv_bn(size: OperationSize) -> nn.Sequential:
+    """Make a convolution of images, and batch normalisation.
 
     Its kernels see every position of the input, whatever the stride.
 
@@ -61,9 +61,8 @@ def conv_bn(size: OperationSize, n_spatial: int) -> nn.Sequential:
     """
     channels_in, channels_out, stride = size
     kernel = max(3, 2 * stride - 1)
-    convolution, norm = (nn.Conv1d, nn.BatchNorm1d) if n_spatial == 1 else (nn.Conv2d, nn.BatchNorm2d)
-    conv = convolution(channels_in, channels_out, kernel, stride=stride, padding=kernel // 2, bias=False)
-    return nn.Sequential(conv, norm(channels_out))
+    conv = nn.Conv2d(channels_in, channels_out, kernel, stride=stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(channels_out))
 
 
 def conv_bn_relu(size: OperationSize, kernel: int) -> nn.Module:

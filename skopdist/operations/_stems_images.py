@@ -91,12 +91,12 @@ class Mirror(nn.Module):
 
 @register_standard_stem("conv_stem", n_spatial=2)
 def _conv_stem(size: OperationSize) -> nn.Module:
-    return conv_bn(size, n_spatial=2)
+    return conv_bn(size)
 
 
 @register_standard_stem("mirror_conv_stem", n_spatial=2)
 def _mirror_conv_stem(size: OperationSize) -> nn.Module:
-    return nn.Sequential(Mirror(), conv_bn(size, n_spatial=2))
+    return nn.Sequential(Mirror(), conv_bn(size))
 
 
 @register_standard_stem("mirror_whitening_stem", n_spatial=2)

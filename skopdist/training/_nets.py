@@ -70,6 +70,8 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.training.check()
+        # From here on nothing depends on the data any more.
+        object.__setattr__(self, "training", self.training.for_data(self.problem.n_spatial))
         make_augmentation(self.training.augment, self.problem.n_spatial)
 
     @classmethod
@@ -150,7 +152,7 @@ class Trainer:
             net = replace(self, max_time=seconds).train(architecture, samples, seed)
         except Exception:  # noqa: BLE001 - the trials will fail as well, and say why
             return math.inf
-        return (time.monotonic() - begin) * self.training.max_epochs / passes(net, len(samples))
+        return (time.monotonic() - begin) * self.training.n_epochs / passes(net, len(samples))
 
     def train_many(
         self,
@@ -217,7 +219,7 @@ class Trainer:
             is_batchable = {architecture: batchable(architecture, self.channels) for architecture in architectures}
         for i, (architecture, rows) in enumerate(zip(architectures, samples, strict=True)):
             if is_batchable[architecture]:
-                n_batches = count_batches(len(rows), self.training.batch_size_for(len(rows)), is_flat=True)
+                n_batches = count_batches(len(rows), self.training.batch_size_for(len(rows), n_spatial=0), is_flat=True)
                 alike.setdefault((architecture.cells[0].n_nodes, n_batches), []).append(i)
             else:
                 alone.append([i])
@@ -284,7 +286,7 @@ class Trainer:
             "criterion__label_smoothing": training.label_smoothing,
             **training.optimizer_params(),
             "max_epochs": training.max_epochs,
-            "batch_size": training.batch_size_for(len(samples)),
+            "batch_size": training.batch_size_for(len(samples), n_spatial),
             "iterator_train": Batches,
             "iterator_train__augmentation": make_augmentation(training.augment, n_spatial),
             "iterator_train__seed": seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -15,8 +16,9 @@ from skopdist._validation import RealInterval, check_positive_integer
 from skopdist.training._augmentation import AUGMENTATIONS, Augmentation
 
 _MOST_SAMPLES_PER_BATCH = 128
-_FEWEST_SAMPLES_PER_BATCH = 16
-_BATCHES_PER_EPOCH = 16
+# By the number of spatial dimensions of a sample.
+_FEWEST_SAMPLES_PER_BATCH = {0: 16, 1: 32, 2: 16}
+_BATCHES_PER_EPOCH = {0: 16, 1: 8, 2: 16}
 # The highest learning rate of the schedule, by what it is for; other optimisers keep skorch's own default.
 _LEARNING_RATES: dict[Any, float] = {torch.optim.SGD: 0.1, torch.optim.AdamW: 0.003, torch.optim.Adam: 0.003}
 _FUSED = (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)
@@ -25,6 +27,15 @@ _ELEMENTWISE = (
     torch.optim.RAdam, torch.optim.RMSprop, torch.optim.Rprop,
 )  # fmt: skip
 _OPTIMIZERS: dict[str, type] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
+# What stands for None, by the number of spatial dimensions of a sample.
+_DEFAULTS: dict[int, dict[str, Any]] = {
+    0: {"max_epochs": 20, "optimizer": "sgd"},
+    1: {"max_epochs": 40, "optimizer": "adamw"},
+    2: {"max_epochs": 20, "optimizer": "sgd"},
+}
+# AdamW multiplies the decay by its learning rate, which is lower, and does not divide it by the gradient's size.
+_DECAYS: dict[Any, float] = {torch.optim.AdamW: 1e-2}
+_DECAY = 5e-4
 
 
 class Training(BaseEstimator):
@@ -32,18 +43,19 @@ class Training(BaseEstimator):
 
     Parameters
     ----------
-    max_epochs : int, default=20
-        Passes over the training data.
+    max_epochs : int or None, default=None
+        Passes over the training data. None takes 40 for series and 20 for other data.
     batch_size : int or None, default=None
         The most samples in a batch; batches are of nearly equal size. None takes a sixteenth of the training data, but
-        16 samples at least and 128 at most.
+        16 samples at least and 128 at most; of series an eighth, and 32 at least.
     lr : float or None, default=None
         The highest learning rate. It rises linearly over the first fifth of the steps, and falls as a cosine to about
         zero. None takes .1 for SGD, .003 for Adam and AdamW, and skorch's default for other optimisers.
-    optimizer : {"sgd", "adamw"} or class, default="sgd"
+    optimizer : {"sgd", "adamw"}, class or None, default=None
         "sgd" has a Nesterov momentum of .9. A class is one of ``torch.optim``; ``net_params`` takes its arguments, such
-        as ``{"optimizer__momentum": 0.8}``.
-    weight_decay : float, default=5e-4
+        as ``{"optimizer__momentum": 0.8}``. None takes "adamw" for series and "sgd" for other data.
+    weight_decay : float or None, default=None
+        None takes .01 for AdamW, which multiplies it by the learning rate, and 5e-4 for other optimisers.
     label_smoothing : float, default=0.1
         Share of each target that is spread evenly over all classes.
     augment : {"auto", "shift", "shift_flip"}, callable or None, default="auto"
@@ -75,11 +87,11 @@ class Training(BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "lr": [RealInterval(0, None, closed="neither"), None],
-        "optimizer": [StrOptions(set(_OPTIMIZERS)), type],
-        "weight_decay": [RealInterval(0, None, closed="left")],
+        "optimizer": [StrOptions(set(_OPTIMIZERS)), type, None],
+        "weight_decay": [RealInterval(0, None, closed="left"), None],
         "label_smoothing": [RealInterval(0, 1, closed="left")],
         "augment": [StrOptions({"auto", *AUGMENTATIONS}), callable, None],
         "early_stopping": [Interval(Integral, 1, None, closed="left"), None],
@@ -90,11 +102,11 @@ class Training(BaseEstimator):
     def __init__(
         self,
         *,
-        max_epochs: int = 20,
+        max_epochs: int | None = None,
         batch_size: int | None = None,
         lr: float | None = None,
-        optimizer: str | type = "sgd",
-        weight_decay: float = 5e-4,
+        optimizer: str | type | None = None,
+        weight_decay: float | None = None,
         label_smoothing: float = 0.1,
         augment: str | Augmentation | None = "auto",
         early_stopping: int | None = None,
@@ -148,9 +160,29 @@ class Training(BaseEstimator):
         """The arguments of skorch that the user set."""
         return dict(self.net_params or {})
 
+    def for_data(self, n_spatial: int) -> Self:
+        """Return the recipe for samples with so many spatial dimensions, in which defaults stand instead of None."""
+        missing = {name: value for name, value in _DEFAULTS[n_spatial].items() if getattr(self, name) is None}
+        # No clone: callbacks in net_params stay those of the user.
+        chosen = copy(self).set_params(**missing)
+        return chosen.set_params(weight_decay=chosen._decay)
+
+    @property
+    def n_epochs(self) -> int:
+        """The passes over the training data; see :meth:`for_data`.
+
+        Raises
+        ------
+        ValueError
+            If they depend on data that are not known.
+        """
+        if self.max_epochs is None:
+            raise ValueError("max_epochs is None, so it depends on the data; ask the recipe of for_data().")
+        return self.max_epochs
+
     def with_share(self, share: float) -> Self:
         """Return the recipe of a shorter training: a share of the epochs, one at least."""
-        return clone(self).set_params(max_epochs=max(1, round(share * self.max_epochs)))
+        return clone(self).set_params(max_epochs=max(1, round(share * self.n_epochs)))
 
     @property
     def callbacks(self) -> Any:
@@ -158,18 +190,24 @@ class Training(BaseEstimator):
         callbacks = self.given.get("callbacks")
         return () if callbacks is None or (isinstance(callbacks, str) and callbacks == "disable") else callbacks
 
-    def batch_size_for(self, n_samples: int) -> int:
-        """Return the most samples in a batch of a training on so many."""
+    def batch_size_for(self, n_samples: int, n_spatial: int) -> int:
+        """Return the most samples in a batch of a training on so many, with so many spatial dimensions."""
         if self.batch_size is not None:
             return min(self.batch_size, n_samples)
-        wanted = max(n_samples // _BATCHES_PER_EPOCH, _FEWEST_SAMPLES_PER_BATCH)
+        wanted = max(n_samples // _BATCHES_PER_EPOCH[n_spatial], _FEWEST_SAMPLES_PER_BATCH[n_spatial])
         return min(wanted, _MOST_SAMPLES_PER_BATCH, n_samples)
 
     @property
     def optimizer_class(self) -> Callable[..., torch.optim.Optimizer]:
-        """The optimiser, which ``net_params`` may replace."""
+        """The optimiser, which ``net_params`` may replace; see :meth:`for_data`."""
         chosen = self.given.get("optimizer", self.optimizer)
+        if chosen is None:
+            raise ValueError("optimizer is None, so it depends on the data; ask the recipe of for_data().")
         return _OPTIMIZERS[chosen] if isinstance(chosen, str) else chosen
+
+    @property
+    def _decay(self) -> float:
+        return _DECAYS.get(self.optimizer_class, _DECAY) if self.weight_decay is None else self.weight_decay
 
     def optimizer_params(self) -> dict[str, Any]:
         """Return the learning rate and the optimiser's arguments, under skorch's names."""
@@ -178,7 +216,7 @@ class Training(BaseEstimator):
         if lr is not None:
             params["lr"] = lr
         if "optimizer" not in self.given:
-            params["optimizer__weight_decay"] = self.weight_decay
+            params["optimizer__weight_decay"] = self._decay
             if self.optimizer == "sgd":
                 params |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
         if self.optimizer_class in _FUSED and "optimizer__foreach" not in self.given:

@@ -51,12 +51,12 @@ def train_together(
     optimizer = training.make_optimizer(batched.parameters())
     rates = [group["lr"] for group in optimizer.param_groups]
     batches = _JointBatches(nets, datasets, networks, device)
-    n_steps, step = training.max_epochs * len(batches), 0
+    n_steps, step = training.n_epochs * len(batches), 0
     schedule = Schedule(n_steps, max_time)
     failures: list[str | None] = [None] * len(nets)
     for net, dataset in zip(nets, datasets, strict=True):
         net.notify("on_train_begin", X=dataset, y=None)
-    for _ in range(training.max_epochs):
+    for _ in range(training.n_epochs):
         alive = [i for i, failure in enumerate(failures) if failure is None]
         if not alive or (step and schedule.is_over):
             break

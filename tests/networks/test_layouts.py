@@ -5,7 +5,7 @@ from skopdist import Architecture, Cell
 from skopdist._strides import slot_strides, stage_starts
 from skopdist.networks import Network
 from skopdist.networks._cells import CellPlan
-from skopdist.networks._layouts import plan_network
+from skopdist.networks._layouts import plan_network, series_stride
 from skopdist.operations import register_operation
 from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
 
@@ -83,6 +83,25 @@ def test_every_position_of_the_input_counts(space, shape):
     x = torch.randn(2, *shape, requires_grad=True)
     network(x)[:, 0].sum().backward()
     assert (x.grad != 0).any(dim=1).all(), "a position has no gradient"
+
+
+@pytest.mark.parametrize("length", [1, 8, 64, 65, 512, 513, 720, 1250, 20_000])
+def test_cells_work_on_half_of_64_to_64_positions_of_a_long_series(length):
+    stride = series_stride(length)
+    positions = -(-length // stride)
+    assert positions <= 64
+    assert positions >= min(length, 32)
+    assert stride <= 8 or stride % 4 == 0
+
+
+def test_channels_of_series_stay_innermost():
+    space = SequenceSpace()
+    network = Network(space.reference_architectures()[0], (2, 200), 3, channels=8, n_cells=3)
+    seen = []
+    for layer in [network.stem, *network.cells, network.head]:
+        layer.register_forward_hook(lambda module, given, result: seen.append(result.stride(1)))
+    network(torch.randn(4, 2, 200))
+    assert seen == [1] * len(seen), "a copy is made"
 
 
 @pytest.mark.parametrize("space", SEEING, ids=str)

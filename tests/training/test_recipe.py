@@ -19,7 +19,10 @@ def test_stores_what_it_is_given_and_clones():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"max_epochs": 0}, r"'max_epochs' parameter of Training must be an int in the range \[1, inf\). Got 0"),
+        (
+            {"max_epochs": 0},
+            r"'max_epochs' parameter of Training must be an int in the range \[1, inf\) or None. Got 0",
+        ),
         ({"max_epochs": "many"}, r"'max_epochs' .*Got 'many'"),
         ({"batch_size": 1.5}, r"'batch_size' .*Got 1.5"),
         ({"early_stopping": -1}, r"'early_stopping' .*Got -1"),
@@ -48,15 +51,16 @@ def test_augmentation_of_images_is_for_images():
 
 @pytest.mark.parametrize(("n", "expected"), [(10, 10), (100, 16), (1000, 62), (50_000, 128)])
 def test_batches_grow_with_the_data(n, expected):
-    assert Training().batch_size_for(n) == expected
-    assert Training(batch_size=30).batch_size_for(n) == min(n, 30)
+    assert [Training().batch_size_for(n, n_spatial) for n_spatial in (0, 2)] == [expected] * 2
+    assert Training().batch_size_for(n, 1) == min(n, max(32, min(n // 8, 128)))
+    assert Training(batch_size=30).batch_size_for(n, 1) == min(n, 30)
 
 
 @pytest.mark.parametrize(
     ("training", "expected"),
     [
-        (Training(), {"optimizer": torch.optim.SGD, "lr": 0.1, "optimizer__momentum": 0.9}),
-        (Training(optimizer="adamw"), {"optimizer": torch.optim.AdamW, "lr": 0.003, "optimizer__weight_decay": 5e-4}),
+        (Training(optimizer="sgd"), {"optimizer": torch.optim.SGD, "lr": 0.1, "optimizer__weight_decay": 5e-4}),
+        (Training(optimizer="adamw"), {"optimizer": torch.optim.AdamW, "lr": 0.003, "optimizer__weight_decay": 1e-2}),
         (Training(optimizer=torch.optim.AdamW, lr=0.5), {"optimizer": torch.optim.AdamW, "lr": 0.5}),
         # Another optimiser than ours does not keep our learning rate.
         (Training(net_params={"optimizer": torch.optim.AdamW}), {"optimizer": torch.optim.AdamW, "lr": 0.003}),
@@ -66,11 +70,36 @@ def test_batches_grow_with_the_data(n, expected):
     ids=str,
 )
 def test_the_learning_rate_is_that_of_the_optimizer(training, expected):
+    training = training.for_data(2)
     params = training.optimizer_params()
     assert {name: params.get(name) for name in expected} == expected
     if "lr" not in expected:
         assert "lr" not in params
     assert isinstance(training.make_optimizer([torch.nn.Parameter(torch.ones(1))]), expected.get("optimizer", object))
+
+
+def test_defaults_are_those_of_the_kind_of_data():
+    assert [Training().for_data(n).max_epochs for n in (0, 1, 2)] == [20, 40, 20]
+    assert [Training().for_data(n).optimizer for n in (0, 1, 2)] == ["sgd", "adamw", "sgd"]
+    assert Training(optimizer="sgd", max_epochs=3).for_data(1).get_params() == {
+        **Training().get_params(),
+        "optimizer": "sgd",
+        "max_epochs": 3,
+        "weight_decay": 5e-4,
+    }
+    assert Training().for_data(1).with_share(0.25).n_epochs == 10
+
+
+def test_callbacks_stay_those_of_the_user():
+    callback = object()
+    assert Training(net_params={"callbacks": [callback]}).for_data(1).callbacks[0] is callback
+
+
+def test_what_depends_on_the_data_is_not_guessed():
+    with pytest.raises(ValueError, match=r"max_epochs is None, so it depends on the data; ask .* for_data\(\)"):
+        Training().with_share(0.5)
+    with pytest.raises(ValueError, match=r"optimizer is None, so it depends on the data; ask .* for_data\(\)"):
+        Training().optimizer_params()
 
 
 @pytest.mark.parametrize(
