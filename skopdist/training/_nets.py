@@ -44,6 +44,7 @@ class Trainer:
     ----------
     problem : Problem
     training : Training
+        Afterwards as it is resolved for this kind of data.
     n_cells : int
         Depth.
     channels : int
@@ -68,6 +69,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.training.check()
+        object.__setattr__(self, "training", self.training.resolved(self.problem.n_spatial))
         make_augmentation(self.training.augment, self.problem.n_spatial)
 
     @classmethod

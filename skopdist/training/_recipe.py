@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -24,6 +25,11 @@ _ELEMENTWISE = (
     *_FUSED, torch.optim.ASGD, torch.optim.Adadelta, torch.optim.Adagrad, torch.optim.Adamax, torch.optim.NAdam,
     torch.optim.RAdam, torch.optim.RMSprop, torch.optim.Rprop,
 )  # fmt: skip
+# What None takes, and what it takes for flat input. So much decay is for SGD alone: Adam divides it by the size of the
+# gradients, and AdamW takes it apart from them. Without label smoothing, few samples need smaller steps.
+_WEIGHT_DECAY, _LABEL_SMOOTHING = 5e-4, 0.1
+_FLAT_LABEL_SMOOTHING = 0.0
+_FLAT_SGD = {"lr": 0.05, "weight_decay": 0.01}
 _OPTIMIZERS: dict[str, type] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
 
 
@@ -39,13 +45,16 @@ class Training(BaseEstimator):
         16 samples at least and 128 at most.
     lr : float or None, default=None
         The highest learning rate. It rises linearly over the first fifth of the steps, and falls as a cosine to about
-        zero. None takes .1 for SGD, .003 for Adam and AdamW, and skorch's default for other optimisers.
+        zero. None takes .1 for SGD, but .05 for flat input with "sgd"; .003 for Adam and AdamW; and skorch's default
+        for other optimisers.
     optimizer : {"sgd", "adamw"} or class, default="sgd"
         "sgd" has a Nesterov momentum of .9. A class is one of ``torch.optim``; ``net_params`` takes its arguments, such
         as ``{"optimizer__momentum": 0.8}``.
-    weight_decay : float, default=5e-4
-    label_smoothing : float, default=0.1
-        Share of each target that is spread evenly over all classes.
+    weight_decay : float or None, default=None
+        None takes .01 for flat input with "sgd", and .0005 otherwise.
+    label_smoothing : float or None, default=None
+        Share of each target that is spread evenly over all classes. None takes 0 for flat input, and .1 for series
+        and images.
     augment : {"auto", "shift", "shift_flip"}, callable or None, default="auto"
         "auto" shifts images by up to an eighth of their sides, and leaves everything else as it is. A callable takes
         a batch of raw samples and a ``torch.Generator``, and returns a batch.
@@ -79,13 +88,17 @@ class Training(BaseEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "lr": [RealInterval(0, None, closed="neither"), None],
         "optimizer": [StrOptions(set(_OPTIMIZERS)), type],
-        "weight_decay": [RealInterval(0, None, closed="left")],
-        "label_smoothing": [RealInterval(0, 1, closed="left")],
+        "weight_decay": [RealInterval(0, None, closed="left"), None],
+        "label_smoothing": [RealInterval(0, 1, closed="left"), None],
         "augment": [StrOptions({"auto", *AUGMENTATIONS}), callable, None],
         "early_stopping": [Interval(Integral, 1, None, closed="left"), None],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "net_params": [Mapping, None],
     }
+
+    # Numbers, once the recipe is resolved.
+    weight_decay: Any
+    label_smoothing: Any
 
     def __init__(
         self,
@@ -94,8 +107,8 @@ class Training(BaseEstimator):
         batch_size: int | None = None,
         lr: float | None = None,
         optimizer: str | type = "sgd",
-        weight_decay: float = 5e-4,
-        label_smoothing: float = 0.1,
+        weight_decay: float | None = None,
+        label_smoothing: float | None = None,
         augment: str | Augmentation | None = "auto",
         early_stopping: int | None = None,
         precision: str = "auto",
@@ -147,6 +160,27 @@ class Training(BaseEstimator):
     def given(self) -> dict[str, Any]:
         """The arguments of skorch that the user set."""
         return dict(self.net_params or {})
+
+    def resolved(self, n_spatial: int) -> Self:
+        """Return the recipe with what is good for the kind of data in the place of None.
+
+        The batch size, and the learning rate where it depends on the optimiser alone, are left to the methods below.
+
+        Parameters
+        ----------
+        n_spatial : int
+            Of the samples: 0 for flat input, 1 for series, 2 for images.
+        """
+        is_flat = n_spatial == 0
+        defaults: dict[str, float] = {
+            "weight_decay": _WEIGHT_DECAY,
+            "label_smoothing": _FLAT_LABEL_SMOOTHING if is_flat else _LABEL_SMOOTHING,
+        }
+        if is_flat and self.optimizer == "sgd" and "optimizer" not in self.given:
+            defaults |= _FLAT_SGD
+        missing = {name: value for name, value in defaults.items() if getattr(self, name) is None}
+        # A shallow copy, for callbacks that the user added are to stay the user's own.
+        return copy.copy(self).set_params(**missing)
 
     def with_share(self, share: float) -> Self:
         """Return the recipe of a shorter training: a share of the epochs, one at least."""
