@@ -46,6 +46,7 @@ class Trainer:
     ----------
     problem : Problem
     training : Training
+        Afterwards as it is resolved for this kind of data.
     n_cells : int
         Depth.
     channels : int

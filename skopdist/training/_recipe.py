@@ -29,10 +29,12 @@ _ELEMENTWISE = (
 _OPTIMIZERS: dict[str, type] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
 # What stands for None, by the number of spatial dimensions of a sample.
 _DEFAULTS: dict[int, dict[str, Any]] = {
-    0: {"max_epochs": 20, "optimizer": "sgd"},
-    1: {"max_epochs": 40, "optimizer": "adamw"},
-    2: {"max_epochs": 20, "optimizer": "sgd"},
+    0: {"max_epochs": 20, "optimizer": "sgd", "label_smoothing": 0.0},
+    1: {"max_epochs": 40, "optimizer": "adamw", "label_smoothing": 0.1},
+    2: {"max_epochs": 20, "optimizer": "sgd", "label_smoothing": 0.1},
 }
+# And then of SGD for flat input. Without label smoothing, few samples need smaller steps.
+_FLAT_SGD = {"lr": 0.05, "weight_decay": 0.01}
 # AdamW multiplies the decay by its learning rate, which is lower, and does not divide it by the gradient's size.
 _DECAYS: dict[Any, float] = {torch.optim.AdamW: 1e-2}
 _DECAY = 5e-4
@@ -50,14 +52,17 @@ class Training(BaseEstimator):
         16 samples at least and 128 at most; of series an eighth, and 32 at least.
     lr : float or None, default=None
         The highest learning rate. It rises linearly over the first fifth of the steps, and falls as a cosine to about
-        zero. None takes .1 for SGD, .003 for Adam and AdamW, and skorch's default for other optimisers.
+        zero. None takes .1 for SGD, but .05 for flat input with "sgd"; .003 for Adam and AdamW; and skorch's default
+        for other optimisers.
     optimizer : {"sgd", "adamw"}, class or None, default=None
         "sgd" has a Nesterov momentum of .9. A class is one of ``torch.optim``; ``net_params`` takes its arguments, such
         as ``{"optimizer__momentum": 0.8}``. None takes "adamw" for series and "sgd" for other data.
     weight_decay : float or None, default=None
-        None takes .01 for AdamW, which multiplies it by the learning rate, and 5e-4 for other optimisers.
-    label_smoothing : float, default=0.1
-        Share of each target that is spread evenly over all classes.
+        None takes .01 for AdamW, which multiplies it by the learning rate, and for flat input with "sgd"; 5e-4
+        otherwise.
+    label_smoothing : float or None, default=None
+        Share of each target that is spread evenly over all classes. None takes 0 for flat input, and .1 for series
+        and images.
     augment : {"auto", "shift", "shift_flip"}, callable or None, default="auto"
         "auto" shifts images by up to an eighth of their sides, and leaves everything else as it is. A callable takes
         a batch of raw samples and a ``torch.Generator``, and returns a batch.
@@ -92,12 +97,16 @@ class Training(BaseEstimator):
         "lr": [RealInterval(0, None, closed="neither"), None],
         "optimizer": [StrOptions(set(_OPTIMIZERS)), type, None],
         "weight_decay": [RealInterval(0, None, closed="left"), None],
-        "label_smoothing": [RealInterval(0, 1, closed="left")],
+        "label_smoothing": [RealInterval(0, 1, closed="left"), None],
         "augment": [StrOptions({"auto", *AUGMENTATIONS}), callable, None],
         "early_stopping": [Interval(Integral, 1, None, closed="left"), None],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "net_params": [Mapping, None],
     }
+
+    # Numbers, once the recipe is resolved.
+    weight_decay: Any
+    label_smoothing: Any
 
     def __init__(
         self,
@@ -107,7 +116,7 @@ class Training(BaseEstimator):
         lr: float | None = None,
         optimizer: str | type | None = None,
         weight_decay: float | None = None,
-        label_smoothing: float = 0.1,
+        label_smoothing: float | None = None,
         augment: str | Augmentation | None = "auto",
         early_stopping: int | None = None,
         precision: str = "auto",
@@ -162,10 +171,15 @@ class Training(BaseEstimator):
 
     def for_data(self, n_spatial: int) -> Self:
         """Return the recipe for samples with so many spatial dimensions, in which defaults stand instead of None."""
-        missing = {name: value for name, value in _DEFAULTS[n_spatial].items() if getattr(self, name) is None}
         # No clone: callbacks in net_params stay those of the user.
-        chosen = copy(self).set_params(**missing)
+        chosen = copy(self)._with_defaults(_DEFAULTS[n_spatial])
+        if n_spatial == 0 and chosen.optimizer == "sgd" and "optimizer" not in self.given:
+            chosen._with_defaults(_FLAT_SGD)
         return chosen.set_params(weight_decay=chosen._decay)
+
+    def _with_defaults(self, defaults: Mapping[str, Any]) -> Self:
+        """Set what is None."""
+        return self.set_params(**{name: value for name, value in defaults.items() if getattr(self, name) is None})
 
     @property
     def n_epochs(self) -> int:

@@ -49,6 +49,44 @@ def test_augmentation_of_images_is_for_images():
         Trainer(problem, Training(augment="shift"), 1, 4, "cpu")
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "n_spatial", "expected"),
+    [
+        ("sgd", 0, (0.05, 0.01, 0.0)),
+        ("sgd", 1, (0.1, 0.0005, 0.1)),
+        ("sgd", 2, (0.1, 0.0005, 0.1)),
+        ("adamw", 0, (0.003, 0.01, 0.0)),
+        (torch.optim.Adam, 0, (0.003, 0.0005, 0.0)),
+    ],
+)
+def test_none_takes_what_is_good_for_the_kind_of_data(optimizer, n_spatial, expected):
+    training = Training(optimizer=optimizer)
+    resolved = training.for_data(n_spatial)
+    lr = resolved.optimizer_params()["lr"]
+    assert (lr, resolved.weight_decay, resolved.label_smoothing) == expected
+    assert resolved.for_data(n_spatial).get_params() == resolved.get_params()
+    # What the user holds stays as it is.
+    assert training.weight_decay is None
+
+
+def test_an_optimizer_of_skorch_s_arguments_keeps_its_learning_rate():
+    recipe = Training(net_params={"optimizer": torch.optim.Adam}).for_data(0)
+    assert recipe.optimizer_params() == {"optimizer": torch.optim.Adam, "lr": 0.003}
+
+
+def test_what_is_given_is_taken():
+    given = {"lr": 0.5, "weight_decay": 0.0, "label_smoothing": 0.2, "optimizer": "adamw", "max_epochs": 7}
+    assert Training(**given).for_data(0).get_params() == Training(**given).get_params()
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 5)], ids=len)
+def test_a_trainer_resolves_its_recipe(shape):
+    problem = Problem.of(np.arange(40.0).reshape(-1, *shape), np.arange(40 // np.prod(shape)) % 2)
+    recipe = Training()
+    assert Trainer(problem, recipe, 1, 4, "cpu").training.get_params() == recipe.for_data(len(shape) - 1).get_params()
+    assert recipe.weight_decay is None
+
+
 @pytest.mark.parametrize(("n", "expected"), [(10, 10), (100, 16), (1000, 62), (50_000, 128)])
 def test_batches_grow_with_the_data(n, expected):
     assert [Training().batch_size_for(n, n_spatial) for n_spatial in (0, 2)] == [expected] * 2
@@ -61,6 +99,7 @@ def test_batches_grow_with_the_data(n, expected):
     [
         (Training(optimizer="sgd"), {"optimizer": torch.optim.SGD, "lr": 0.1, "optimizer__weight_decay": 5e-4}),
         (Training(optimizer="adamw"), {"optimizer": torch.optim.AdamW, "lr": 0.003, "optimizer__weight_decay": 1e-2}),
+        (Training(optimizer="sgd", weight_decay=0.25), {"lr": 0.1, "optimizer__weight_decay": 0.25}),
         (Training(optimizer=torch.optim.AdamW, lr=0.5), {"optimizer": torch.optim.AdamW, "lr": 0.5}),
         # Another optimiser than ours does not keep our learning rate.
         (Training(net_params={"optimizer": torch.optim.AdamW}), {"optimizer": torch.optim.AdamW, "lr": 0.003}),
