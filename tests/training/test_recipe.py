@@ -71,7 +71,7 @@ def test_none_takes_what_is_good_for_the_kind_of_data(optimizer, n_spatial, expe
 
 def test_an_optimizer_of_skorch_s_arguments_keeps_its_learning_rate():
     recipe = Training(net_params={"optimizer": torch.optim.Adam}).for_data(0)
-    assert recipe.optimizer_params() == {"optimizer": torch.optim.Adam, "lr": 0.003}
+    assert recipe.optimizer_params() == {"optimizer": torch.optim.Adam, "lr": 0.003, "optimizer__fused": True}
 
 
 def test_what_is_given_is_taken():
@@ -125,6 +125,7 @@ def test_defaults_are_those_of_the_kind_of_data():
         "optimizer": "sgd",
         "max_epochs": 3,
         "weight_decay": 5e-4,
+        "label_smoothing": 0.1,
     }
     assert Training().for_data(1).with_share(0.25).n_epochs == 10
 
