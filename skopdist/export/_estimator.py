@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from skopdist.export._tensors import Arrays, read_tensors, write_tensors
 from skopdist.export._values import Decoder, Encoder, NotStoredError
 from skopdist.operations import get_operation
 from skopdist.search import tabulate
+from skopdist.spaces import SearchSpace
 from skopdist.training import put_together, take_apart
 
 # It grows with each change after which older versions of the library could not read a file, or newer ones older files.
@@ -111,20 +112,19 @@ def load_estimator(cls: type[_Estimator], path: PathLike) -> _Estimator:
     if texts.get("class") != cls.__name__:
         raise ValueError(f"{path} holds a {texts.get('class')}, and not a {cls.__name__}; call load of that class.")
     try:
-        state = json.loads(texts["state"])
-        decode = Decoder(state["objects"], arrays)
-        clf = cls(**{name: decode(value) for name, value in state["params"].items()})
-        vars(clf).update({name: decode(value) for name, value in state["attributes"].items()})
-        _set_evaluator(clf, decode(state["evaluator"]), decode(state["space"]))
-        all_parts = [decode(parts) for parts in state["nets"]]
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, StopIteration, RecursionError) as error:
+        return _make(cls, json.loads(texts["state"]), arrays)
+    except _OperationsError as error:
+        raise ValueError(f"{path} {error}") from error
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, StopIteration, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ValueError(
-            f"{path} was written by skopdist {_writer(texts)}, and cannot be read by {__version__}: "
-            f"{_first_line(error)}. Load it with that version, or fit again."
+            f"{path} was written by skopdist {_writer(texts)}, and cannot be read by {__version__} ({reason}). Load it "
+            "with that version, or fit again. If it has operations of your own, register those that it was saved with."
         ) from error
-    _check_operations(path, clf, all_parts)
-    _set_nets(path, clf, all_parts, arrays)
-    return clf
+
+
+class _OperationsError(Exception):
+    """Operations that are not registered."""
 
 
 def _state(clf: Any, encode: Encoder) -> dict[str, Any]:
@@ -192,31 +192,23 @@ def _writer(texts: Mapping[str, str]) -> str:
         return "of an unknown version"
 
 
-def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
-def _set_evaluator(clf: Any, evaluator: Any, space: Any) -> None:
-    if not hasattr(evaluator, "search_space"):
+def _make(cls: type[_Estimator], state: dict[str, Any], arrays: Arrays) -> _Estimator:
+    """Make an estimator of what :func:`_state` returned; whatever is wrong with it raises something."""
+    decode = Decoder(state["objects"], arrays)
+    clf: Any = cls(**{name: decode(value) for name, value in state["params"].items()})
+    vars(clf).update({name: decode(value) for name, value in state["attributes"].items()})
+    clf.evaluator_, space = decode(state["evaluator"]), decode(state["space"])
+    if not hasattr(clf.evaluator_, "search_space"):
         # Where it is found in `fit`.
-        evaluator.space_ = space
-    clf.evaluator_ = evaluator
-
-
-def _set_nets(path: Path, clf: Any, all_parts: list[dict[str, Any]], arrays: Arrays) -> None:
-    if hasattr(clf, "trials_"):
-        clf.search_results_ = tabulate(clf.trials_)
-    if not all_parts:
-        return
-    try:
+        clf.evaluator_.space_ = space
+    clf.search_results_ = tabulate(clf.trials_)
+    all_parts = [decode(parts) for parts in state["nets"]]
+    _check_operations([parts["params"]["module__architecture"] for parts in all_parts], space)
+    if all_parts:
         clf.nets_ = tuple(put_together(parts, _below(f"nets.{i}.", arrays)) for i, parts in enumerate(all_parts))
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"The networks of {path} cannot be made: {_first_line(error)}. If operations of your own are among theirs, "
-            "register those with which the estimator was saved."
-        ) from error
-    clf.net_ = clf.nets_[0]
-    clf._prepare_to_predict()
+        clf.net_ = clf.nets_[0]
+        clf._prepare_to_predict()
+    return clf
 
 
 def _below(prefix: str, arrays: Arrays) -> Arrays:
@@ -224,12 +216,10 @@ def _below(prefix: str, arrays: Arrays) -> Arrays:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _check_operations(path: Path, clf: Any, all_parts: list[dict[str, Any]]) -> None:
-    """Refuse a file that needs operations which are not registered."""
-    architectures = [value for parts in all_parts for value in parts["params"].values()]
-    architectures += [value for value in vars(clf).values() if isinstance(value, Architecture)]
-    names = {name for a in architectures if isinstance(a, Architecture) for name in a.operations}
-    names |= set(getattr(clf.evaluator_.search_space, "operations", None) or ())
+def _check_operations(architectures: Sequence[Architecture], space: SearchSpace) -> None:
+    """Refuse what needs operations that are not registered."""
+    names = {name for architecture in architectures for name in architecture.operations}
+    names |= set(space.operations or ())
     missing = []
     for name in sorted(names):
         try:
@@ -237,7 +227,7 @@ def _check_operations(path: Path, clf: Any, all_parts: list[dict[str, Any]]) -> 
         except ValueError:
             missing.append(name)
     if missing:
-        raise ValueError(
-            f"{path} needs the operations {missing}, which are not registered: import the module that registers them "
-            "with skopdist.operations.register_operation, and load again."
+        raise _OperationsError(
+            f"needs the operations {missing}, which are not registered: import the module that registers them with "
+            "skopdist.operations.register_operation, and load again."
         )

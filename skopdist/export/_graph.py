@@ -119,6 +119,22 @@ def check_fitted(clf: Any) -> None:
         )
 
 
+def check_precision(clf: Any, precision: str) -> None:
+    """Refuse a precision that is none of the known ones, or none for the estimator's networks.
+
+    Raises
+    ------
+    ValueError
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {PRECISIONS}, got {precision!r}.")
+    if precision == "float64" and len(clf.sample_shape_) > 1:
+        raise ValueError(
+            "precision='float64' is for flat input: runtimes have no convolutions in double precision, and "
+            "predict_proba computes them in single precision, too."
+        )
+
+
 def make_graph(clf: Any, precision: str) -> Graph:
     """Make the graph of a fitted estimator, of copies of its networks, on the CPU.
 
@@ -130,13 +146,9 @@ def make_graph(clf: Any, precision: str) -> Graph:
 
     Raises
     ------
-    ValueError
-        If the precision is none of these.
     ExportError
         If the data hold integers that no exported graph takes.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {PRECISIONS}, got {precision!r}.")
     origin: Origin = clf._origin
     if origin.smallest is not None and origin.smallest.dtype == np.uint64:
         raise ExportError(

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skopdist.export._checking import TOLERANCES, Comparison, ExportReport
 from skopdist.export._files import PathLike, written_whole
-from skopdist.export._graph import ExportError, check_fitted, choose_input_type
+from skopdist.export._graph import ExportError, check_fitted, check_precision, choose_input_type
 from skopdist.export._metadata import INPUT, OUTPUT, metadata
 from skopdist.export._torch import quiet, refusal, trace
 
@@ -51,7 +51,8 @@ def to_onnx(
         "int64" where `fit` was given integers beyond 2**53, and "float64" otherwise. In single precision a number such
         as 20260101 loses its last digits.
     precision : {"float32", "float64"}, default="float32"
-        In which the networks compute. Input is standardised in double precision all the same.
+        In which the networks compute; "float64" is for flat input. Input is standardised in double precision all the
+        same.
     quantize : bool, default=False
         Store weights in 8 bits, and multiply in 8 bits, by onnxruntime's dynamic quantisation. What that costs is not
         known beforehand, so that `X` is needed, and the report has it; any difference is taken.
@@ -86,12 +87,8 @@ def to_onnx(
         )
     if quantize and precision != "float32":
         raise ValueError("quantize=True quantises single precision; leave precision='float32'.")
-    if precision == "float64" and len(clf.sample_shape_) > 1:
-        raise ValueError(
-            "precision='float64' is for flat input: runtimes have no convolutions in double precision, and "
-            "predict_proba computes them in single precision, too."
-        )
     input_type = choose_input_type(clf, input_type)
+    check_precision(clf, precision)
     with written_whole(path) as file:
         comparison = Comparison(clf, X, y, input_type)
         model = _make_model(clf, input_type, precision)
@@ -105,7 +102,7 @@ def to_onnx(
 
 def _make_model(clf: Any, input_type: str, precision: str) -> Any:
     """Return the model of ONNX."""
-    program = trace(clf, input_type, precision)
+    program = trace(clf, input_type, precision, for_onnx=True)
     try:
         with quiet():
             made = torch.onnx.export(

@@ -90,6 +90,8 @@ def _arrays(header: Mapping[str, Any], data: memoryview) -> Arrays:
             dtype, shape, (start, stop) = np.dtype(_DTYPES[entry["dtype"]]), entry["shape"], entry["data_offsets"]
             if start != end or not all(type(side) is int and side >= 0 for side in shape):
                 raise ValueError(f"the place of the array {name!r} is not behind the one before it")
+            if stop > len(data):
+                raise ValueError(f"the array {name!r} ends beyond the file: it was cut")
             if stop - start != math.prod(shape) * dtype.itemsize:
                 raise ValueError(f"the array {name!r} has another number of bytes than its shape {shape} takes")
             # A copy: parts of a file in memory are read-only.

@@ -17,7 +17,15 @@ from torch import Tensor
 from skopdist._device import computing, own_settings
 from skopdist.export._checking import TOLERANCES, Comparison, ExportReport
 from skopdist.export._files import PathLike, written_whole
-from skopdist.export._graph import INPUT_TYPES, ExportError, check_fitted, choose_input_type, make_graph, own_names
+from skopdist.export._graph import (
+    INPUT_TYPES,
+    ExportError,
+    check_fitted,
+    check_precision,
+    choose_input_type,
+    make_graph,
+    own_names,
+)
 from skopdist.export._metadata import metadata
 
 
@@ -30,7 +38,7 @@ def to_torch_export(
     input_type: str | None = None,
     precision: str = "float32",
 ) -> ExportReport:
-    """Write a fitted estimator to a file of ``torch.export``, by custom named ``.pt2``.
+    """Write a fitted estimator to a file of ``torch.export``, by convention named ``.pt2``.
 
     ``torch.export.load(path).module()`` maps a tensor of raw samples, in the form and with the axes that `fit` was
     given, to class probabilities. The number of samples is free. All members of a committee are in the one graph, with
@@ -50,7 +58,8 @@ def to_torch_export(
         The type of raw samples; None takes "uint8" for pixels without an axis of channels or with the channels last,
         "int64" where `fit` was given integers beyond 2**53, and "float64" otherwise.
     precision : {"float32", "float64"}, default="float32"
-        In which the networks compute. Input is standardised in double precision all the same.
+        In which the networks compute; "float64" is for flat input. Input is standardised in double precision all the
+        same.
 
     Returns
     -------
@@ -77,6 +86,7 @@ def to_torch_export(
     """
     check_fitted(clf)
     input_type = choose_input_type(clf, input_type)
+    check_precision(clf, precision)
     with written_whole(path) as file:
         comparison = Comparison(clf, X, y, input_type)
         program = trace(clf, input_type, precision)
@@ -92,7 +102,7 @@ def to_torch_export(
         return comparison.report(predict, file, Path(path), TOLERANCES[precision])
 
 
-def trace(clf: Any, input_type: str, precision: str) -> torch.export.ExportedProgram:
+def trace(clf: Any, input_type: str, precision: str, for_onnx: bool = False) -> torch.export.ExportedProgram:
     """Return the graph of an estimator as torch traces it, for any number of samples.
 
     Raises
@@ -106,8 +116,11 @@ def trace(clf: Any, input_type: str, precision: str) -> torch.export.ExportedPro
     sizes = ({0: torch.export.Dim("n", min=1)},)
     try:
         with quiet(), computing(None):
-            # Decomposed, it has no blocks within the graph and changes nothing in place, which few runtimes take.
-            program = torch.export.export(graph, (example,), dynamic_shapes=sizes).run_decompositions(_DECOMPOSED)
+            program = torch.export.export(graph, (example,), dynamic_shapes=sizes)
+            if not for_onnx or _has_decomposed(program.graph_module):
+                # Then it has no blocks within the graph and changes nothing in place, either. The exporter to ONNX
+                # sees to that itself.
+                program = program.run_decompositions(_DECOMPOSED)
     except Exception as error:
         raise refusal(clf, "torch cannot trace it", error) from error
     for node in program.graph.nodes:
@@ -178,3 +191,9 @@ def _count_below(
 
 
 _DECOMPOSED = {torch.ops.aten.searchsorted.Tensor: _count_below}
+
+
+def _has_decomposed(module: torch.fx.GraphModule) -> bool:
+    """Whether a graph, or one within it, has one of the operators that ONNX lacks."""
+    graphs = [part.graph for part in module.modules() if isinstance(part, torch.fx.GraphModule)]
+    return any(node.target in _DECOMPOSED for graph in graphs for node in graph.nodes)
