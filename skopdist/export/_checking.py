@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skopdist._input import read_values
+from skopdist._sparse import as_dense
 from skopdist.export._graph import INPUT_TYPES, ExportError, draw_inputs
 
 # The largest difference of a probability, by the precision in which the file computes.
@@ -70,7 +73,7 @@ class Comparison:
         if X is None and y is not None:
             raise ValueError("y was given without X: give the samples that the labels belong to, or neither.")
         given = tuple(clf._layout.given)
-        values = draw_inputs(clf, _N_DRAWN) if X is None else np.asarray(X)
+        values = draw_inputs(clf, _N_DRAWN) if X is None else _numbers(X)
         if values.shape[1:] != given or not len(values) or values.dtype.kind not in "biuf":
             raise ValueError(
                 f"X must hold numbers of the shape (n, {', '.join(map(str, given))}), as fit was given them, and one "
@@ -81,8 +84,11 @@ class Comparison:
         if self.labels is not None and self.labels.shape != (len(values),):
             raise ValueError(f"y must hold {len(values)} labels, one for each sample, got shape {self.labels.shape}.")
         self.classes = clf.classes_
-        # Of the very numbers that the file is given.
-        self.expected: NDArray[np.float64] = clf.predict_proba(self.inputs)
+        with warnings.catch_warnings():
+            # Of columns' names, which the file does not know either.
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            # Of the very numbers that the file is given.
+            self.expected: NDArray[np.float64] = clf.predict_proba(self.inputs)
 
     def report(
         self, predict: Callable[[NDArray[Any]], NDArray[Any]], file: Path, target: Path, tolerance: float | None
@@ -127,6 +133,13 @@ class Comparison:
             exported = float(np.mean(self.classes[chosen] == self.labels))
         agreement = float(np.mean(chosen == self.expected.argmax(axis=1)))
         return ExportReport(target, file.stat().st_size, len(found), difference, agreement, accuracy, exported)
+
+
+def _numbers(X: ArrayLike) -> NDArray[Any]:
+    """Return samples as an array, whatever `predict_proba` takes them as."""
+    values = np.asarray(read_values(as_dense(X)))
+    # Columns of numbers and booleans.
+    return values.astype(np.float64) if values.dtype.kind == "O" else values
 
 
 def _cast(values: NDArray[Any], input_type: str, is_drawn: bool) -> NDArray[Any]:

@@ -69,7 +69,7 @@ def save_estimator(clf: Any, path: PathLike) -> None:
             f"The estimator cannot be saved, for {error}, and a file holds numbers and texts, no code. Set another "
             "value by set_params before you save, or use joblib.dump, whose files can hold all of Python."
         ) from error
-    text = json.dumps(state | {"objects": encode.objects}, ensure_ascii=True, separators=(",", ":"))
+    text = json.dumps(state | {"objects": encode.objects}, separators=(",", ":"), allow_nan=False)
     facts = {
         "skopdist_format": str(FORMAT),
         "skopdist_kind": _KIND,

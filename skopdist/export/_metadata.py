@@ -25,7 +25,8 @@ def metadata(clf: Any, input_type: str) -> dict[str, Any]:
     -------
     facts : dict
         ``classes`` in the order of the probabilities, ``input_shape`` and ``axes`` of a raw sample, ``input_type``,
-        ``features`` where the data frame named them, the number of ``members``, ``best_score`` and ``versions``.
+        ``features`` where the data frame named them, the number of ``members``, ``best_score`` (None where it is
+        not known) and ``versions``.
     """
     names = getattr(clf, "feature_names_in_", None)
     n_members = int(np.count_nonzero(clf.member_weights_))
@@ -38,7 +39,7 @@ def metadata(clf: Any, input_type: str) -> dict[str, Any]:
         "axes": clf._layout.order if len(clf._layout.given) > 1 else "flat",
         "features": None if names is None else [str(name) for name in names],
         "members": n_members,
-        "best_score": float(clf.best_score_),
+        "best_score": float(clf.best_score_) if np.isfinite(clf.best_score_) else None,
         "versions": versions(),
     }
 

@@ -97,7 +97,7 @@ def to_onnx(
         else:
             file.write_bytes(model.SerializeToString())
         tolerance = None if quantize else TOLERANCES[precision]
-        return comparison.report(_runner(file), file, Path(path), tolerance)
+        return comparison.report(_runner(file), file, Path(path).expanduser(), tolerance)
 
 
 def _make_model(clf: Any, input_type: str, precision: str) -> Any:

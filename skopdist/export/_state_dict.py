@@ -80,7 +80,7 @@ def to_state_dict(clf: Any, path: PathLike, *, X: ArrayLike | None = None, y: Ar
             with own_settings(), torch.inference_mode():
                 return graph(torch.from_numpy(inputs.copy())).numpy()
 
-        return comparison.report(predict, file, Path(path), TOLERANCES["float32"])
+        return comparison.report(predict, file, Path(path).expanduser(), TOLERANCES["float32"])
 
 
 def read_state_dict(path: PathLike) -> tuple[Arrays, dict[str, Any]]:

@@ -99,7 +99,7 @@ def to_torch_export(
             with own_settings(), torch.inference_mode():
                 return module(torch.from_numpy(inputs.copy())).numpy()
 
-        return comparison.report(predict, file, Path(path), TOLERANCES[precision])
+        return comparison.report(predict, file, Path(path).expanduser(), TOLERANCES[precision])
 
 
 def trace(clf: Any, input_type: str, precision: str, for_onnx: bool = False) -> torch.export.ExportedProgram:

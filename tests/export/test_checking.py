@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
+from skopdist import OpDistNASClassifier
 from skopdist.export import ExportError
 from skopdist.export._checking import Comparison
 
@@ -45,6 +47,18 @@ def test_a_single_sample_counts_too(single):
         compared(single, lambda p: p if len(p) > 1 else p + 0.1)
 
 
+def test_data_frames_and_sparse_samples(single, iris):
+    pd = pytest.importorskip("pandas")
+    X, y = iris
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(a=X[:, 0] > 5)
+    clf = OpDistNASClassifier(n_trials=1, max_epochs=1, n_cells=1, channels=4, random_state=0).fit(frame, y)
+    for given in (frame, frame.astype(float).to_numpy()):
+        comparison = Comparison(clf, given, y, "float64")
+        np.testing.assert_array_equal(comparison.expected, clf.predict_proba(frame))
+    assert len(Comparison(clf, None, None, "float64").inputs) == 64
+    assert compared(single, lambda p: p, csr_array(X), y).accuracy == single.score(X, y)
+
+
 @pytest.mark.parametrize(
     ("X", "y", "input_type", "message"),
     [
@@ -52,11 +66,12 @@ def test_a_single_sample_counts_too(single):
         (np.zeros((3, 5)), None, "float64", r"shape \(n, 4\)"),
         (np.zeros((0, 4)), None, "float64", "one sample at least"),
         (np.full((1, 4), "a"), None, "float64", "must hold numbers"),
+        ([[1, 2, 3], [4, 5]], None, "float64", "differ in length"),
         (np.zeros((2, 4)), [0], "float64", "y must hold 2 labels"),
         (np.full((1, 4), 0.5), None, "uint8", "other values"),
         (np.full((1, 4), 300), None, "uint8", "from 0 to 255"),
     ],
-    ids=["no X", "shape", "empty", "text", "y", "fractions", "range"],
+    ids=["no X", "shape", "empty", "text", "ragged", "y", "fractions", "range"],
 )
 def test_bad_samples(X, y, input_type, message, single):
     with pytest.raises(ValueError, match=message):
