@@ -104,7 +104,7 @@ def load_estimator(cls: type[_Estimator], path: PathLike) -> _Estimator:
 
     Warns
     -----
-    UserWarning
+    skorch.exceptions.DeviceWarning
         If a network is to be on a device that this machine lacks; it is then on the CPU.
     """
     path = Path(path).expanduser()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def refusal(clf: Any, what: str, error: BaseException) -> ExportError:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep to themselves what torch, its exporter and onnxruntime's tools warn of and log about their own parts."""
+    """Keep to themselves what torch, its exporter and onnxruntime's tools warn of, log and print of their own parts."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -159,7 +160,8 @@ def quiet() -> Iterator[None]:
     logging.root.addHandler(handler)
     logging.root.addFilter(_is_not_theirs)
     try:
-        with warnings.catch_warnings():
+        # Some versions of onnxscript print how many rules they have applied.
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

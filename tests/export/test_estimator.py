@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GroupShuffleSplit
+from skorch.exceptions import DeviceWarning
 from torch import nn
 
 from skopdist import OpDistNASClassifier, Prior, Refit
@@ -351,6 +352,19 @@ def test_net_parameters_from_a_file_are_only_those_that_are_known(saved, single)
     net = OpDistNASClassifier.load(rewritten(saved, state=json.dumps(state))).net_
     assert type(net.module_) is type(single.net_.module_)
     assert net.iterator_train != "os"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_networks_for_a_device_that_is_missing_are_on_the_cpu(saved, single, iris):
+    _, texts = read_tensors(saved)
+    state = json.loads(texts["state"])
+    (pair,) = [pair for pair in state["nets"][0]["dict"] if pair[0] == "params"]
+    (device,) = [item for item in pair[1]["dict"] if item[0] == "device"]
+    device[1] = "cuda:0"
+    rewritten(saved, state=json.dumps(state))
+    with pytest.warns(DeviceWarning, match="Loading on device"):
+        loaded = OpDistNASClassifier.load(saved)
+    np.testing.assert_array_equal(loaded.predict_proba(iris[0]), single.predict_proba(iris[0]))
 
 
 def test_paths_may_be_texts_and_begin_at_home(single, tmp_path, monkeypatch):

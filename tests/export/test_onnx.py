@@ -121,7 +121,7 @@ def test_a_final_network_of_another_size(iris, tmp_path):
     check(clf, X, tmp_path / "a.onnx")
 
 
-def test_eight_bits(imaging, images, tmp_path, caplog):
+def test_eight_bits(imaging, images, tmp_path, caplog, capsys):
     X, y = images
     report = to_onnx(imaging, tmp_path / "a.onnx", X=X, y=y, quantize=True)
     assert 1e-5 < report.largest_difference < 0.5
@@ -130,6 +130,7 @@ def test_eight_bits(imaging, images, tmp_path, caplog):
     np.testing.assert_allclose(np.abs(found - imaging.predict_proba(X)).max(), report.largest_difference, rtol=0.1)
     assert report.exported_accuracy == np.mean(imaging.classes_[found.argmax(axis=1)] == y)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert capsys.readouterr() == ("", "")
 
 
 def test_eight_bits_need_samples_and_single_precision(single, iris, tmp_path):
