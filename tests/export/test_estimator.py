@@ -362,7 +362,7 @@ def test_networks_for_a_device_that_is_missing_are_on_the_cpu(saved, single, iri
     (device,) = [item for item in pair[1]["dict"] if item[0] == "device"]
     device[1] = "cuda:0"
     rewritten(saved, state=json.dumps(state))
-    with pytest.warns(DeviceWarning, match="Loading on device"):
+    with pytest.warns(DeviceWarning, match="cpu"):
         loaded = OpDistNASClassifier.load(saved)
     np.testing.assert_array_equal(loaded.predict_proba(iris[0]), single.predict_proba(iris[0]))
 
