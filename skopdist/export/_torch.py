@@ -192,7 +192,12 @@ def _count_below(
     return is_below.sum(dim=-1, dtype=torch.int32 if out_int32 else torch.int64)
 
 
-_DECOMPOSED = {torch.ops.aten.searchsorted.Tensor: _count_below}
+def _bucket(x: Tensor, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+    """Compute ``torch.bucketize`` likewise."""
+    return _count_below(boundaries, x, out_int32=out_int32, right=right)
+
+
+_DECOMPOSED = {torch.ops.aten.searchsorted.Tensor: _count_below, torch.ops.aten.bucketize.Tensor: _bucket}
 
 
 def _has_decomposed(module: torch.fx.GraphModule) -> bool:

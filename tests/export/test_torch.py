@@ -11,7 +11,7 @@ import torch
 import skopdist
 from skopdist import OpDistNASClassifier
 from skopdist.export import ExportError, to_torch_export
-from skopdist.export._torch import _count_below
+from skopdist.export._torch import _bucket, _count_below
 
 
 def test_a_committee(flat, heavy, tmp_path, untouched_generators):
@@ -65,6 +65,8 @@ def test_counts_are_those_of_a_search(right):
     values = torch.cat([knots, torch.tensor([[-torch.inf, torch.inf, 4.5]] * 3)], dim=1)
     expected = torch.searchsorted(knots, values, right=right)
     assert torch.equal(_count_below(knots, values, right=right), expected)
+    found = _bucket(values, knots[0], right=right)
+    assert torch.equal(found, torch.bucketize(values, knots[0], right=right))
     order = torch.tensor([[2, 0, 1]])
     shuffled = torch.tensor([[2.0, 3.0, 1.0]])
     value = torch.tensor([[2.5]])
