@@ -27,6 +27,7 @@ from claims import TABLES, best_table, correlation_at, share_between, variance_t
 from differentiable import cells_table, fits_table
 from equal_cost import budget_table
 from equal_cost import correlation_table as short_training_table
+from export_tables import file_table, speed_table
 from faults import fault_table, left_text
 from limited import limited_table
 from memory import first_fit_text, fit_table, one_row_text, pickle_table, predict_text
@@ -198,6 +199,8 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "memory-predict": lambda what: predict_text(results("memory"), what),
     "memory-one-row": lambda what: one_row_text(results("memory"), what),
     "practice": lambda what: practice_table(results("practice"), what.split()[0], int(what.split()[1])),
+    "export-files": lambda _: file_table(results("export")),
+    "export-speed": lambda _: speed_table(results("export")),
     "limited": lambda _: limited_table(results("limited")),
     "transfer": lambda suite: transfer_table(results("transfer"), suite),
     "spaces": spaces,

@@ -21,6 +21,7 @@ MODULES = {
 LAYERS = [
     {"testing"},
     {"classifier", "tables"},
+    {"export"},
     {"committee"},
     {"search"},
     {"display"},
@@ -47,7 +48,16 @@ LAYERS = [
     },
     {"_columns", "_input", "_integers"},
 ]
-TORCH = ("committee", "operations", "networks", "training", "_device", "evaluators._training", "evaluators._supernet")
+TORCH = (
+    "committee",
+    "export",
+    "operations",
+    "networks",
+    "training",
+    "_device",
+    "evaluators._training",
+    "evaluators._supernet",
+)
 
 
 def imports_of(path):
@@ -119,6 +129,7 @@ def test_nobody_reaches_over_to_the_global_generators():
 def test_extras_are_imported_late(module):
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     extras = {"matplotlib", "pandas", "polars", "dask", "distributed", "ray", "onnx", "optuna", "hypothesis", "pytest"}
+    extras |= {"onnxruntime", "onnxscript", "safetensors", "skl2onnx"}
     lazy = set(imports_of(MODULES[module])) if module != "skopdist.display._picture" else set()
     assert not {name for name in lazy if name.split(".")[0] == "matplotlib"}, "only the picture draws"
     for node in tree.body:
@@ -132,9 +143,9 @@ def test_importing_loads_no_extra_and_wakes_no_gpu():
     code = (
         "import sys, joblib, scipy, sklearn.base, sklearn.metrics, sklearn.model_selection, skorch, torch\n"
         "before = set(sys.modules)\n"
-        "import skopdist, skopdist.display, skopdist.testing\n"
+        "import skopdist, skopdist.display, skopdist.export, skopdist.testing\n"
         "tops = {name.split('.')[0] for name in set(sys.modules) - before}\n"
-        "print(tops & {'matplotlib', 'pandas', 'polars', 'dask', 'distributed', 'ray', 'optuna'})\n"
+        "print(tops & {'matplotlib', 'pandas', 'polars', 'dask', 'distributed', 'ray', 'optuna', 'onnx', 'onnxruntime'})\n"
         "print('matplotlib' in sys.modules, torch.cuda.is_initialized())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -165,6 +176,7 @@ def test_public_names_exist():
         "skopdist.tables",
         "skopdist.encodings",
         "skopdist.evaluators",
+        "skopdist.export",
         "skopdist.networks",
         "skopdist.journal",
         "skopdist.spaces",

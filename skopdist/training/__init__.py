@@ -5,5 +5,17 @@ from skopdist.training._nets import Trainer
 from skopdist.training._prediction import Predictor, affordable
 from skopdist.training._recipe import Training
 from skopdist.training._skorch import passes
+from skopdist.training._storing import put_together, take_apart
 
-__all__ = ["Augmentation", "Predictor", "Trainer", "Training", "affordable", "passes", "shift", "shift_flip"]
+__all__ = [
+    "Augmentation",
+    "Predictor",
+    "Trainer",
+    "Training",
+    "affordable",
+    "passes",
+    "put_together",
+    "shift",
+    "shift_flip",
+    "take_apart",
+]

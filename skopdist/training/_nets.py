@@ -26,7 +26,7 @@ from skopdist.training._recipe import Training
 from skopdist.training._skorch import INITIALISATION, AuxiliaryNet, OneCycle, StopOnDivergence, WeightedNet, passes
 from skopdist.training._together import train_together
 
-_PREDICTION_BATCH = 512
+PREDICTION_BATCH = 512
 # Width of the first cell where the user chose none, by the number of spatial dimensions of a sample.
 _CHANNELS = {0: 64, 1: 32, 2: 16}
 _N_CELLS = 3
@@ -293,14 +293,14 @@ class Trainer:
             "iterator_train__seed": seed,
             "iterator_train__device": self.device,
             "iterator_valid": Batches,
-            "iterator_valid__batch_size": _PREDICTION_BATCH,
+            "iterator_valid__batch_size": PREDICTION_BATCH,
             "iterator_valid__device": self.device,
             "train_split": None,
             "classes": np.arange(n_classes),
             "device": self.device,
             "verbose": 0,
             # Without a sink skorch compares its own `print` with the builtin one, and ray puts another in its place.
-            "callbacks__print_log__sink": print if given.get("verbose") else _ignore,
+            "callbacks__print_log__sink": print if given.get("verbose") else ignore,
         }
         callbacks: list[tuple[str, Callback]] = [
             ("divergence", StopOnDivergence()),
@@ -308,7 +308,7 @@ class Trainer:
         ]
         if training.early_stopping is not None and held_out is not None:
             params["train_split"] = predefined_split(TensorData(held_out, problem.loss_weight(held_out)))
-            stopping = EarlyStopping(patience=training.early_stopping, load_best=True, sink=_ignore)
+            stopping = EarlyStopping(patience=training.early_stopping, load_best=True, sink=ignore)
             callbacks.append(("early_stopping", stopping))
         # Arguments of a part that the user replaced are not for the new part.
         replaced = tuple(
@@ -340,7 +340,7 @@ def show(network: Network, samples: Samples) -> None:
     network.adapt(torch.from_numpy(shown.inputs()).to(device), torch.from_numpy(shown.weight).to(device))
 
 
-def _ignore(message: str) -> None:
+def ignore(message: str) -> None:
     """Swallow what a skorch callback would print."""
 
 

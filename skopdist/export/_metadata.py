@@ -1,0 +1,49 @@
+"""What is to be known of an exported network beside its numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from skopdist._version import __version__
+
+# Names of the two ends of an exported graph.
+INPUT, OUTPUT = "X", "probabilities"
+
+
+def metadata(clf: Any, input_type: str) -> dict[str, Any]:
+    """Describe an exported estimator as JSON values.
+
+    Parameters
+    ----------
+    clf : fitted OpDistNASClassifier
+    input_type : str
+
+    Returns
+    -------
+    facts : dict
+        ``classes`` in the order of the probabilities, ``input_shape`` and ``axes`` of a raw sample, ``input_type``,
+        ``features`` where the data frame named them, the number of ``members``, ``best_score`` (None where it is
+        not known) and ``versions``.
+    """
+    names = getattr(clf, "feature_names_in_", None)
+    n_members = int(np.count_nonzero(clf.member_weights_))
+    return {
+        "classes": clf.classes_.tolist(),
+        "input": INPUT,
+        "output": OUTPUT,
+        "input_shape": list(clf._layout.given),
+        "input_type": input_type,
+        "axes": clf._layout.order if len(clf._layout.given) > 1 else "flat",
+        "features": None if names is None else [str(name) for name in names],
+        "members": n_members,
+        "best_score": float(clf.best_score_) if np.isfinite(clf.best_score_) else None,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a file was written with."""
+    return {"skopdist": __version__, "torch": str(torch.__version__), "numpy": np.__version__}
