@@ -22,8 +22,8 @@ LAYERS = [
     {"testing"},
     {"classifier", "tables"},
     {"committee"},
-    {"search"},
-    {"display"},
+    {"search", "_watching"},
+    {"display", "tracking"},
     {"strategies", "evaluators"},
     {"training"},
     {"networks", "formats"},
@@ -33,6 +33,7 @@ LAYERS = [
     {"operations", "architecture", "_prior"},
     {"distribution"},
     {
+        "_callbacks",
         "_identity",
         "_input",
         "_integers",
@@ -118,7 +119,7 @@ def test_nobody_reaches_over_to_the_global_generators():
 @pytest.mark.parametrize("module", MODULES)
 def test_extras_are_imported_late(module):
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    extras = {"matplotlib", "pandas", "dask", "distributed", "ray", "onnx", "optuna", "hypothesis", "pytest"}
+    extras = {"matplotlib", "pandas", "dask", "distributed", "ray", "onnx", "optuna", "mlflow", "hypothesis", "pytest"}
     lazy = set(imports_of(MODULES[module])) if module != "skopdist.display._picture" else set()
     assert not {name for name in lazy if name.split(".")[0] == "matplotlib"}, "only the picture draws"
     for node in tree.body:
@@ -132,9 +133,9 @@ def test_importing_loads_no_extra_and_wakes_no_gpu():
     code = (
         "import sys, joblib, scipy, sklearn.base, sklearn.metrics, sklearn.model_selection, skorch, torch\n"
         "before = set(sys.modules)\n"
-        "import skopdist, skopdist.display, skopdist.testing\n"
+        "import skopdist, skopdist.display, skopdist.testing, skopdist.tracking\n"
         "tops = {name.split('.')[0] for name in set(sys.modules) - before}\n"
-        "print(tops & {'matplotlib', 'pandas', 'dask', 'distributed', 'ray', 'optuna'})\n"
+        "print(tops & {'matplotlib', 'pandas', 'dask', 'distributed', 'ray', 'optuna', 'mlflow', 'rich'})\n"
         "print('matplotlib' in sys.modules, torch.cuda.is_initialized())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -25,13 +25,16 @@ PALETTE = (
     "#6a8f3c",
 )
 GREY = "#909090"
-# With more operations than that their names would cover each other, and colours alone tell them apart.
-_MOST_NAMES = 12
+# With more operations than that their names would cover each other, and colours alone tell them apart; and where names
+# would make the picture wider than that.
+_MOST_NAMES, _WIDEST = 12, 1000.0
 # In points: nodes and the distances between them, the rise of an arc for each node that it spans, and that of a link.
-_RADIUS, _SMALL_RADIUS, _STEP, _SMALL_STEP, _RISE, _SMALL_RISE, _LINK_RISE = 12.0, 8.0, 62.0, 34.0, 26.0, 15.0, 13.0
+_RADIUS, _SMALL_RADIUS, _STEP, _SMALL_STEP, _RISE, _SMALL_RISE, _LINK_RISE = 12.0, 8.0, 44.0, 34.0, 26.0, 15.0, 13.0
+# The most that arcs rise or fall where names need no room.
+_HIGHEST, _LOWEST = 150.0, 80.0
 # Of a chain, whose arcs span one node each and whose nodes are many.
 _CHAIN_NODES, _CHAIN_STEP = 20, 22.0
-_LETTER, _SPACE_FOR_NAMES, _LONGEST_NAME = 6.2, 34.0, 18
+LETTER, _SPACE_FOR_NAMES, _LONGEST_NAME = 6.2, 34.0, 18
 
 
 @dataclass(frozen=True)
@@ -98,28 +101,40 @@ class Drawing:
         (['in', '1', 'out'], [0.0, 52.0, -13.0])
         """
         n = cell.n_nodes
-        has_names = len(cell.operations) <= _MOST_NAMES
+        steps = _named_steps(cell)
+        has_names = len(cell.operations) <= _MOST_NAMES and sum(steps) <= _WIDEST
         radius, rise = (_RADIUS, _RISE) if has_names else (_SMALL_RADIUS, _SMALL_RISE)
-        step = _STEP if has_names else _CHAIN_STEP if n > _CHAIN_NODES else _SMALL_STEP
-        if has_names:
-            step = max(step, _LETTER * max(len(shortened(name)) for name in cell.operations) + _SPACE_FOR_NAMES)
-        places = [radius + 2 + step * i for i in range(n)]
+        if not has_names:
+            steps = [_CHAIN_STEP if n > _CHAIN_NODES else _SMALL_STEP] * (n - 1)
+        places = [radius + 2 + sum(steps[:i]) for i in range(n)]
         names = ["in" if cell.n_inputs == 1 else f"in{i + 1}" for i in range(cell.n_inputs)]
         names += [str(i) for i in range(cell.n_inputs, n - 1)] + ["out"]
         used = {(used.is_edge, used.row) for used in cell.steps(is_zero)}
+        # Only with names do arcs need room between them.
+        widest = max([target - source for source, target in cell.edges])
+        rise = rise if has_names else min(rise, _HIGHEST / widest)
+        fall = min(_LINK_RISE, _LOWEST / max([target - source for source, target in cell.links], default=1))
         arcs = []
         for row, (name, (source, target)) in enumerate(zip(cell.operations, cell.edges, strict=True)):
             # Neighbours are joined by a straight line.
             height = rise * (target - source) if target - source > 1 else 0.0
             arcs.append(Arc(places[source], places[target], height, name, (True, row) in used))
         for row, (source, target) in enumerate(cell.links):
-            arcs.append(Arc(places[source], places[target], -_LINK_RISE * (target - source), "", (False, row) in used))
+            arcs.append(Arc(places[source], places[target], -fall * (target - source), "", (False, row) in used))
         text = 14.0 if has_names else 4.0
         above = max(radius + 2, text + max([arc.rise for arc in arcs]))
         below = max(radius + 2, 4 - min(arc.rise for arc in arcs))
         return cls(
             tuple(zip(places, names, strict=True)), tuple(arcs), radius, places[-1] + places[0], above, below, has_names
         )
+
+
+def _named_steps(cell: Cell) -> list[float]:
+    """Return the distances from node to node with which the names of operations do not touch each other."""
+    wide = max(_STEP, LETTER * max(len(shortened(name)) for name in cell.operations) + _SPACE_FOR_NAMES)
+    joined = {source for source, target in cell.edges if target - source == 1}
+    is_chain = len(joined) == len(cell.edges)
+    return [wide if i in joined or not is_chain else _STEP for i in range(cell.n_nodes - 1)]
 
 
 def shortened(name: str, n: int = _LONGEST_NAME) -> str:

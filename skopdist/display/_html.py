@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 from skopdist.architecture import Architecture
-from skopdist.display._drawing import GREY, Drawing, colors_of, shortened, shown_operations, title_of
+from skopdist.display._drawing import GREY, LETTER, Drawing, colors_of, shortened, shown_operations, title_of
 from skopdist.display._text import describe, rank
 from skopdist.distribution import OperationDistribution
 from skopdist.networks import NetworkCosts
@@ -29,6 +30,7 @@ _STYLE = """<style>
 .skopdist-fit .skopdist-graph { max-width: 100%; overflow-x: auto; }
 .skopdist-fit .skopdist-name { opacity: 0.7; margin-bottom: 0.2em; }
 .skopdist-fit svg { display: block; font-family: inherit; }
+.skopdist-fit details { margin-top: 0.5em; }
 .skopdist-fit summary { cursor: pointer; }
 .skopdist-fit table { border-collapse: collapse; margin: 0.3em 0; background: none; color: inherit; }
 .skopdist-fit tr { background: none; }
@@ -84,37 +86,49 @@ def cell_svg(drawing: Drawing, colors: dict[str, str]) -> str:
     pad = 3.0
     width, height = drawing.width + 2 * pad, drawing.above + drawing.below + 2 * pad
     line = pad + drawing.above
-    out = [f"<svg width='{width:.0f}' height='{height:.0f}' viewBox='0 0 {width:.1f} {height:.1f}' role='img'>"]
+    curves, names, gaps = [], [], []
     for arc in drawing.arcs:
-        middle = (arc.start + arc.end) / 2
+        middle = pad + (arc.start + arc.end) / 2
         # The control point of a parabola lies twice as high as its top.
-        top = f"{pad + middle:.1f} {line - 2 * arc.rise:.1f}"
+        top = f"{middle:.1f} {line - 2 * arc.rise:.1f}"
         curve = f"M{pad + arc.start:.1f} {line:.1f}Q{top} {pad + arc.end:.1f} {line:.1f}"
         color = colors[arc.operation] if arc.operation else "currentColor"
         faint = "" if arc.operation and arc.is_used else " opacity='0.45'"
-        dashes = " stroke-dasharray='2 4'" if arc.operation and colors[arc.operation] == GREY else ""
-        name = escape(arc.operation) or "link"
-        thick = 2.5 if arc.operation else 1.2
-        out.append(
-            f"<path d='{curve}' fill='none' stroke='{color}' stroke-width='{thick}'{dashes}{faint}>"
-            f"<title>{name}</title></path>"
-        )
+        dashes = " stroke-dasharray='2 4'" if color == GREY else ""
+        style = f"stroke='{color}' stroke-width='{2.5 if arc.operation else 1.2}'{dashes}{faint}"
+        curves.append(f"<path d='{curve}' fill='none' {style}><title>{escape(arc.operation) or 'link'}</title></path>")
         if arc.operation and drawing.has_names:
-            fill = "opacity='1'" if arc.is_used else "opacity='0.6'"
-            out.append(
-                f"<text x='{pad + middle:.1f}' y='{line - arc.rise - 4:.1f}' text-anchor='middle' font-size='10.5' "
-                f"fill='currentColor' {fill}>{escape(shortened(arc.operation))}</text>"
+            name, base = shortened(arc.operation), line - arc.rise - 4
+            half = 0.5 * LETTER * len(name)
+            gaps.append(
+                f"<rect x='{middle - half:.1f}' y='{base - 9:.1f}' width='{2 * half:.1f}' height='11' fill='black'/>"
             )
-    size = 10 if drawing.has_names else 8
-    for place, name in drawing.nodes:
-        # Grey, half transparent, over what is behind it: light on a light page and dark on a dark one.
-        out.append(
-            f"<circle cx='{pad + place:.1f}' cy='{line:.1f}' r='{drawing.radius:.0f}' fill='#808080' "
-            f"fill-opacity='0.25' stroke='currentColor' stroke-opacity='0.6'/>"
-            f"<text x='{pad + place:.1f}' y='{line:.1f}' text-anchor='middle' dominant-baseline='central' "
-            f"font-size='{size}' fill='currentColor'>{name}</text>"
-        )
-    return "".join([*out, "</svg>"])
+            shade = "" if arc.is_used else " opacity='0.6'"
+            names.append(
+                f"<text x='{middle:.1f}' y='{base:.1f}' text-anchor='middle' font-size='10.5' "
+                f"fill='currentColor'{shade}>{escape(name)}</text>"
+            )
+    nodes = [
+        # Grey and half transparent: light on a light page and dark on a dark one.
+        f"<circle cx='{pad + place:.1f}' cy='{line:.1f}' r='{drawing.radius:.0f}' fill='#808080' fill-opacity='0.25' "
+        f"stroke='currentColor' stroke-opacity='0.6'/><text x='{pad + place:.1f}' y='{line:.1f}' text-anchor='middle' "
+        f"dominant-baseline='central' font-size='{10 if drawing.has_names else 8}' fill='currentColor'>{name}</text>"
+        for place, name in drawing.nodes
+    ]
+    # Lines have gaps behind names and nodes. A halo would need the colour of the page.
+    gaps += [
+        f"<circle cx='{pad + place:.1f}' cy='{line:.1f}' r='{drawing.radius:.0f}' fill='black'/>"
+        for place, _ in drawing.nodes
+    ]
+    cut = f"<rect width='{width:.1f}' height='{height:.1f}' fill='white'/>{''.join(gaps)}"
+    # Equal pictures on a page may share it.
+    mask = f"skopdist-mask-{zlib.crc32(cut.encode()):08x}"
+    size = f"width='{width:.1f}' height='{height:.1f}'"
+    return (
+        f"<svg {size} viewBox='0 0 {width:.1f} {height:.1f}' role='img'>"
+        f"<mask id='{mask}' maskUnits='userSpaceOnUse' x='0' y='0' {size}>{cut}</mask>"
+        f"<g mask='url(#{mask})'>{''.join(curves)}</g>{''.join(names)}{''.join(nodes)}</svg>"
+    )
 
 
 def _facts(estimator: Any) -> list[tuple[str, str]]:

@@ -267,24 +267,22 @@ class ArchitectureDisplay:
 def _draw_cell(ax: Axes, drawing: Drawing, colors: Mapping[str, str]) -> None:
     from matplotlib.patches import Circle, PathPatch  # noqa: PLC0415 - an extra
     from matplotlib.path import Path  # noqa: PLC0415
+    from matplotlib.patheffects import withStroke  # noqa: PLC0415
 
-    labelled: set[str] = set()
+    halo = [withStroke(linewidth=3, foreground=ax.get_facecolor())]
     for arc in drawing.arcs:
         middle = (arc.start + arc.end) / 2
         # The control point of a parabola lies twice as high as its top.
         curve = Path([(arc.start, 0), (middle, 2 * arc.rise), (arc.end, 0)], [Path.MOVETO, Path.CURVE3, Path.CURVE3])
         color = colors[arc.operation] if arc.operation else GREY
         passes = color != GREY or not arc.operation
-        label = None
-        if arc.operation and not drawing.has_names and arc.operation not in labelled:
-            labelled.add(arc.operation)
-            label = _plain(arc.operation)
-        style = {"edgecolor": color, "facecolor": "none", "linestyle": "-" if passes else ":", "label": label}
+        style = {"edgecolor": color, "facecolor": "none", "linestyle": "-" if passes else ":"}
         is_strong = arc.operation and arc.is_used
         ax.add_patch(PathPatch(curve, linewidth=2.2 if arc.operation else 1.2, alpha=1 if is_strong else 0.5, **style))
         if arc.operation and drawing.has_names:
             at, text = (middle, arc.rise + 3), _plain(shortened(arc.operation))
-            ax.text(*at, text, ha="center", va="bottom", fontsize=9, alpha=1 if arc.is_used else 0.6)
+            shade = 1 if arc.is_used else 0.6
+            ax.text(*at, text, ha="center", va="bottom", fontsize=9, alpha=shade, path_effects=halo)
     for place, name in drawing.nodes:
         ax.add_patch(Circle((place, 0), drawing.radius, facecolor="#dddddd", edgecolor="#666666", zorder=3))
         ax.text(
@@ -292,7 +290,11 @@ def _draw_cell(ax: Axes, drawing: Drawing, colors: Mapping[str, str]) -> None:
         )
     ax.set(xlim=(-4, drawing.width + 4), ylim=(-drawing.below - 4, drawing.above + 4), aspect="equal")
     ax.axis("off")
-    if labelled:
+    if not drawing.has_names:
+        used = {arc.operation for arc in drawing.arcs}
+        for name in (name for name in colors if name in used):
+            line = "-" if colors[name] != GREY else ":"
+            ax.plot([], [], color=colors[name], linewidth=2.2, linestyle=line, label=_plain(name))
         ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False)
 
 

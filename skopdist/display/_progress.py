@@ -88,7 +88,9 @@ class Progress:
         self._draw("")
         if self._is_live and not self._is_quiet and error is None:
             # The line that stays.
-            counts = f"{self._n_trials_made} trials, {self._n_members_made} networks"
+            counts = _many(self._n_trials_made, "trial")
+            if self._n_members_made:
+                counts += f", {_many(self._n_members_made, 'network')}"
             best = f", best trial {self._best:.4f}" if math.isfinite(self._best) else ""
             self._write(f"{counts}{best}, {_clock(time.monotonic() - self._begin)}\n")
 
@@ -197,6 +199,10 @@ class Progress:
             encoding = getattr(self.stream, "encoding", None) or "ascii"
             self.stream.write(plain.encode(encoding, "replace").decode(encoding))
         self.stream.flush()
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def _counted(n: int, total: int | None) -> str:

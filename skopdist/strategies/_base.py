@@ -242,7 +242,7 @@ class Strategy(BaseEstimator, ABC):
         Returns
         -------
         forecasts : ndarray of shape (n_trials,)
-            NaN where nothing is predicted: of the first trials, of those beyond a thousand, and of all where the
+            NaN where nothing is predicted: of the first trials, of those beyond three hundred, and of all where the
             strategy has no model.
         """
         return self._forecasts()

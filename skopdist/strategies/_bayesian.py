@@ -33,8 +33,8 @@ _TAIL = 2.5
 _ALWAYS_TUNED = 40
 # Where the space is too large to be listed: how many points are climbed from, and how many steps are made.
 _CLIMBERS, _STEPS = 8, 3
-# Forecasts begin anew with each trial, or each twentieth part more, up to so many trials: longer ones take minutes.
-_FORECAST_PART, _MOST_FORECASTS = 20, 1000
+# Forecasts begin anew with each trial, or each twentieth part more, up to so many trials: these take a few seconds.
+_FORECAST_PART, _MOST_FORECASTS = 20, 300
 # Standard deviations below the incumbent from which on the tail of the normal distribution is expanded.
 _FAR = -20.0
 
