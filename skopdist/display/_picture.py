@@ -207,6 +207,9 @@ class ArchitectureDisplay:
     Parameters
     ----------
     architecture : Architecture
+    operations : sequence of str or None, default=None
+        Names in the order in which they are given colours, such as those of a space, so that several pictures have the
+        same. None takes the order in the architecture.
 
     Attributes
     ----------
@@ -223,18 +226,21 @@ class ArchitectureDisplay:
     >>> ArchitectureDisplay.from_architecture(cell).figure_.savefig("cell.png")  # doctest: +SKIP
     """
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, operations: Sequence[str] | None = None) -> None:
         self.architecture = architecture
+        self.operations = operations
 
     @classmethod
-    def from_architecture(cls, architecture: Architecture, axes: Sequence[Axes] | None = None) -> Self:
-        """Draw an architecture; `axes` as in :meth:`plot`."""
-        return cls(architecture).plot(axes)
+    def from_architecture(
+        cls, architecture: Architecture, axes: Sequence[Axes] | None = None, operations: Sequence[str] | None = None
+    ) -> Self:
+        """Draw an architecture; `axes` as in :meth:`plot`, and `operations` as in the constructor."""
+        return cls(architecture, operations).plot(axes)
 
     @classmethod
     def from_estimator(cls, estimator: Any, axes: Sequence[Axes] | None = None) -> Self:
         """Draw the best architecture of a fitted :class:`~skopdist.OpDistNASClassifier`; `axes` as in :meth:`plot`."""
-        return cls(estimator.best_architecture_).plot(axes)
+        return cls(estimator.best_architecture_, estimator.best_distribution_.operations).plot(axes)
 
     def plot(self, axes: Sequence[Axes] | None = None) -> Self:
         """Draw into axes, one for each cell, or into a new figure whose size suits the cells.
@@ -255,7 +261,7 @@ class ArchitectureDisplay:
             axes = _new_axes(1, len(drawings), (max(width, 3.0), sum(heights)), heights)
         if len(axes) < len(drawings):
             raise ValueError(f"Expected one of the axes for each of {len(drawings)} cells, got {len(axes)}.")
-        colors = colors_of(architecture.operations)
+        colors = colors_of((*(self.operations or ()), *architecture.operations))
         for i, (ax, drawing) in enumerate(zip(axes, drawings, strict=False)):
             _draw_cell(ax, drawing, colors)
             ax.set_title(_plain(title_of(architecture.cell_types, i)), fontsize="medium")

@@ -172,7 +172,8 @@ class Progress:
         best = f"best {self._best:.4f}" if math.isfinite(self._best) else ""
         full = round(_BAR * self._share(n, total))
         bar = _FULL * full + _EMPTY * (_BAR - full)
-        self._draw("  ".join(part for part in (f"{phase:8}", bar, _counted(n, total), best, rest) if part))
+        counted = _counted(n, total) if total is not None else f"{n} so far"
+        self._draw("  ".join(part for part in (f"{phase:8}", bar, counted, best, rest) if part))
 
     def _share(self, n: int, total: int | None) -> float:
         """Return the part of this phase that is done: by the clock, where time decides."""

@@ -6,6 +6,7 @@ import pytest
 
 from skopdist import Architecture, Cell, OpDistNASClassifier, OperationDistribution
 from skopdist.display import ArchitectureDisplay, SearchDisplay
+from skopdist.display._drawing import colors_of
 from skopdist.evaluators import TabularEvaluator
 from skopdist.search import run_search
 from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
@@ -111,10 +112,16 @@ def test_predictions_beside_scores(darts, pyplot):
 
 
 def test_display_of_an_estimator(iris, pyplot):
+    from matplotlib.colors import to_hex
+
     clf = OpDistNASClassifier(n_trials=5, n_members=2, max_epochs=1, n_cells=1, channels=4, random_state=0).fit(*iris)
     display = SearchDisplay.from_estimator(clf)
     assert len(display.axes_) == 4
-    assert len(ArchitectureDisplay.from_estimator(clf).axes_) == 1
+    (ax,) = ArchitectureDisplay.from_estimator(clf).axes_
+    # As in the other picture, and in a notebook.
+    colors = colors_of(clf.best_distribution_.operations)
+    arcs = zip(ax.patches, clf.best_architecture_.operations, strict=False)
+    assert all(to_hex(arc.get_edgecolor()) == colors[name] for arc, name in arcs)
 
 
 def test_text_is_shown_as_it_is(pyplot, tmp_path):

@@ -141,10 +141,10 @@ def test_where_time_decides_the_bar_is_a_clock(clock):
     progress = Progress(None, None, max_time=40, stream=stream)
     clock.now += 10
     progress.show_trial(trial())
-    assert stream.getvalue().endswith("━━━━━───────────────  1  best 0.5000  30 s left")
+    assert stream.getvalue().endswith("━━━━━───────────────  1 so far  best 0.5000  30 s left")
     progress.begin_members(None)
     progress.show_member("")
-    assert "training  ━━━━━───────────────  1  best" in stream.getvalue()
+    assert "training  ━━━━━───────────────  1 so far  best" in stream.getvalue()
 
 
 def test_trials_on_record_say_nothing_of_the_time(clock):
