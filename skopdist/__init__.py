@@ -1,5 +1,7 @@
 """Neural architecture search by operation distributions, as a scikit-learn estimator."""
 
+import logging
+
 from skopdist._prior import Prior
 from skopdist._refit import Refit
 from skopdist._version import __version__
@@ -8,3 +10,6 @@ from skopdist.classifier import OpDistNASClassifier
 from skopdist.distribution import OperationDistribution
 
 __all__ = ["Architecture", "Cell", "OpDistNASClassifier", "OperationDistribution", "Prior", "Refit", "__version__"]
+
+# A library logs, and the application decides what becomes of it.
+logging.getLogger(__name__).addHandler(logging.NullHandler())

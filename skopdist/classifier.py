@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import logging
 import os
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -23,6 +26,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
 
+from skopdist._callbacks import CallbackSupportMixin, with_callbacks
 from skopdist._device import resolve_devices
 from skopdist._identity import Identity, describe_parts
 from skopdist._input import (
@@ -42,10 +46,11 @@ from skopdist._schema import Schema, check_categorical_features
 from skopdist._sparse import SparseRows, as_dense, is_sparse_table
 from skopdist._splitting import Splitter, SplitterConstraint
 from skopdist._validation import RealInterval
+from skopdist._watching import Watch
 from skopdist.architecture import Architecture
 from skopdist.budget import SHORT, Budget
 from skopdist.committee import Committee, Member, choose_architectures, judge, plan_seats, train_members
-from skopdist.display import progress_line
+from skopdist.display import Progress, describe, estimator_html
 from skopdist.encodings import Encoding, LimitedEncoding
 from skopdist.evaluators import Evaluator, SupernetEvaluator, SupervisedEvaluator, TrainingEvaluator
 from skopdist.export import load_estimator, save_estimator
@@ -57,6 +62,8 @@ from skopdist.spaces import SPACES, SearchSpace, make_space
 from skopdist.strategies import BayesianOptimization, Strategy
 from skopdist.training import Trainer, Training
 from skopdist.trial import Trial
+
+_LOGGER = logging.getLogger(__name__)
 
 # Keys of the independent random streams of a fit.
 _SPLIT, _SEARCH, _REFIT, _REFIT_DRAW, _MEMBER, _MEMBER_DRAW, _FOLDS, _PROBE = range(8)
@@ -92,7 +99,7 @@ _FREE = {
 _DTYPES = [np.float64, np.float32, np.uint8, np.int64, np.uint64]
 
 
-class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
+class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Search the operation distribution of a network cell, then train the best network found.
 
     Parameters
@@ -187,7 +194,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         cross-validation and grid search need it.
     random_state : int, Generator, RandomState or None, default=None
     verbose : int, default=0
-        1 prints a line for each trial.
+        1 shows trials, members and the time left: in a terminal and in a notebook in a line that is drawn anew,
+        elsewhere in a line for each; see :class:`~skopdist.display.Progress`. Applications that want to decide for
+        themselves listen to the logger ``"skopdist"``.
 
     Attributes
     ----------
@@ -216,7 +225,10 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
     evaluator_ : Evaluator
         The evaluator of the search, with its data; pickles and copies of the estimator leave the data out.
     stop_reason_ : str
-        Why the search ended; see :class:`~skopdist.search.SearchResult`.
+        Why the search ended; see :class:`~skopdist.search.SearchResult`. Where a callback or Ctrl-C ended the training
+        of the members behind it, it is "callback" or "interrupted".
+    fit_time_ : float
+        Seconds that `fit` took.
     net_ : skorch.NeuralNetClassifier
         The network of ``best_architecture_``, or the draw of another length; its classes are indices into
         ``classes_``.
@@ -384,12 +396,23 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.categorical = True
         return tags
 
+    def _repr_html_inner(self) -> str:
+        # scikit-learn's own has the parameters.
+        return super()._repr_html_inner() + estimator_html(self)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] = self._repr_html_inner()
+        return bundle
+
     def set_params(self, **params: Any) -> Self:
         """Set parameters by name; ``training__<name>`` sets one of the recipe, also where `training` is None."""
         if self.training is None and "training" not in params and any(name.startswith("training__") for name in params):
             self.training = Training()
         return super().set_params(**params)
 
+    @with_callbacks
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
     ) -> Self:
@@ -433,8 +456,25 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             short for one pass over the data; if the axes of X look as if the channels did not come first; or if X is
             constant.
         """
+        begin = time.monotonic()
         self._check_parameters()
         budget = Budget(self.max_time)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        with Watch(self, {"X": X, "y": y, "metadata": metadata}, 2 if self.refit else 1) as watch:
+            self._fit(X, y, sample_weight, groups, budget, watch)
+            self.fit_time_ = time.monotonic() - begin
+            watch.end(predicts=bool(self.refit))
+        return self
+
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+        budget: Budget,
+        watch: Watch,
+    ) -> None:
         problem = self._make_problem(X, y, sample_weight, groups)
         path = None if self.journal is None else Path(os.fspath(self.journal))
         if path is not None and not os.fspath(self.journal or "").strip():
@@ -448,10 +488,9 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             for name in ("net_", "nets_", "member_weights_", "temperature_", "refit_architecture_", "_predictor"):
                 self.__dict__.pop(name, None)
             n_members = self._choose_members(book.trials)
-            best = self._search(trainer, book, budget, n_members)
+            best = self._search(trainer, book, budget, n_members, watch)
         if self.refit:
-            self._train_final(trainer, best, book.seed, budget, n_members)
-        return self
+            self._train_final(trainer, best, book.seed, budget, n_members, watch)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the class probabilities.
@@ -771,6 +810,12 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             )
         return n
 
+    def _wanted_members(self, n_members: int) -> int | None:
+        """Return how many networks are to be trained behind the search, or None where time decides."""
+        if not self.refit:
+            return 0
+        return None if self.max_time is not None and self.n_members is None and n_members > 1 else n_members
+
     def _strategy(self) -> Strategy:
         return BayesianOptimization() if self.strategy is None else self.strategy
 
@@ -798,16 +843,8 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         """Make what trains the final network, where the evaluator trains none."""
         return Trainer.of(problem, self._recipe(), self.n_cells, self.channels, resolve_devices(self.device)[0])
 
-    def _search(self, trainer: Trainer, book: Journal, budget: Budget, n_members: int) -> Trial:
+    def _search(self, trainer: Trainer, book: Journal, budget: Budget, n_members: int, watch: Watch) -> Trial:
         """Search behind the trials on record, set what was found, and return the best trial."""
-
-        def report(trial: Trial) -> None:
-            best = max((t.score for t in seen if t.succeeded), default=-np.inf)
-            seen.append(trial)
-            wanted = self._n_trials if self.max_time is None or self.n_trials is not None else None
-            print(progress_line(trial, wanted, best))  # noqa: T201 - the user asked for it
-
-        seen: list[Trial] = []
         problem, strategy, encoding = trainer.problem, self._strategy(), self.encoding
         costs = NetworkCosts(
             problem.sample_shape,
@@ -823,6 +860,11 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         begin_with = self._references()
         is_short = n_members > 1 and isinstance(self.evaluator_, TrainingEvaluator)
         max_time, fidelity = self._plan_search(trainer, begin_with, book, budget, is_short)
+        wanted = self._n_trials if max_time is None or self.n_trials is not None else None
+        n_final = self._wanted_members(n_members)
+        n_workers = effective_n_jobs(budget.n_jobs(self.n_jobs))
+        progress = Progress(wanted, n_final, budget.left, n_workers) if self.verbose else None
+        watch.begin_search(wanted, len(book.trials), progress)
         try:
             result = run_search(
                 strategy,
@@ -837,7 +879,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
                 random_state=seed(book.seed, _SEARCH),
                 n_jobs=budget.n_jobs(self.n_jobs),
                 journal=book,
-                callback=report if self.verbose else None,
+                callback=watch.on_trial,
             )
         except SearchFailedError as error:
             self.trials_ = tuple(error.trials)
@@ -891,7 +933,7 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
             fidelity = max(trial.fidelity for trial in book.trials)
         return max(seconds if self.refit else budget.left, 1e-3), fidelity
 
-    def _train_final(self, trainer: Trainer, best: Trial, entropy: int, budget: Budget, n: int) -> None:
+    def _train_final(self, trainer: Trainer, best: Trial, entropy: int, budget: Budget, n: int, watch: Watch) -> None:
         """Train what predicts: the members of a committee, or one network as the best trial was, where these fail."""
         refit = self.refit if isinstance(self.refit, Refit) else Refit()
         final = self._final_trainer(trainer, refit, best)
@@ -903,8 +945,14 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         seeds = [seed(entropy, _REFIT), *(seed(entropy, _MEMBER, i) for i in range(1, n))]
         seats = plan_seats(problem, architectures, folds, n, seeds)
         trained: list[Member | str] = []
+        watch.begin_members(self._wanted_members(n))
         try:
-            trained.extend(train_members(final, seats, budget.n_jobs(self.n_jobs), budget, self._seconds))
+            with closing(train_members(final, seats, budget.n_jobs(self.n_jobs), budget, self._seconds)) as results:
+                for result in results:
+                    trained.append(result)
+                    if self._report_member(result, trained, watch):
+                        self.stop_reason_ = "callback"
+                        break
         except KeyboardInterrupt:
             if self._is_clone or not any(isinstance(result, Member) for result in trained):
                 raise
@@ -928,6 +976,24 @@ class OpDistNASClassifier(ClassifierMixin, BaseEstimator):
         else:
             self._seat_best_trial(best, failures)
         self._prepare_to_predict()
+
+    def _report_member(self, result: Member | str, trained: Sequence[Member | str], watch: Watch) -> bool:
+        """Tell of a member, or of why its training failed; return whether no more are to be trained."""
+        if isinstance(result, str):
+            text = f"failed: {result}"
+            _LOGGER.warning("member %d %s", len(trained), text)
+            return watch.on_member(text, None)
+        space = self.evaluator_.search_space
+        text = f"trained in {result.duration:.1f} s  {describe(space.encode(result.seat.architecture))}"
+        _LOGGER.info("member %d %s", len(trained), text)
+        return watch.on_member(text, lambda: self._predicting([m for m in trained if isinstance(m, Member)]))
+
+    def _predicting(self, members: Sequence[Member]) -> dict[str, Any]:
+        """Return the attributes of an estimator that predicts by the members there are, which all count the same."""
+        nets, weights = tuple(member.net for member in members), np.full(len(members), 1 / len(members))
+        predictor = Committee(nets, weights.tolist(), len(self.sample_shape_) - 1)
+        named = {"net_": nets[0], "nets_": nets, "member_weights_": weights, "temperature_": 1.0}
+        return named | {"refit_architecture_": members[0].seat.architecture, "_predictor": predictor}
 
     def _n_folds(self, n_rows: int, n_members: int, budget: Budget) -> int:
         """Return into how many parts the rows are divided that members hold out; 0 if they hold out nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 import warnings
@@ -22,6 +23,7 @@ from skopdist._random import RandomState, root_entropy, seed, stream
 from skopdist._validation import check_positive_integer
 from skopdist._workers import Workers
 from skopdist.architecture import Architecture
+from skopdist.display import progress_line
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
 from skopdist.evaluators import Evaluator
@@ -32,6 +34,8 @@ from skopdist.strategies import Strategy
 from skopdist.trial import Trial, best_trial
 
 __all__ = ["SearchFailedError", "SearchResult", "run_search", "space_identity", "tabulate"]
+
+_LOGGER = logging.getLogger(__name__)
 
 # Keys of the independent random streams of a search.
 _STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR, _FINAL = range(5)
@@ -211,7 +215,7 @@ def run_search(
         or a folder, in which each search has a file of its own. It is a record on disk, and treated as `record` is. An
         estimator may give a :class:`~skopdist.journal.Journal` that it has opened.
     callback : callable or None, default=None
-        Called with each trial, in order; the search ends when it returns True.
+        Called with each trial, in order; the search ends when it returns True. :mod:`skopdist.tracking` has some.
 
     Returns
     -------
@@ -494,6 +498,7 @@ class _Search:
             for trial in evaluated:
                 if trial.index >= len(self.known):
                     self._write(trial)
+                self._log(trial, made)
                 made.append(trial)
                 self.stop_reason = self._reason_to_stop(trial)
                 if self.stop_reason:
@@ -505,6 +510,12 @@ class _Search:
             evaluated.close()
         self.trials.extend(made)
         self.strategy.observe(made)
+
+    def _log(self, trial: Trial, made: Sequence[Trial]) -> None:
+        level = logging.INFO if trial.succeeded else logging.WARNING
+        if _LOGGER.isEnabledFor(level):
+            best = best_trial([*self.trials, *made])
+            _LOGGER.log(level, "%s", progress_line(trial, None, -math.inf if best is None else best.score))
 
     def _write(self, trial: Trial) -> None:
         """Add a trial to the journal, numbered by its place there: finals of shorter searches may be in between."""

@@ -432,15 +432,6 @@ def test_max_time(iris):
     assert 1 <= len(clf.trials_) < 10_000
 
 
-def test_verbose_prints_a_line_for_each_trial(iris, capsys):
-    make(n_trials=3).fit(*iris)
-    assert capsys.readouterr() == ("", "")
-    make(n_trials=3, verbose=1).fit(*iris)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
-    assert lines[0].startswith("[1/3] score ")
-
-
 @pytest.mark.parametrize("operations", [["linear_relu"], ("skip_connect", "gated_linear")])
 def test_a_space_of_other_operations(iris, operations):
     clf = make(strategy=RandomSearch(), search_space=DenseSpace(operations, stems=())).fit(*iris)

@@ -26,7 +26,7 @@ import skopdist
 from skopdist.operations import register_operation
 
 ROOT = Path(skopdist.__file__).parent.parent
-NOT_RUN = {"docs/guide/parallel.md": 3}
+NOT_RUN = {"docs/guide/parallel.md": 3, "docs/guide/watching.md": 1}
 # Written by Sphinx.
 GENERATED = {"_build", "auto_examples", "generated"}
 # Of fences: other ones may hold no code of Python, for nothing would run it.

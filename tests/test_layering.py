@@ -23,8 +23,8 @@ LAYERS = [
     {"classifier", "tables"},
     {"export"},
     {"committee"},
-    {"search"},
-    {"display"},
+    {"search", "_watching"},
+    {"display", "tracking"},
     {"strategies", "evaluators"},
     {"training"},
     {"networks", "formats"},
@@ -34,6 +34,7 @@ LAYERS = [
     {"operations", "architecture", "_prior"},
     {"distribution"},
     {
+        "_callbacks",
         "_identity",
         "_random",
         "_refit",
@@ -129,7 +130,7 @@ def test_nobody_reaches_over_to_the_global_generators():
 def test_extras_are_imported_late(module):
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     extras = {"matplotlib", "pandas", "polars", "dask", "distributed", "ray", "onnx", "optuna", "hypothesis", "pytest"}
-    extras |= {"onnxruntime", "onnxscript", "safetensors", "skl2onnx"}
+    extras |= {"mlflow", "onnxruntime", "onnxscript", "safetensors", "skl2onnx"}
     lazy = set(imports_of(MODULES[module])) if module != "skopdist.display._picture" else set()
     assert not {name for name in lazy if name.split(".")[0] == "matplotlib"}, "only the picture draws"
     for node in tree.body:
@@ -143,13 +144,14 @@ def test_importing_loads_no_extra_and_wakes_no_gpu():
     code = (
         "import sys, joblib, scipy, sklearn.base, sklearn.metrics, sklearn.model_selection, skorch, torch\n"
         "before = set(sys.modules)\n"
-        "import skopdist, skopdist.display, skopdist.export, skopdist.testing\n"
+        "import skopdist, skopdist.display, skopdist.export, skopdist.testing, skopdist.tracking\n"
         "tops = {name.split('.')[0] for name in set(sys.modules) - before}\n"
-        "print(tops & {'matplotlib', 'pandas', 'polars', 'dask', 'distributed', 'ray', 'optuna', 'onnx', 'onnxruntime'})\n"
+        "print(tops & {'matplotlib', 'pandas', 'polars', 'dask', 'distributed', 'ray', 'optuna', 'mlflow', 'rich'})\n"
+        "print(tops & {'onnx', 'onnxruntime', 'onnxscript', 'safetensors'})\n"
         "print('matplotlib' in sys.modules, torch.cuda.is_initialized())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["set()", "False False"]
+    assert done.stdout.splitlines() == ["set()", "set()", "False False"]
 
 
 def test_importing_moves_no_generator():

@@ -1,6 +1,17 @@
-"""What a person sees of a search: text and a picture."""
+"""What a person sees of a search: progress, text, pictures and a notebook's page."""
 
-from skopdist.display._picture import SearchDisplay
+from skopdist.display._html import estimator_html
+from skopdist.display._picture import ArchitectureDisplay, SearchDisplay
+from skopdist.display._progress import Progress
 from skopdist.display._text import describe, grid_table, leaderboard, progress_line
 
-__all__ = ["SearchDisplay", "describe", "grid_table", "leaderboard", "progress_line"]
+__all__ = [
+    "ArchitectureDisplay",
+    "Progress",
+    "SearchDisplay",
+    "describe",
+    "estimator_html",
+    "grid_table",
+    "leaderboard",
+    "progress_line",
+]

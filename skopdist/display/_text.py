@@ -56,6 +56,13 @@ def describe(distribution: OperationDistribution) -> str:
     return "; ".join(rows)
 
 
+def rank(trials: Sequence[Trial], n: int) -> list[Trial]:
+    """Return the `n` best trials, the best first; where there are finals, these full trainings alone are compared."""
+    has_finals = any(trial.final and trial.succeeded for trial in trials)
+    compared = [trial for trial in trials if trial.succeeded and trial.final == has_finals]
+    return sorted(compared, key=lambda trial: -trial.score)[:n]
+
+
 def leaderboard(trials: Sequence[Trial], n: int = 5, references: Mapping[str, float] | None = None) -> str:
     """Return a table of the best trials, and of the references that they have to beat.
 
@@ -75,11 +82,9 @@ def leaderboard(trials: Sequence[Trial], n: int = 5, references: Mapping[str, fl
     table : str
         One row a trial or a reference, the highest score first, with its standard error where that is known.
     """
-    has_finals = any(trial.final and trial.succeeded for trial in trials)
-    compared = [trial for trial in trials if trial.succeeded and trial.final == has_finals]
-    ranked = sorted(compared, key=lambda trial: -trial.score)[:n]
     rows = [
-        (trial.score, trial.score_error, f"trial {trial.index + 1}", describe(trial.distribution)) for trial in ranked
+        (trial.score, trial.score_error, f"trial {trial.index + 1}", describe(trial.distribution))
+        for trial in rank(trials, n)
     ]
     rows += [(score, math.nan, name, "(reference)") for name, score in (references or {}).items()]
     rows.sort(key=lambda row: -row[0])

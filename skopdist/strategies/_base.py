@@ -25,9 +25,9 @@ class Strategy(BaseEstimator, ABC):
     """A search technique, written against an encoding and free of data and networks.
 
     ``start`` is called once, then ``suggest`` and ``observe`` in turn, and ``finish`` at the end. A new strategy must
-    implement one method, ``_suggest``; it may implement ``_start``, ``_observe``, ``_recommend``, ``_finalists`` and
-    ``_finish``, whose docstrings say what the defaults do. ``skopdist.testing.check_strategy`` is the contract that it
-    has to meet.
+    implement one method, ``_suggest``; it may implement ``_start``, ``_observe``, ``_recommend``, ``_finalists``,
+    ``_forecasts`` and ``_finish``, whose docstrings say what the defaults do. ``skopdist.testing.check_strategy`` is
+    the contract that it has to meet.
 
     Attributes
     ----------
@@ -93,6 +93,13 @@ class Strategy(BaseEstimator, ABC):
         By default it is that of their scores, the earlier ones first among equals.
         """
         return sorted(succeeded, key=lambda trial: -trial.score)
+
+    def _forecasts(self) -> NDArray[np.float64]:
+        """Return what the strategy predicts of each trial from those before it, shape (n_trials,).
+
+        By default NaN, for a strategy without a model predicts nothing.
+        """
+        return np.full(len(self.trials_), np.nan)
 
     def _finish(self) -> None:
         """Drop the attributes that only suggestions need, so that a finished strategy is small: none, unless told."""
@@ -224,6 +231,21 @@ class Strategy(BaseEstimator, ABC):
         ranked = self._finalists([trial for trial in self.trials_ if trial.succeeded])
         passing = [trial.architecture for trial in ranked if trial.status == "ok"]
         return list(dict.fromkeys(passing or [trial.architecture for trial in ranked]))[:n]
+
+    def forecasts(self) -> NDArray[np.float64]:
+        """Return the score that the strategy's model predicts of each trial, from the trials before it alone.
+
+        Beside the scores they show what the model is worth. They are computed afterwards, one trial after another; with
+        many trials, some at a time. During the search, points that were suggested together knew as little of each
+        other.
+
+        Returns
+        -------
+        forecasts : ndarray of shape (n_trials,)
+            NaN where nothing is predicted: of the first trials, of those beyond three hundred, and of all where the
+            strategy has no model.
+        """
+        return self._forecasts()
 
     def finish(self) -> Self:
         """Return a small copy of this strategy, as it is kept when the search is over.

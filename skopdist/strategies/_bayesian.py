@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from copy import copy
 
 import numpy as np
@@ -32,6 +33,8 @@ _TAIL = 2.5
 _ALWAYS_TUNED = 40
 # Where the space is too large to be listed: how many points are climbed from, and how many steps are made.
 _CLIMBERS, _STEPS = 8, 3
+# Forecasts begin anew with each trial, or each twentieth part more, up to so many trials: these take a few seconds.
+_FORECAST_PART, _MOST_FORECASTS = 20, 300
 # Standard deviations below the incumbent from which on the tail of the normal distribution is expanded.
 _FAR = -20.0
 
@@ -211,6 +214,23 @@ class BayesianOptimization(Strategy):
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
         return self.encoding_.distribution(self.encoding_.encode(self._finalists(succeeded)[0].architecture))
 
+    def _forecasts(self) -> Array:
+        """Return what a process that is conditioned on the trials before each one predicts of it."""
+        points, scores = self._observations(self.trials_)
+        features = self.encoding_.features(points)
+        # Anew, for the hyper-parameters that the last trials led to know too much.
+        model = AdditiveGaussianProcess(self.model_.units, self.smooth)
+        forecasts, n = np.full(len(scores), np.nan), self.n_initial
+        while n < min(len(scores), _MOST_FORECASTS):
+            size = max(1, n // _FORECAST_PART)
+            if np.isfinite(scores[:n]).any():
+                z, restore = _standardised(scores[:n], self.transform)
+                model.fit({name: part[:n] for name, part in features.items()}, z)
+                mean = model.predict({name: part[n : n + size] for name, part in features.items()})[0]
+                forecasts[n : n + size] = restore(mean)
+            n += size
+        return forecasts
+
     def _finalists(self, succeeded: Sequence[Trial]) -> Sequence[Trial]:
         """Return the trials in the order of what the model predicts at their points."""
         points, scores = self._observations(self.trials_)
@@ -230,22 +250,37 @@ def transformed(scores: Array, transform: str) -> Array:
 
     A failure says that its surroundings are bad; if it were left out, the search would come back there.
     """
+    return _standardised(scores, transform)[0]
+
+
+def _standardised(scores: Array, transform: str) -> tuple[Array, Callable[[Array], Array]]:
+    """Return the transformed scores, and the function that turns such values into scores again."""
     y = np.where(np.isfinite(scores), scores, np.nanmin(scores))
     # Differences first: scores of 1e300 must not overflow, nor may 1e-300 vanish.
-    spread = y.max() - y.min()
+    best, spread = y.max(), y.max() - y.min()
     if not spread > 0:
-        return np.zeros(len(y))
-    y = (y - y.max()) / spread if np.isfinite(spread) else y / np.abs(y).max()
+        return np.zeros(len(y)), lambda z: np.full(len(z), best)
+    shift, unit = (best, spread) if np.isfinite(spread) else (0.0, np.abs(y).max())
+    y = (y - shift) / unit
+    ceiling = math.inf
     if transform == "log":
         gap = y.max() - np.median(y)
         # More than half of the scores are equal to the best one.
         headroom = _HEADROOM * (gap if gap > 0 else y.max() - y.min())
-        y = -np.log(y.max() + headroom - y)
+        ceiling = y.max() + headroom
+        y = -np.log(ceiling - y)
         low, middle, high = np.quantile(y, [0.25, 0.5, 0.75])
         if high > low:
             y = np.maximum(y, middle - _TAIL * (high - low))
-    deviation = y.std()
-    return (y - y.mean()) / deviation if deviation > 0 else np.zeros(len(y))
+    mean, deviation = y.mean(), y.std()
+    if not deviation > 0:
+        return np.zeros(len(y)), lambda z: np.full(len(z), best)
+
+    def restored(z: Array) -> Array:
+        values = z * deviation + mean
+        return shift + unit * (ceiling - np.exp(-values) if transform == "log" else values)
+
+    return (y - mean) / deviation, restored
 
 
 def log_expected_improvement(mean: Array, deviation: Array, incumbent: float) -> Array:

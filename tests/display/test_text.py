@@ -1,11 +1,7 @@
-import subprocess
-import sys
-
-import numpy as np
 import pytest
 
 from skopdist import Architecture, Cell, OperationDistribution
-from skopdist.display import SearchDisplay, describe, leaderboard, progress_line
+from skopdist.display import describe, leaderboard, progress_line
 from skopdist.evaluators import TabularEvaluator
 from skopdist.search import run_search
 from skopdist.spaces import NASBench201Space
@@ -21,16 +17,6 @@ def result():
         return operations.count("nor_conv_3x3") / 6
 
     return run_search(RandomSearch(), TabularEvaluator(NASBench201Space(), score), n_trials=20, random_state=0)
-
-
-@pytest.fixture
-def pyplot():
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    yield plt
-    plt.close("all")
 
 
 def test_progress_line_names_the_failure(result):
@@ -60,49 +46,6 @@ def test_leaderboard_ranks_trials_and_references_together(result):
     assert "majority class" in rows[-1]
     scores = [float(row.split()[0]) for row in rows[1:]]
     assert scores == sorted(scores, reverse=True)
-
-
-def test_display_draws_what_was_found(result, pyplot, tmp_path):
-    display = SearchDisplay(result.trials, result.best_distribution, references={"majority": 0.1}).plot()
-    scores, bars = display.axes_
-    assert scores.get_xlabel() == "trial"
-    assert scores.get_ylabel() == "validation accuracy"
-    assert {text.get_text() for text in scores.get_legend().get_texts()} == {
-        "trial",
-        "best so far",
-        "failed trial",
-        "majority (0.100)",
-    }
-    widths = [patch.get_width() for patch in bars.patches]
-    np.testing.assert_allclose(widths, np.asarray(result.best_distribution))
-    assert [label.get_text() for label in bars.get_yticklabels()] == list(result.best_distribution.operations)
-    display.figure_.savefig(tmp_path / "search.png")
-    assert (tmp_path / "search.png").stat().st_size > 1000
-
-
-def test_display_draws_into_given_axes(result, pyplot):
-    _, axes = pyplot.subplots(2)
-    display = SearchDisplay(result.trials, result.best_distribution, score_name="F1").plot(axes)
-    assert display.axes_[0] is axes[0]
-    assert axes[0].get_ylabel() == "F1"
-    assert len(pyplot.get_fignums()) == 1
-
-
-def test_display_of_two_cell_types(result, pyplot):
-    two = OperationDistribution(["a", "b"], [[1, 0], [0.5, 0.5]], ["normal", "reduce"])
-    display = SearchDisplay(result.trials, two).plot()
-    assert [text.get_text() for text in display.axes_[1].get_legend().get_texts()] == ["normal", "reduce"]
-
-
-def test_without_matplotlib_the_extra_is_named():
-    code = (
-        "import sys; sys.modules['matplotlib'] = None\n"
-        "from skopdist.display import SearchDisplay\n"
-        "try: SearchDisplay([], None).plot()\n"
-        "except ImportError as error: print(error)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'skopdist[plot]'" in done.stdout
 
 
 def scored(score, error=float("nan"), index=0, **changes):

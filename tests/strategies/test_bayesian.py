@@ -13,7 +13,7 @@ from skopdist.evaluators import TabularEvaluator
 from skopdist.search import run_search
 from skopdist.spaces import DenseSpace, NASBench201Space
 from skopdist.strategies import BayesianOptimization, RandomSearch
-from skopdist.strategies._bayesian import log_expected_improvement, transformed
+from skopdist.strategies._bayesian import _standardised, log_expected_improvement, transformed
 from skopdist.testing import check_strategy
 
 ENCODINGS = [DistributionEncoding, AdjacencyEncoding, HybridEncoding]
@@ -256,3 +256,40 @@ def test_nas_bench_201():
     found = [run(evaluator, n_trials=50, random_state=seed).best_score for seed in range(3)]
     # Random search is .79 points from the best after 50 queries.
     assert frame.c10_val_200.max() - np.mean(found) < 0.4
+
+
+def test_scores_come_back_from_what_is_modelled():
+    rng = np.random.default_rng(0)
+    for transform in ("log", "none"):
+        for scores in (rng.normal(size=20), np.array([0.5, 0.5, 0.9]), np.array([-1e300, 1e300, 0.0]), np.ones(3)):
+            z, restore = _standardised(scores, transform)
+            kept = z > z.min() if transform == "log" else np.ones(len(z), dtype=bool)
+            # The lower tail is clipped.
+            np.testing.assert_allclose(restore(z)[kept], scores[kept])
+
+
+def test_forecasts_know_the_trials_before_alone():
+    table = TabularEvaluator(NASBench201Space(), lambda operations: operations.count("nor_conv_3x3"))
+    short, long = (run_search(BayesianOptimization(), table, n_trials=n, random_state=0).strategy for n in (12, 25))
+    first, all_of_them = short.forecasts(), long.forecasts()
+    assert len(all_of_them) == 25
+    assert np.isnan(all_of_them[:3]).all()
+    assert np.isfinite(all_of_them[3:]).all()
+    # What comes later changes nothing.
+    np.testing.assert_array_equal(first, all_of_them[:12])
+    scores = np.array([trial.score for trial in long.trials_])
+    assert np.corrcoef(all_of_them[10:], scores[10:])[0, 1] > 0.5
+    assert np.isnan(run_search(RandomSearch(), table, n_trials=5, random_state=0).strategy.forecasts()).all()
+
+
+def test_forecasts_wait_for_a_trial_that_succeeds():
+    def score(operations):
+        if len(seen) < 5:
+            seen.append(operations)
+            raise MemoryError
+        return 1.0
+
+    seen = []
+    table = TabularEvaluator(NASBench201Space(), score)
+    strategy = run_search(BayesianOptimization(), table, n_trials=8, random_state=0).strategy
+    np.testing.assert_array_equal(np.isfinite(strategy.forecasts()), [False] * 6 + [True] * 2)
