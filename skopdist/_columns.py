@@ -53,8 +53,8 @@ class Columns:
             return None
         n_levels = (0,) * X.shape[1] if n_levels is None else tuple(n_levels)
         gaps: tuple[int, ...] = ()
-        if X.dtype.kind == "f":
-            # Column by column, so that no mask as large as the data is made.
+        # A sum that is finite has no NaN in it, and needs no mask; the columns of other data are looked at one by one.
+        if X.dtype.kind == "f" and not _has_finite_sum(X):
             gaps = tuple(i for i, n in enumerate(n_levels) if not n and np.isnan(X[:, i][rows]).any())
         return cls(n_levels, gaps) if gaps or any(n_levels) else None
 
@@ -98,3 +98,8 @@ class Columns:
             known = codes >= 0
             counts.append(np.bincount(codes[known].astype(np.intp), weight[known], minlength=n))
         return np.concatenate(counts) if counts else np.empty(0)
+
+
+def _has_finite_sum(X: NDArray[Any]) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum(dtype=np.float64)))
