@@ -29,7 +29,7 @@ _ELEMENTWISE = (
 # gradients, and AdamW takes it apart from them. Without label smoothing, few samples need smaller steps.
 _WEIGHT_DECAY, _LABEL_SMOOTHING = 5e-4, 0.1
 _FLAT_LABEL_SMOOTHING = 0.0
-_FLAT_SGD = {"lr": 0.05, "weight_decay": 0.01}
+_FLAT_SGD = {"lr": 0.05, "weight_decay": 0.005}
 _OPTIMIZERS: dict[str, type] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
 
 
@@ -51,7 +51,7 @@ class Training(BaseEstimator):
         "sgd" has a Nesterov momentum of .9. A class is one of ``torch.optim``; ``net_params`` takes its arguments, such
         as ``{"optimizer__momentum": 0.8}``.
     weight_decay : float or None, default=None
-        None takes .01 for flat input with "sgd", and .0005 otherwise.
+        None takes .005 for flat input with "sgd", and .0005 otherwise.
     label_smoothing : float or None, default=None
         Share of each target that is spread evenly over all classes. None takes 0 for flat input, and .1 for series
         and images.
