@@ -26,9 +26,10 @@ _ELEMENTWISE = (
     torch.optim.RAdam, torch.optim.RMSprop, torch.optim.Rprop,
 )  # fmt: skip
 # What None takes, and what it takes for flat input. So much decay is for SGD alone: Adam divides it by the size of the
-# gradients, and AdamW takes it apart from them. Without label smoothing, few samples need smaller steps.
+# gradients, and AdamW takes it apart from them. With little label smoothing, few samples need smaller steps, and
+# with none at all their training may collapse.
 _WEIGHT_DECAY, _LABEL_SMOOTHING = 5e-4, 0.1
-_FLAT_LABEL_SMOOTHING = 0.0
+_FLAT_LABEL_SMOOTHING = 0.02
 _FLAT_SGD = {"lr": 0.05, "weight_decay": 0.005}
 _OPTIMIZERS: dict[str, type] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
 
@@ -53,7 +54,7 @@ class Training(BaseEstimator):
     weight_decay : float or None, default=None
         None takes .005 for flat input with "sgd", and .0005 otherwise.
     label_smoothing : float or None, default=None
-        Share of each target that is spread evenly over all classes. None takes 0 for flat input, and .1 for series
+        Share of each target that is spread evenly over all classes. None takes .02 for flat input, and .1 for series
         and images.
     augment : {"auto", "shift", "shift_flip"}, callable or None, default="auto"
         "auto" shifts images by up to an eighth of their sides, and leaves everything else as it is. A callable takes
