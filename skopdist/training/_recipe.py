@@ -29,12 +29,13 @@ _ELEMENTWISE = (
 _OPTIMIZERS: dict[str, type] = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}
 # What stands for None, by the number of spatial dimensions of a sample.
 _DEFAULTS: dict[int, dict[str, Any]] = {
-    0: {"max_epochs": 20, "optimizer": "sgd", "label_smoothing": 0.0},
+    0: {"max_epochs": 20, "optimizer": "sgd", "label_smoothing": 0.02},
     1: {"max_epochs": 40, "optimizer": "adamw", "label_smoothing": 0.1},
     2: {"max_epochs": 20, "optimizer": "sgd", "label_smoothing": 0.1},
 }
-# And then of SGD for flat input. Without label smoothing, few samples need smaller steps.
-_FLAT_SGD = {"lr": 0.05, "weight_decay": 0.01}
+# And then of SGD for flat input. With little label smoothing, few samples need smaller steps, and with none at all their
+# training may collapse.
+_FLAT_SGD = {"lr": 0.05, "weight_decay": 0.005}
 # AdamW multiplies the decay by its learning rate, which is lower, and does not divide it by the gradient's size.
 _DECAYS: dict[Any, float] = {torch.optim.AdamW: 1e-2}
 _DECAY = 5e-4
@@ -58,10 +59,10 @@ class Training(BaseEstimator):
         "sgd" has a Nesterov momentum of .9. A class is one of ``torch.optim``; ``net_params`` takes its arguments, such
         as ``{"optimizer__momentum": 0.8}``. None takes "adamw" for series and "sgd" for other data.
     weight_decay : float or None, default=None
-        None takes .01 for AdamW, which multiplies it by the learning rate, and for flat input with "sgd"; 5e-4
+        None takes .01 for AdamW, which multiplies it by the learning rate, .005 for flat input with "sgd", and 5e-4
         otherwise.
     label_smoothing : float or None, default=None
-        Share of each target that is spread evenly over all classes. None takes 0 for flat input, and .1 for series
+        Share of each target that is spread evenly over all classes. None takes .02 for flat input, and .1 for series
         and images.
     augment : {"auto", "shift", "shift_flip"}, callable or None, default="auto"
         "auto" shifts images by up to an eighth of their sides, and leaves everything else as it is. A callable takes

@@ -52,11 +52,11 @@ def test_augmentation_of_images_is_for_images():
 @pytest.mark.parametrize(
     ("optimizer", "n_spatial", "expected"),
     [
-        ("sgd", 0, (0.05, 0.01, 0.0)),
+        ("sgd", 0, (0.05, 0.005, 0.02)),
         ("sgd", 1, (0.1, 0.0005, 0.1)),
         ("sgd", 2, (0.1, 0.0005, 0.1)),
-        ("adamw", 0, (0.003, 0.01, 0.0)),
-        (torch.optim.Adam, 0, (0.003, 0.0005, 0.0)),
+        ("adamw", 0, (0.003, 0.01, 0.02)),
+        (torch.optim.Adam, 0, (0.003, 0.0005, 0.02)),
     ],
 )
 def test_none_takes_what_is_good_for_the_kind_of_data(optimizer, n_spatial, expected):
