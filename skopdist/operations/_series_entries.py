@@ -20,6 +20,7 @@ from skopdist.operations._rows import SeriesConv, SeriesNorm, SeriesPool, beside
 from skopdist.operations._sizes import OperationSize
 
 _LARGEST_WINDOW = 8
+_SMALLEST_VARIANCE = 1e-4
 _SCALES = (9, 19, 39)
 # Lengths of the fixed filters.
 _ALTERNATING, _PEAKS = (2, 4, 8, 16, 32, 64), (6, 12, 24, 48, 96)
@@ -119,6 +120,19 @@ def _fixed_filters() -> Tensor:
     return rows
 
 
+class NormalizeEach(nn.Module):
+    """Bring each channel of each series to zero mean and unit variance over its positions.
+
+    Level and scale of a series then say nothing. Input is standardised before, over all series: one that varies by
+    much less than a hundredth of what they vary is taken for constant, and stays small.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels, length) to the same shape."""
+        centred = x - x.mean(dim=2, keepdim=True)
+        return centred / (centred.square().mean(dim=2, keepdim=True) + _SMALLEST_VARIANCE).sqrt()
+
+
 def _plain(size: OperationSize) -> nn.Module:
     return SeriesEntry(size, (9,))
 
@@ -129,6 +143,15 @@ def _multi_scale(size: OperationSize) -> nn.Module:
 
 def _fixed(size: OperationSize) -> nn.Module:
     return SeriesEntry(size, _SCALES, is_fixed=True)
+
+
+def _normalized(size: OperationSize) -> nn.Module:
+    return nn.Sequential(NormalizeEach(), SeriesEntry(size, _SCALES))
+
+
+@register_standard("entry_normalized", n_spatial=1, resized=_normalized)
+def _entry_normalized(channels: int) -> nn.Module:
+    return _normalized(OperationSize(channels, channels))
 
 
 @register_standard("entry_conv_9", n_spatial=1, resized=_plain)
