@@ -20,6 +20,7 @@ from skopdist.operations._rows import SeriesConv, SeriesNorm, SeriesPool, beside
 from skopdist.operations._sizes import OperationSize
 
 _LARGEST_WINDOW = 8
+_SMALLEST_VARIANCE = 1e-4
 _SCALES = (9, 19, 39)
 # Lengths of the fixed filters.
 _ALTERNATING, _PEAKS = (2, 4, 8, 16, 32, 64), (6, 12, 24, 48, 96)
@@ -119,6 +120,19 @@ def _fixed_filters() -> Tensor:
     return rows
 
 
+class NormalizeEach(nn.Module):
+    """Bring each channel of each series to zero mean and unit variance over its positions.
+
+    Level and scale of a series then say nothing. Input is standardised before, over all series: one that varies by
+    much less than a hundredth of what they vary is taken for constant, and stays small.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels, length) to the same shape."""
+        centred = x - x.mean(dim=2, keepdim=True)
+        return centred / (centred.square().mean(dim=2, keepdim=True) + _SMALLEST_VARIANCE).sqrt()
+
+
 @register_standard_stem("multi_scale_stem", n_spatial=1)
 def _multi_scale_stem(size: OperationSize) -> nn.Module:
     return SeriesStem(size, _SCALES)
@@ -132,3 +146,8 @@ def _fixed_filter_stem(size: OperationSize) -> nn.Module:
 @register_standard_stem("conv_9_stem", n_spatial=1)
 def _conv_9_stem(size: OperationSize) -> nn.Module:
     return SeriesStem(size, (9,))
+
+
+@register_standard_stem("normalizing_stem", n_spatial=1)
+def _normalizing_stem(size: OperationSize) -> nn.Module:
+    return nn.Sequential(NormalizeEach(), SeriesStem(size, _SCALES))

@@ -15,17 +15,18 @@ class SequenceSpace(DAGSpace):
     references : sequence of Architecture or None, default=None
         What :meth:`reference_architectures` returns; None takes those that the space names.
     stems : sequence of str or None, default=None
-        How series enter the network. None takes ``multi_scale_stem``, ``fixed_filter_stem`` and ``conv_9_stem``.
+        How series enter the network. None takes ``multi_scale_stem``, ``fixed_filter_stem`` and
+        ``normalizing_stem``; there is ``conv_9_stem``, too.
 
     Examples
     --------
     >>> from skopdist.spaces import SequenceSpace
     >>> SequenceSpace().sample(SequenceSpace().uniform(), length=3, random_state=0)
-    Architecture(cell: none 0>1 | conv_5 0>2, conv_9 1>2; stem: conv_9_stem 0>1)
+    Architecture(cell: none 0>1 | conv_5 0>2, conv_9 1>2; stem: multi_scale_stem 0>1)
     """
 
     default_operations = ("none", "skip_connect", "conv_5", "conv_9", "dil_conv_9", "sep_conv_9", "max_pool_3")
-    default_stems = ("multi_scale_stem", "fixed_filter_stem", "conv_9_stem")
+    default_stems = ("multi_scale_stem", "fixed_filter_stem", "normalizing_stem")
     default_length = 6
     n_spatial = 1
     strongest_operation = "conv_5"

@@ -33,8 +33,8 @@ _DEFAULTS: dict[int, dict[str, Any]] = {
     1: {"max_epochs": 40, "optimizer": "adamw", "label_smoothing": 0.1},
     2: {"max_epochs": 20, "optimizer": "sgd", "label_smoothing": 0.1},
 }
-# And then of SGD for flat input. With little label smoothing, few samples need smaller steps, and with none at all their
-# training may collapse.
+# And then of SGD for flat input. With little label smoothing, few samples need smaller steps, and with none at all
+# their training may collapse.
 _FLAT_SGD = {"lr": 0.05, "weight_decay": 0.005}
 # AdamW multiplies the decay by its learning rate, which is lower, and does not divide it by the gradient's size.
 _DECAYS: dict[Any, float] = {torch.optim.AdamW: 1e-2}

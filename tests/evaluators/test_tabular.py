@@ -62,7 +62,7 @@ def test_knows_the_optima_of_tables_and_of_nothing_else():
 
 
 def test_tells_wirings_apart_where_the_keys_are_architectures():
-    operations = ("conv_3", "conv_9", "max_pool_3", "skip_connect")
+    operations = ("conv_5", "conv_9", "max_pool_3", "skip_connect")
     wirings = [((0, 1), (1, 2), (2, 3), (0, 3)), ((0, 1), (1, 2), (2, 3), (0, 2))]
     first, second = (Architecture((Cell(operations, edges),)) for edges in wirings)
     evaluator = TabularEvaluator(SequenceSpace(), {first: 1.0, second: 2.0})

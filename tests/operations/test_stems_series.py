@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from skopdist.operations import OperationSize, get_operation
-from skopdist.operations._stems_series import FixedFilters
+from skopdist.operations._stems_series import FixedFilters, NormalizeEach
 
-STEMS = ["conv_9_stem", "multi_scale_stem", "fixed_filter_stem"]
+STEMS = ["conv_9_stem", "multi_scale_stem", "fixed_filter_stem", "normalizing_stem"]
 
 
 @pytest.mark.parametrize("name", STEMS)
@@ -52,3 +52,13 @@ def test_fixed_filters_find_a_peak_where_it_is_and_a_flat_series_is_no_peak():
     peaks = response[12:]
     assert all(abs(int(place) - 100) <= 1 for place in peaks.argmax(dim=1)[:3])
     assert torch.allclose(response[0], -response[1])
+
+
+def test_level_and_scale_of_a_series_say_nothing_behind_normalisation():
+    torch.manual_seed(0)
+    module = get_operation("normalizing_stem").make(OperationSize(2, 8, 3)).eval()
+    x = torch.randn(4, 2, 50)
+    moved = x * torch.tensor([0.5, 1.0, 2.0, 30.0])[:, None, None] + torch.randn(4, 2, 1)
+    assert torch.allclose(module(moved), module(x), atol=2e-3)
+    constant = NormalizeEach()(torch.full((1, 1, 9), 5.0))
+    assert torch.equal(constant, torch.zeros(1, 1, 9))

@@ -12,4 +12,4 @@ def test_all_operations_on_series_make_a_space():
 
 def test_references_are_of_the_strongest_operation():
     for architecture in SequenceSpace().reference_architectures():
-        assert set(architecture.operations) <= {"conv_5", "skip_connect", "none"}
+        assert set(architecture.cell("cell").operations) <= {"conv_5", "skip_connect", "none"}
