@@ -73,7 +73,7 @@ class Comparison:
         if X is None and y is not None:
             raise ValueError("y was given without X: give the samples that the labels belong to, or neither.")
         given = tuple(clf._layout.given)
-        values = draw_inputs(clf, _N_DRAWN) if X is None else _numbers(X)
+        values = draw_inputs(clf, _N_DRAWN) if X is None else _numbers(clf, X)
         if values.shape[1:] != given or not len(values) or values.dtype.kind not in "biuf":
             raise ValueError(
                 f"X must hold numbers of the shape (n, {', '.join(map(str, given))}), as fit was given them, and one "
@@ -87,8 +87,9 @@ class Comparison:
         with warnings.catch_warnings():
             # Of columns' names, which the file does not know either.
             warnings.filterwarnings("ignore", "X does not have valid feature names")
-            # Of the very numbers that the file is given.
-            self.expected: NDArray[np.float64] = clf.predict_proba(self.inputs)
+            # Of the very numbers that the file is given, which for categories are codes.
+            predict = clf.predict_proba if clf._schema is None else clf._predictor
+            self.expected: NDArray[np.float64] = predict(self.inputs)
 
     def report(
         self, predict: Callable[[NDArray[Any]], NDArray[Any]], file: Path, target: Path, tolerance: float | None
@@ -135,8 +136,11 @@ class Comparison:
         return ExportReport(target, file.stat().st_size, len(found), difference, agreement, accuracy, exported)
 
 
-def _numbers(X: ArrayLike) -> NDArray[Any]:
+def _numbers(clf: Any, X: ArrayLike) -> NDArray[Any]:
     """Return samples as an array, whatever `predict_proba` takes them as."""
+    if clf._schema is not None:
+        codes: NDArray[np.float64] = clf._schema.read(as_dense(X))
+        return codes
     values = np.asarray(read_values(as_dense(X)))
     # Columns of numbers and booleans.
     return values.astype(np.float64) if values.dtype.kind == "O" else values

@@ -20,6 +20,8 @@ from skopdist.operations import own_operations
 # What raw input may come as.
 INPUT_TYPES = {"float64": torch.float64, "float32": torch.float32, "int64": torch.int64, "uint8": torch.uint8}
 PRECISIONS = ("float32", "float64")
+# The share of numbers that are missing from rows which are drawn of a table with categories.
+_GAPS = 0.1
 
 
 class ExportError(RuntimeError):
@@ -173,6 +175,8 @@ def choose_input_type(clf: Any, input_type: str | None) -> str:
     ValueError
         If it is none of the known ones.
     """
+    if clf._schema is not None and (input_type or "float64") != "float64":
+        raise ValueError(f"A table with categories or text goes into files as float64, got input_type={input_type!r}.")
     if input_type is None:
         if clf._origin.smallest is not None:
             return "int64"
@@ -198,24 +202,45 @@ def draw_inputs(clf: Any, n: int, seed: int = 0) -> NDArray[Any]:
         Where the data hold long integers, of type int64; float64 otherwise.
     """
     rng = np.random.default_rng(seed)
+    if clf._schema is not None:
+        return _draw_table(clf, n, rng)
     shape = tuple(clf.sample_shape_)
     values = rng.standard_normal((n, *shape))
-    statistics = {
-        name: np.asarray(buffer.cpu(), dtype=np.float64)
-        for name, buffer in getattr(clf.net_.module_, "standardize", nn.Identity()).named_buffers()
-        if name in ("mean", "std")
-    }
-    if len(statistics) == 2 and statistics["std"].size in (1, shape[0]):
-        # The mean is kept in units of the deviation, which is infinite for a constant channel.
-        std = np.where(np.isfinite(statistics["std"]), statistics["std"], 1.0)
-        with np.errstate(over="ignore"):
-            values = np.clip((values + statistics["mean"]) * std, -1e300, 1e300)
+    values = _scaled(clf, values)
     if clf._origin.smallest is not None:
         whole = np.rint(np.clip(values, -(2.0**52), 2.0**52)).astype(np.int64)
         return _given_form(whole + clf._origin.smallest.astype(np.int64), clf._layout)
     if clf._layout.order != "channels first":
         values = np.clip(np.rint(values), 0, 255)
     return _given_form(values, clf._layout)
+
+
+def _scaled(clf: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bring standard normal numbers to the scale of the training data."""
+    statistics = {
+        name: np.asarray(buffer.cpu(), dtype=np.float64)
+        for name, buffer in getattr(clf.net_.module_, "standardize", nn.Identity()).named_buffers()
+        if name in ("mean", "std")
+    }
+    if len(statistics) < 2 or statistics["std"].size not in (1, values.shape[1]):
+        return values
+    # The mean is kept in units of the deviation, which is infinite for a constant channel.
+    std = np.where(np.isfinite(statistics["std"]), statistics["std"], 1.0)
+    with np.errstate(over="ignore"):
+        return np.clip((values + statistics["mean"]) * std, -1e300, 1e300)
+
+
+def _draw_table(clf: Any, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw rows of a table with categories: their codes, with -1 among them, and numbers, of which some are missing."""
+    schema = clf._schema
+    is_category = schema.is_categorical
+    values = np.empty((n, len(is_category)))
+    for i in np.flatnonzero(is_category):
+        values[:, i] = rng.integers(-1, len(schema.levels[i]), n)
+    if not is_category.all():
+        numbers = _scaled(clf, rng.standard_normal((n, int((~is_category).sum()))))
+        values[:, ~is_category] = np.where(rng.random(numbers.shape) < _GAPS, np.nan, numbers)
+    return values
 
 
 def _given_form(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:

@@ -25,7 +25,7 @@ def metadata(clf: Any, input_type: str) -> dict[str, Any]:
     -------
     facts : dict
         ``classes`` in the order of the probabilities, ``input_shape`` and ``axes`` of a raw sample, ``input_type``,
-        ``features`` where the data frame named them, the number of ``members``, ``best_score`` (None where it is
+        ``features`` where the data frame named them, ``categories`` where there are some, the number of ``members``, ``best_score`` (None where it is
         not known) and ``versions``.
     """
     names = getattr(clf, "feature_names_in_", None)
@@ -38,10 +38,21 @@ def metadata(clf: Any, input_type: str) -> dict[str, Any]:
         "input_type": input_type,
         "axes": clf._layout.order if len(clf._layout.given) > 1 else "flat",
         "features": None if names is None else [str(name) for name in names],
+        "categories": _categories(clf),
         "members": n_members,
         "best_score": float(clf.best_score_) if np.isfinite(clf.best_score_) else None,
         "versions": versions(),
     }
+
+
+def _categories(clf: Any) -> dict[str, list[Any]] | None:
+    """Return the levels of each column of categories, by its index: a level's place there is its code in the input.
+
+    The code of any other level is -1; None among the levels stands for missing values.
+    """
+    if clf._schema is None:
+        return None
+    return {str(i): list(levels) for i, levels in enumerate(clf._schema.levels) if levels is not None}
 
 
 def versions() -> dict[str, str]:

@@ -159,6 +159,8 @@ def _runner(file: Path) -> Callable[[NDArray[Any]], NDArray[Any]]:
         return lambda inputs: evaluator.run(None, {INPUT: inputs})[0]
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # Errors only: it would print of each constant that it takes out.
+    options.log_severity_level = 3
     try:
         session = runtime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:
