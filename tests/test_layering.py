@@ -163,7 +163,9 @@ def test_version_is_that_of_the_metadata():
 def test_public_names_exist():
     for name in (
         "skopdist",
+        "skopdist.display",
         "skopdist.tables",
+        "skopdist.tracking",
         "skopdist.encodings",
         "skopdist.evaluators",
         "skopdist.networks",

@@ -56,6 +56,11 @@ class Tracker(ABC):
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin with the search of an estimator, as scikit-learn's callbacks do."""
+        if not hasattr(estimator, "sample_architecture"):
+            raise TypeError(
+                f"{type(self).__name__} is a callback of OpDistNASClassifier, got {type(estimator).__name__}: set it "
+                "on the classifier within, and the fits of a grid hand on their trials."
+            )
         self.begin(_name_of(context))
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:

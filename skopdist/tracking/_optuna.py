@@ -34,7 +34,7 @@ class OptunaTracker(Tracker):
     Notes
     -----
     Where fits run in other processes, as with ``GridSearchCV(n_jobs=2)``, the study needs a storage that these can
-    reach, such as a file of SQLite; one in memory stays empty.
+    reach, such as a file of SQLite; one in memory stays empty. ``optuna.load_study`` then shows what all of them added.
 
     Examples
     --------
