@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import Any
 
+from skopdist.display import shown_operations
 from skopdist.trial import Trial
 
 _LOGGER = logging.getLogger(__name__)
@@ -102,9 +103,9 @@ def shares_of(trial: Trial) -> dict[str, float]:
     d = trial.distribution
     prefixes = ["p_"] if len(d.cell_types) == 1 else [f"p_{cell_type}_" for cell_type in d.cell_types]
     return {
-        prefix + name: float(p)
-        for prefix, row in zip(prefixes, d.probabilities, strict=True)
-        for name, p in zip(d.operations, row, strict=True)
+        prefix + d.operations[i]: float(row[i])
+        for prefix, row, shown in zip(prefixes, d.probabilities, shown_operations(d), strict=True)
+        for i in shown
     }
 
 
