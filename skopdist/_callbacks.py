@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypeVar
 
 import sklearn
 
-__all__ = ["HAS_CALLBACKS", "CallbackSupportMixin", "with_callbacks"]
+__all__ = ["FRAMES", "HAS_CALLBACKS", "CallbackSupportMixin", "with_callbacks"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -28,6 +28,10 @@ except ImportError:
             )
 else:
     HAS_CALLBACKS = True
+
+
+# How many frames of the stack lie between a method and whoever calls it, where `with_callbacks` decorates it.
+FRAMES = 2 if HAS_CALLBACKS else 1
 
 
 def with_callbacks(method: Method) -> Method:

@@ -26,7 +26,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
 
-from skopdist._callbacks import CallbackSupportMixin, with_callbacks
+from skopdist._callbacks import FRAMES, CallbackSupportMixin, with_callbacks
 from skopdist._device import resolve_devices
 from skopdist._identity import Identity, describe_parts
 from skopdist._input import (
@@ -670,7 +670,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         samples = self._origin.count(samples)
         doubt = self._layout.doubt(self.input_shape)
         if doubt is not None:
-            warnings.warn(doubt, stacklevel=3)
+            warnings.warn(doubt, stacklevel=3 + FRAMES)
         weight: NDArray[np.float64] | None = None
         if sample_weight is not None:
             weight = read_weights(sample_weight)
@@ -682,7 +682,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             warnings.warn(
                 "X is constant, in all of its features or channels, so there is nothing to tell the classes apart by: "
                 "only the classes' frequencies can be learnt.",
-                stacklevel=3,
+                stacklevel=3 + FRAMES,
             )
         return problem
 
@@ -963,13 +963,13 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             warnings.warn(
                 f"{len(trained) - len(members)} of {len(trained)} members of the committee failed, and the others "
                 f"predict without them. The reasons: {'; '.join(failures)}",
-                stacklevel=3,
+                stacklevel=3 + FRAMES,
             )
         if budget.is_limited and members and members[0].cost < 1:
             warnings.warn(
                 f"max_time={self.max_time} was too short for a pass over the data: the network that predicts has seen "
                 f"{members[0].cost:.0%} of them. Give more time, or fewer samples.",
-                stacklevel=3,
+                stacklevel=3 + FRAMES,
             )
         if members:
             self._seat(members, is_folded)
@@ -1088,7 +1088,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         warnings.warn(
             f"The final training failed ({failures[0]}). The network of the best trial, which did not see the held-out "
             "rows, predicts instead.",
-            stacklevel=4,
+            stacklevel=4 + FRAMES,
         )
         # Equal seeds train equal networks.
         evaluator = self.evaluator_.at(best.fidelity)

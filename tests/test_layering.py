@@ -24,7 +24,8 @@ LAYERS = [
     {"export"},
     {"committee"},
     {"search", "_watching"},
-    {"display", "tracking"},
+    {"tracking"},
+    {"display"},
     {"strategies", "evaluators"},
     {"training"},
     {"networks", "formats"},
@@ -175,7 +176,9 @@ def test_version_is_that_of_the_metadata():
 def test_public_names_exist():
     for name in (
         "skopdist",
+        "skopdist.display",
         "skopdist.tables",
+        "skopdist.tracking",
         "skopdist.encodings",
         "skopdist.evaluators",
         "skopdist.export",

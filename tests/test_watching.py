@@ -296,3 +296,13 @@ def test_time_left_is_within_max_time(iris, capsys):
 def test_fit_time(iris):
     clf = make(n_trials=1, n_members=1).fit(*iris)
     assert 0 < sum(trial.duration for trial in clf.trials_) < clf.fit_time_
+
+
+def test_warnings_name_the_line_that_called_fit(iris):
+    X, y = iris
+    with pytest.warns(UserWarning, match="X is constant") as caught:
+        make(n_trials=1, n_members=1).fit(np.ones_like(X), y)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="max_time=.* too short for a pass") as caught:
+        make(n_trials=1, n_members=1, max_time=1e-3).fit(np.tile(X, (40, 1)), np.tile(y, 40))
+    assert {warning.filename for warning in caught} == {__file__}

@@ -176,6 +176,12 @@ def shown_operations(distribution: OperationDistribution) -> list[list[int]]:
 
     Where some operations are stems, a cell type "stem" has these and the others have the rest; whatever has a
     probability is shown in any case.
+
+    Examples
+    --------
+    >>> from skopdist import OperationDistribution
+    >>> shown_operations(OperationDistribution(["linear_relu", "skip_connect"], [0.5, 0.5]))
+    [[0, 1]]
     """
     stems = [is_stem(name) for name in distribution.operations]
     shown = []

@@ -194,7 +194,7 @@ def _size(estimator: Any) -> str:
 
 
 def _part(name: str, cell_type: str, content: str) -> str:
-    title = f"{name}, {cell_type}" if cell_type else name
+    title = f"{name}, {cell_type}" if cell_type and not name.endswith(cell_type) else name
     return f"<div class='skopdist-graph'><div class='skopdist-name'>{escape(title)}</div>{content}</div>"
 
 

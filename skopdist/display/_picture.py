@@ -262,15 +262,18 @@ class ArchitectureDisplay:
         if len(axes) < len(drawings):
             raise ValueError(f"Expected one of the axes for each of {len(drawings)} cells, got {len(axes)}.")
         colors = colors_of((*(self.operations or ()), *architecture.operations))
+        # On one scale.
+        width = max(drawing.width for drawing in drawings)
         for i, (ax, drawing) in enumerate(zip(axes, drawings, strict=False)):
-            _draw_cell(ax, drawing, colors)
+            _draw_cell(ax, drawing, colors, (width - drawing.width) / 2)
             ax.set_title(_plain(title_of(architecture.cell_types, i)), fontsize="medium")
         self.figure_ = axes[0].figure
         self.axes_ = np.array(axes[: len(drawings)])
         return self
 
 
-def _draw_cell(ax: Axes, drawing: Drawing, colors: Mapping[str, str]) -> None:
+def _draw_cell(ax: Axes, drawing: Drawing, colors: Mapping[str, str], space: float) -> None:
+    """Draw a cell, with some space to the left and to the right of it."""
     from matplotlib.patches import Circle, PathPatch  # noqa: PLC0415 - an extra
     from matplotlib.path import Path  # noqa: PLC0415
     from matplotlib.patheffects import withStroke  # noqa: PLC0415
@@ -294,7 +297,7 @@ def _draw_cell(ax: Axes, drawing: Drawing, colors: Mapping[str, str]) -> None:
         ax.text(
             place, 0, name, ha="center", va="center", fontsize=8.5 if drawing.has_names else 7, zorder=4, color="black"
         )
-    ax.set(xlim=(-4, drawing.width + 4), ylim=(-drawing.below - 4, drawing.above + 4), aspect="equal")
+    ax.set(xlim=(-4 - space, drawing.width + space + 4), ylim=(-drawing.below - 4, drawing.above + 4), aspect="equal")
     ax.axis("off")
     if not drawing.has_names:
         used = {arc.operation for arc in drawing.arcs}

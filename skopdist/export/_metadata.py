@@ -25,8 +25,8 @@ def metadata(clf: Any, input_type: str) -> dict[str, Any]:
     -------
     facts : dict
         ``classes`` in the order of the probabilities, ``input_shape`` and ``axes`` of a raw sample, ``input_type``,
-        ``features`` where the data frame named them, ``categories`` where there are some, the number of ``members``, ``best_score`` (None where it is
-        not known) and ``versions``.
+        ``features`` where the data frame named them, ``categories`` where there are some, the number of ``members``,
+        ``best_score`` (None where it is not known) and ``versions``.
     """
     names = getattr(clf, "feature_names_in_", None)
     n_members = int(np.count_nonzero(clf.member_weights_))

@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import Any
 
+from skopdist.display import shown_operations
 from skopdist.trial import Trial
 
 _LOGGER = logging.getLogger(__name__)
@@ -56,6 +57,11 @@ class Tracker(ABC):
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin with the search of an estimator, as scikit-learn's callbacks do."""
+        if not hasattr(estimator, "sample_architecture"):
+            raise TypeError(
+                f"{type(self).__name__} is a callback of OpDistNASClassifier, got {type(estimator).__name__}: set it "
+                "on the classifier within, and the fits of a grid hand on their trials."
+            )
         self.begin(_name_of(context))
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
@@ -97,9 +103,9 @@ def shares_of(trial: Trial) -> dict[str, float]:
     d = trial.distribution
     prefixes = ["p_"] if len(d.cell_types) == 1 else [f"p_{cell_type}_" for cell_type in d.cell_types]
     return {
-        prefix + name: float(p)
-        for prefix, row in zip(prefixes, d.probabilities, strict=True)
-        for name, p in zip(d.operations, row, strict=True)
+        prefix + d.operations[i]: float(row[i])
+        for prefix, row, shown in zip(prefixes, d.probabilities, shown_operations(d), strict=True)
+        for i in shown
     }
 
 

@@ -72,13 +72,22 @@ def test_an_estimator_hands_over_trials_and_full_trainings(iris, study):
 
 @needs_callbacks
 def test_fits_of_a_grid_are_told_apart_also_from_other_processes(iris, tmp_path):
-    study = optuna.create_study(direction="maximize", storage=f"sqlite:///{tmp_path}/study.db")
+    where = {"study_name": "grid", "storage": f"sqlite:///{tmp_path}/study.db"}
+    study = optuna.create_study(direction="maximize", **where)
     clf = make().set_callbacks(OptunaTracker(study))
     GridSearchCV(clf, {"channels": [4, 8]}, cv=2, n_jobs=2).fit(*iris)
-    searches = [trial.user_attrs["search"].split() for trial in study.trials]
+    # Optuna 4.5 remembers of a study what this process has added.
+    searches = [trial.user_attrs["search"].split() for trial in optuna.load_study(**where).trials]
     assert len(searches) == 10
     assert {place for _, place in searches} == {"0.0", "0.1", "0.2", "0.3", "1"}
     assert len({run for run, _ in searches}) == 1
+
+
+@needs_callbacks
+def test_a_tracker_of_something_else_is_refused(iris, study):
+    grid = GridSearchCV(make(), {"channels": [4]}, cv=2).set_callbacks(OptunaTracker(study))
+    with pytest.raises(TypeError, match="OptunaTracker is a callback of OpDistNASClassifier, got GridSearchCV"):
+        grid.fit(*iris)
 
 
 def test_a_storage_that_fails_ends_no_search(study, caplog, monkeypatch):
