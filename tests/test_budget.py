@@ -28,6 +28,14 @@ def test_what_is_left_shrinks_to_nothing(clock):
     assert budget.allows_member(1e9, 0)
 
 
+def test_a_further_member_may_be_trained_in_half_of_its_time(clock):
+    budget = Budget(100)
+    clock[0] += 80
+    assert 16 < budget.left < 18
+    assert budget.allows_member(30.0, 1)
+    assert not budget.allows_member(40.0, 1)
+
+
 @pytest.mark.parametrize(("training", "n_workers"), [(0.01, 1), (1.0, 1), (10.0, 2), (1000.0, 1)])
 def test_a_search_of_short_trials_leaves_most_for_the_members(clock, training, n_workers):
     budget = Budget(60)
