@@ -21,8 +21,8 @@ _RESERVE, _PROBE = 0.03, 0.03
 _SECONDS_FOR_WORKERS = 20.0
 # A training may take so much longer than is expected.
 _MARGIN = 1.25
-# Of the time of a training, what a further member is worth training in: it is ended early, with a learning rate that has
-# come down.
+# Of the time of a training, what a further member is worth training in: it is ended early, with a learning rate that
+# has come down.
 _WORTHWHILE = 0.5
 
 

@@ -127,7 +127,7 @@ def test_equality_and_hash():
 def test_repr_can_be_read():
     assert repr(OperationDistribution(["a", "b"], [0.25, 0.75])) == "OperationDistribution(a=0.25, b=0.75)"
     two = OperationDistribution(["a", "b"], [[1, 0], [0.5, 0.5]], ["normal", "reduce"])
-    assert repr(two) == "OperationDistribution(normal: a=1.00, b=0.00; reduce: a=0.50, b=0.50)"
+    assert repr(two) == "OperationDistribution(normal: a=1.00; reduce: a=0.50, b=0.50)"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ SETTINGS = {"n_trials": 2, "max_epochs": 1, "n_cells": 1, "channels": 8, "random
 FOREIGN = (
     "skorch.dataset.Dataset",
     "torch.nn.modules.loss.CrossEntropyLoss",
+    "torch.optim.adamw.AdamW",
     "torch.optim.sgd.SGD",
     "sklearn.metrics.",
 )

@@ -226,7 +226,7 @@ def test_types_and_order_in_memory_do_not_matter(kind):
 def test_constant_input_is_warned_of(X):
     y = np.arange(30) % 3 // 2
     with pytest.warns(UserWarning, match=r"X is constant, in all of its features or channels") as seen:
-        clf = make().fit(X, y)
+        clf = make(max_epochs=60).fit(X, y)
     assert len(seen) == 1
     assert seen[0].filename == __file__
     assert clf.predict(X).tolist() == [0] * 30

@@ -219,7 +219,7 @@ def _below(prefix: str, arrays: Arrays) -> Arrays:
 def _check_operations(architectures: Sequence[Architecture], space: SearchSpace) -> None:
     """Refuse what needs operations that are not registered."""
     names = {name for architecture in architectures for name in architecture.operations}
-    names |= set(space.operations or ())
+    names |= {*(space.operations or ()), *(getattr(space, "stems", None) or ())}
     missing = []
     for name in sorted(names):
         try:

@@ -41,7 +41,7 @@ def pareto_front(
     >>> from skopdist.search import run_search
     >>> from skopdist.spaces import DenseSpace
     >>> from skopdist.strategies import RandomSearch
-    >>> table = TabularEvaluator(DenseSpace(), lambda operations: len(set(operations)))
+    >>> table = TabularEvaluator(DenseSpace(stems=()), lambda operations: len(set(operations)))
     >>> result = run_search(RandomSearch(), table, n_trials=30, random_state=0)
     >>> front = pareto_front(result.trials, {"layers": lambda a: sum("linear" in name for name in a.operations)})
     >>> sorted(set(zip(front["score"].tolist(), front["layers"].tolist())), reverse=True)

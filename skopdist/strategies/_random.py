@@ -52,7 +52,7 @@ class RandomSearch(Strategy):
     >>> from skopdist.encodings import DistributionEncoding
     >>> from skopdist.spaces import DenseSpace
     >>> from skopdist.strategies import RandomSearch
-    >>> strategy = RandomSearch().start(DistributionEncoding().bind(DenseSpace()), random_state=0)
+    >>> strategy = RandomSearch().start(DistributionEncoding().bind(DenseSpace(stems=())), random_state=0)
     >>> strategy.suggest(2).round(2)
     array([[0.17, 0.26, 0.01, 0.  , 0.14, 0.42],
            [0.05, 0.06, 0.21, 0.45, 0.24, 0.  ]])

@@ -16,6 +16,8 @@ from skopdist._validation import RealInterval, check_positive_integer
 from skopdist.training._augmentation import AUGMENTATIONS, Augmentation
 
 _MOST_SAMPLES_PER_BATCH = 128
+# Batches of a pass at least, if they have so many samples.
+_FEWEST_BATCHES, _FEWEST_SAMPLES = 4, 16
 # By the number of spatial dimensions of a sample.
 _FEWEST_SAMPLES_PER_BATCH = {0: 16, 1: 32, 2: 16}
 _BATCHES_PER_EPOCH = {0: 16, 1: 8, 2: 16}
@@ -50,7 +52,8 @@ class Training(BaseEstimator):
         Passes over the training data. None takes 40 for series and 20 for other data.
     batch_size : int or None, default=None
         The most samples in a batch; batches are of nearly equal size. None takes a sixteenth of the training data, but
-        16 samples at least and 128 at most; of series an eighth, and 32 at least.
+        16 samples at least and 128 at most; of series an eighth, and 32 at least, or a
+        quarter of fewer than 128.
     lr : float or None, default=None
         The highest learning rate. It rises linearly over the first fifth of the steps, and falls as a cosine to about
         zero. None takes .1 for SGD, but .05 for flat input with "sgd"; .003 for Adam and AdamW; and skorch's default
@@ -209,7 +212,9 @@ class Training(BaseEstimator):
         """Return the most samples in a batch of a training on so many, with so many spatial dimensions."""
         if self.batch_size is not None:
             return min(self.batch_size, n_samples)
-        wanted = max(n_samples // _BATCHES_PER_EPOCH[n_spatial], _FEWEST_SAMPLES_PER_BATCH[n_spatial])
+        # So that few samples make some steps, too.
+        fewest = min(_FEWEST_SAMPLES_PER_BATCH[n_spatial], max(n_samples // _FEWEST_BATCHES, _FEWEST_SAMPLES))
+        wanted = max(n_samples // _BATCHES_PER_EPOCH[n_spatial], fewest)
         return min(wanted, _MOST_SAMPLES_PER_BATCH, n_samples)
 
     @property

@@ -83,7 +83,8 @@ def test_it_has_what_one_wants_to_know(fitted):
     assert f"{fitted.fit_time_:.1f} s" in text
     bars = [attrs["style"] for tag, attrs in page.tags if attrs.get("class") == "skopdist-bar"]
     shares = [float(re.match(r"width: ([\d.]+)%", style)[1]) for style in bars]
-    np.testing.assert_allclose(shares, 100 * np.asarray(fitted.best_distribution_), atol=0.06)
+    allowed = fitted.evaluator_.search_space.allowed
+    np.testing.assert_allclose(shares, 100 * fitted.best_distribution_.probabilities[allowed], atol=0.06)
     n_arcs = len([tag for tag, _ in page.tags if tag == "path"])
     assert n_arcs == fitted.best_architecture_.length
     # Folded away.
@@ -112,7 +113,7 @@ def test_labels_and_names_are_escaped(iris):
     # Names of operations too, wherever they stand.
     clf = copy.copy(clf)
     d = clf.best_distribution_
-    clf.best_distribution_ = OperationDistribution(["<i>", *d.operations[1:]], d.probabilities)
+    clf.best_distribution_ = OperationDistribution(["<i>", *d.operations[1:]], d.probabilities, d.cell_types)
     clf.best_architecture_ = clf.best_architecture_.__class__.from_json(
         clf.best_architecture_.to_json().replace("linear_relu", "<script>'x'").replace("skip_connect", "<script>'x'")
     )
@@ -145,7 +146,7 @@ def test_every_kind_of_data_and_cell(data, changes, says, request):
     clf = make(strategy=RandomSearch(), **changes).fit(*request.getfixturevalue(data))
     page = Page(estimator_html(clf))
     assert says in " ".join(page.texts)
-    assert len([tag for tag, _ in page.tags if tag == "svg"]) == len(clf.best_architecture_.cells)
+    assert len([tag for tag, _ in page.tags if tag == "svg"]) == len(clf.evaluator_.search_space.body_types)
 
 
 def test_a_stored_model_shows_the_same(fitted):

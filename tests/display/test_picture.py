@@ -117,10 +117,10 @@ def test_display_of_an_estimator(iris, pyplot):
     clf = OpDistNASClassifier(n_trials=5, n_members=2, max_epochs=1, n_cells=1, channels=4, random_state=0).fit(*iris)
     display = SearchDisplay.from_estimator(clf)
     assert len(display.axes_) == 4
-    (ax,) = ArchitectureDisplay.from_estimator(clf).axes_
+    ax, _ = ArchitectureDisplay.from_estimator(clf).axes_
     # As in the other picture, and in a notebook.
     colors = colors_of(clf.best_distribution_.operations)
-    arcs = zip(ax.patches, clf.best_architecture_.operations, strict=False)
+    arcs = zip(ax.patches, clf.best_architecture_.cells[0].operations, strict=False)
     assert all(to_hex(arc.get_edgecolor()) == colors[name] for arc, name in arcs)
 
 

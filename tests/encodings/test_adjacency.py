@@ -20,7 +20,7 @@ def test_decodes_into_the_very_architecture(length):
 
 
 def test_neighbours_rewire_where_the_space_allows():
-    space = DenseSpace(["linear_relu", "skip_connect"])
+    space = DenseSpace(["linear_relu", "skip_connect"], stems=())
     encoding = AdjacencyEncoding().bind(space, 4)
     # Six potential edges on four nodes; (0,1), (1,2), (2,3) are fixed, so one of the others is used.
     point = encoding.encode(space.sample(space.uniform(), 4, 0))

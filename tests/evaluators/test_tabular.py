@@ -65,5 +65,5 @@ def test_tells_wirings_apart_where_the_keys_are_architectures():
     operations = ("conv_5", "conv_9", "max_pool_3", "skip_connect")
     wirings = [((0, 1), (1, 2), (2, 3), (0, 3)), ((0, 1), (1, 2), (2, 3), (0, 2))]
     first, second = (Architecture((Cell(operations, edges),)) for edges in wirings)
-    evaluator = TabularEvaluator(SequenceSpace(), {first: 1.0, second: 2.0})
+    evaluator = TabularEvaluator(SequenceSpace(stems=()), {first: 1.0, second: 2.0})
     assert [evaluator.evaluate(architecture).score for architecture in (first, second)] == [1.0, 2.0]

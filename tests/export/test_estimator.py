@@ -125,7 +125,7 @@ def test_generators_go_on(state, iris, tmp_path):
 
 def test_tables_of_scores_and_priors(iris, tmp_path):
     X, y = iris
-    space = DenseSpace(["linear_relu", "skip_connect"])
+    space = DenseSpace(["linear_relu", "skip_connect"], stems=())
     scores = {(first, second, "linear_relu"): 0.5 for first in space.operations for second in space.operations}
     settings = {"n_trials": 2, "random_state": 0, "length": 3, "max_epochs": 1, "n_cells": 1, "channels": 8}
     known = OpDistNASClassifier(evaluator=TabularEvaluator(space, scores), **settings).fit(X, y)
@@ -197,7 +197,7 @@ def registry(monkeypatch):
 
 def test_operations_of_ones_own_have_to_be_registered(iris, tmp_path, registry):
     register_operation("mine", n_spatial=0)(lambda channels: nn.Linear(channels, channels))
-    clf = OpDistNASClassifier(search_space=DenseSpace(["mine"]), **SETTINGS | {"n_trials": 1}).fit(*iris)
+    clf = OpDistNASClassifier(search_space=DenseSpace(["mine"], stems=()), **SETTINGS | {"n_trials": 1}).fit(*iris)
     np.testing.assert_array_equal(stored(clf, tmp_path / "a").predict_proba(iris[0]), clf.predict_proba(iris[0]))
     del registry["mine"]
     with pytest.raises(ValueError, match=r"needs the operations \['mine'\], which are not registered: import"):

@@ -37,7 +37,7 @@ def test_the_library_of_the_format_reads_it(single, tmp_path):
         names = [name.removeprefix("members.0.") for name in file.keys()]
         state = {name: file.get_tensor(f"members.0.{name}") for name in names}
         description = json.loads(file.metadata()["description"])
-    assert torch.equal(state["stem.weight"], single.net_.module_.stem.weight)
+    assert torch.equal(state["classify.weight"], single.net_.module_.classify.weight)
     assert description["input_shape"] == [4]
 
 

@@ -24,7 +24,7 @@ from skopdist.spaces import (
 from skopdist.strategies import RandomSearch
 from skopdist.testing import check_encoding, check_space, check_strategy
 
-SPACES = [DenseSpace(stems=()), SequenceSpace(), NASBench201Space()]
+SPACES = [DenseSpace(stems=()), SequenceSpace(stems=()), NASBench201Space()]
 LITERATURE = [MacroSpace(), DARTSSpace(), NASBench101Space()]
 LENGTHS = range(1, 41)
 
@@ -240,7 +240,7 @@ def test_spaces_name_up_to_three_references_at_any_length(space):
         assert len(set(references)) == len(references)
         assert {architecture.length for architecture in references} == {length}
         assert all(space.is_valid(architecture) for architecture in references)
-        assert references == type(space)().reference_architectures(length)
+        assert references == clone(space).reference_architectures(length)
     assert space.reference_architectures() == space.reference_architectures(space.default_length)
 
 

@@ -24,7 +24,7 @@ def test_finds_the_optimum_of_a_smooth_table():
 
 @pytest.mark.parametrize("encoding", [DistributionEncoding(), AdjacencyEncoding()], ids=str)
 def test_asks_no_point_twice_and_sees_all_of_a_small_space(encoding):
-    space = DenseSpace(["linear_relu", "skip_connect"])
+    space = DenseSpace(["linear_relu", "skip_connect"], stems=())
     table = TabularEvaluator(space, lambda operations: operations.count("linear_relu"))
     with pytest.warns(UserWarning, match=r"no more points: the search ended after \d+ of 100 trials"):
         result = run_search(LocalSearch(), table, encoding=encoding, length=3, n_trials=100, random_state=0)

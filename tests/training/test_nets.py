@@ -273,7 +273,7 @@ def test_the_scale_of_the_input_does_not_matter(n_spatial):
     # The same rows in the same order: that of a problem depends on the values.
     far = replace(problem, everything=replace(problem.everything, X=X * 1024 + 4096))
     probabilities = predict(fit(n_spatial, data=problem), X)
-    np.testing.assert_allclose(predict(fit(n_spatial, data=far), far.everything.X), probabilities, atol=1e-2)
+    np.testing.assert_allclose(predict(fit(n_spatial, data=far), far.everything.X), probabilities, atol=5e-2)
 
 
 @pytest.mark.parametrize("weight", [None, UNEVEN])

@@ -90,7 +90,7 @@ def test_a_trainer_resolves_its_recipe(shape):
 @pytest.mark.parametrize(("n", "expected"), [(10, 10), (100, 16), (1000, 62), (50_000, 128)])
 def test_batches_grow_with_the_data(n, expected):
     assert [Training().batch_size_for(n, n_spatial) for n_spatial in (0, 2)] == [expected] * 2
-    assert Training().batch_size_for(n, 1) == min(n, max(32, min(n // 8, 128)))
+    assert Training().batch_size_for(n, 1) == min(n, {10: 10, 100: 25, 1000: 125, 50_000: 128}[n])
     assert Training(batch_size=30).batch_size_for(n, 1) == min(n, 30)
 
 
