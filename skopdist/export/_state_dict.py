@@ -24,10 +24,10 @@ def to_state_dict(clf: Any, path: PathLike, *, X: ArrayLike | None = None, y: Ar
     """Write the weights of a fitted estimator's networks to a file of safetensors, and what they belong to as JSON.
 
     It is for whoever builds the networks in another framework, or needs the numbers. Arrays are named as in torch's
-    ``state_dict``: ``members.0.classify.weight`` is of the first member. The statistics of standardisation are among them,
-    as ``members.0.standardize.mean`` (in units of the deviation), ``.std`` and more. The file's metadata have JSON
-    under ``description``: classes, shape and order of the input, for each member its architecture, its sizes and its
-    weight in the average, and the temperature. What is written is read back, and networks that are given the arrays
+    ``state_dict``: ``members.0.classify.weight`` is of the first member. The statistics of standardisation are among
+    them, as ``members.0.standardize.mean`` (in units of the deviation), ``.std`` and more. The file's metadata have
+    JSON under ``description``: classes, shape and order of the input, for each member its architecture, its sizes and
+    its weight in the average, and the temperature. What is written is read back, and networks that are given the arrays
     predict as ``predict_proba`` does, to within 1e-5.
 
     Parameters
