@@ -208,7 +208,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         What ``net_`` was made of, unless `refit` is False: ``best_architecture_``, or a draw of another length.
     best_score_ : float
         The score of ``best_architecture_``, the highest of all trials. With several members it is the score of the
-        committee on rows that those who predict them did not see, and so no luckiest of many.
+        committee on rows that those who predict them did not see, and so no luckiest of many. Where time allows one
+        network only, and nothing is held out from it, it is the score of a shorter training, and too low.
     best_score_error_ : float
         Its standard error, as far as it comes from the rows; NaN where it is not known.
     search_results_ : dict of ndarray
