@@ -1035,21 +1035,24 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _finalists(self, n: int) -> list[Architecture]:
         """Return the finalists of the strategy, the best of the references among them.
 
-        So short trainings and few held-out rows, which may mislead, can hardly lead below what is known to be good. A
-        single finalist has to be better than the reference by more than the standard error of their difference.
+        So short trainings and few held-out rows, which may mislead, can hardly lead below what is known to be good. The
+        best reference is the first one, unless another one is better by more than the standard error of their
+        difference. It also comes first among the finalists, unless that of the strategy is better than it by as much:
+        where time is short, the first is all that is trained.
         """
         finalists = self.strategy_.finalists(n)
         by_architecture = {trial.architecture: trial for trial in self.trials_ if trial.status == "ok"}
         known = [by_architecture[a] for a in self._references() if a in by_architecture]
         if not known:
             return finalists
-        reference = max(known, key=lambda trial: trial.score)
-        if n == 1 and finalists[0] in by_architecture:
-            first = by_architecture[finalists[0]]
-            error = np.hypot(*np.nan_to_num([first.score_error, reference.score_error]))
-            return finalists if first.score - reference.score > error else [reference.architecture]
+        reference = known[0]
+        for other in known[1:]:
+            reference = other if _is_better(other, reference) else reference
         others = [architecture for architecture in finalists if architecture != reference.architecture]
-        return finalists if reference.architecture in finalists else [*others[: n - 1], reference.architecture]
+        first = by_architecture.get(others[0]) if others else None
+        if first is not None and _is_better(first, reference):
+            return [*others[: n - 1], reference.architecture] if n > 1 else others[:1]
+        return [reference.architecture, *others][:n]
 
     def _best_architectures(self) -> list[Architecture]:
         """Return those of full trainings, the best first; of those through which nothing passes one at most."""
@@ -1103,3 +1106,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if hasattr(self, "net_"):
             n_spatial = len(self.sample_shape_) - 1
             self._predictor = Committee(self.nets_, self.member_weights_.tolist(), n_spatial, self.temperature_)
+
+
+def _is_better(one: Trial, other: Trial) -> bool:
+    """Whether the score of a trial is higher than another's by more than the standard error of their difference."""
+    return bool(one.score - other.score > np.hypot(*np.nan_to_num([one.score_error, other.score_error])))
