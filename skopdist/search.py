@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from skopdist._identity import Identity, describe, describe_parts
 from skopdist._prior import Prior, PriorLike, as_prior
 from skopdist._random import RandomState, root_entropy, seed, stream
+from skopdist._signals import uninterrupted
 from skopdist._validation import check_positive_integer
 from skopdist._workers import Workers
 from skopdist.architecture import Architecture
@@ -508,8 +509,13 @@ class _Search:
         finally:
             # Ends what is still running.
             evaluated.close()
-        self.trials.extend(made)
-        self.strategy.observe(made)
+        try:
+            # A strategy that has seen half of them could not recommend anything.
+            with uninterrupted():
+                self.trials.extend(made)
+                self.strategy.observe(made)
+        except KeyboardInterrupt:
+            self._end_by_interrupt(self.trials)
 
     def _log(self, trial: Trial, made: Sequence[Trial]) -> None:
         level = logging.INFO if trial.succeeded else logging.WARNING

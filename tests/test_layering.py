@@ -40,6 +40,7 @@ LAYERS = [
         "_random",
         "_refit",
         "_scaling",
+        "_signals",
         "_schema",
         "_sparse",
         "_splitting",
