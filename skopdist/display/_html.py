@@ -184,8 +184,14 @@ def _size(estimator: Any) -> str:
     n_parameters = sum(parameter.numel() for net in nets for parameter in net.module_.parameters())
     many = f"{len(nets)} together: " if len(nets) > 1 else ""
     try:
+        first = nets[0]
         costs = NetworkCosts(
-            estimator.sample_shape_, len(estimator.classes_), nets[0].module__channels, nets[0].module__n_cells, "cpu"
+            estimator.sample_shape_,
+            len(estimator.classes_),
+            first.module__channels,
+            first.module__n_cells,
+            "cpu",
+            first.module__columns,
         )
         flops = sum(costs.flops(net.module__architecture) for net in nets)
     except Exception:  # noqa: BLE001 - operations may be the user's; the page shows the rest

@@ -11,6 +11,7 @@ from sklearn.utils import estimator_html_repr
 from skopdist import OpDistNASClassifier, OperationDistribution
 from skopdist.display import _drawing, estimator_html
 from skopdist.evaluators import TabularEvaluator
+from skopdist.networks import NetworkCosts
 from skopdist.search import SearchFailedError
 from skopdist.spaces import DenseSpace
 from skopdist.strategies import RandomSearch
@@ -170,3 +171,18 @@ def test_a_stem_is_told_by_its_bar_alone(fitted, monkeypatch):
     page = Page(estimator_html(clf))
     assert len([tag for tag, _ in page.tags if tag == "svg"]) == 1
     assert len([attrs for _, attrs in page.tags if attrs.get("class") == "skopdist-bar"]) == 4
+
+
+def test_the_cost_of_a_table_is_that_of_its_columns(iris):
+    pd = pytest.importorskip("pandas")
+    X, y = iris
+    frame = pd.DataFrame({"length": X[:, 0], "kind": np.where(X[:, 1] > 3, "wide", "narrow"), "place": X[:, 2] > 4})
+    clf = make(strategy=RandomSearch()).fit(frame, y)
+    columns = clf.evaluator_.problem_.columns
+    sizes = clf.net_.module__channels, clf.net_.module__n_cells, "cpu"
+    costs = NetworkCosts(clf.sample_shape_, 3, *sizes, columns)
+    flops = sum(costs.flops(net.module__architecture) for net in clf.nets_)
+    assert f"{flops:,} multiply-adds" in estimator_html(clf)
+    # Codes of categories go through no product.
+    numbers = NetworkCosts((3,), 3, *sizes)
+    assert flops < sum(numbers.flops(net.module__architecture) for net in clf.nets_)
