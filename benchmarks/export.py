@@ -80,7 +80,7 @@ def split(seed: int, n_test: int) -> Split:
 
 
 def session(path: Path) -> Predict:
-    """Give what computes probabilities with a file of ONNX."""
+    """Return what computes probabilities with a file of ONNX."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     found = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -89,7 +89,7 @@ def session(path: Path) -> Predict:
 
 
 def milliseconds(predict: Predict, X: NDArray[Any], batch: int, quick: bool) -> float:
-    """Give the milliseconds for a sample in batches of a size, as the median of calls."""
+    """Return the milliseconds for a sample in batches of a size, as the median of calls."""
     (fewest, most), seconds = (QUICK_CALLS, QUICK_SECONDS) if quick else (CALLS, SECONDS)
     rows = [X[start : start + batch].copy() for start in range(0, len(X) - batch + 1, batch)]
     predict(rows[0])

@@ -14,7 +14,7 @@ WAYS = {"predict_proba": "predict_proba", "torch": "torch", "onnx": "onnxruntime
 
 
 def _models(rows: common.Rows) -> list[tuple[str, dict[str, Any]]]:
-    """Give the rows of the first seed in the order of the tables, each with its name."""
+    """Return the rows of the first seed in the order of the tables, each with its name."""
     found = []
     for name in (*SPACES, *PEERS):
         for row in sorted(rows.select(model=name), key=lambda row: (row["seed"], row["members"])):

@@ -19,7 +19,7 @@ FEW_LEVELS = 9
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns of flat input are.
+    """The kinds of the columns of flat input: numbers, numbers with gaps, and categories.
 
     A category is a code: 0 to the number of its levels, less one, and -1 for a level that is not known. A number may be
     missing, as NaN. A column of numbers in which some were missing in `fit` is also a category of two levels, there and

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Number, Real
 from typing import Any
@@ -185,14 +185,27 @@ def _read_frame(X: Any) -> Any:
         elif hasattr(dtype, "subtype") and hasattr(dtype, "fill_value"):
             dense[name] = dtype.subtype
     if foreign:
-        items = [f"{name!r} ({found})" for name, found in foreign.items()]
-        more = f" and {len(items) - 10} more" if len(items) > 10 else ""
-        remedies = list(dict.fromkeys(remedy(found) for found in foreign.values()))
-        raise ValueError(
-            f"All columns of X must be numbers or booleans, but these are not: {', '.join(items[:10])}{more}; "
-            f"{', and '.join(remedies)}."
-        )
+        named = {repr(name): found for name, found in foreign.items()}
+        raise foreign_columns("numbers or booleans, but these are not", named, map(remedy, foreign.values()))
     return X.astype(dense) if dense else X
+
+
+def foreign_columns(wanted: str, found: Mapping[str, str], remedies: Iterable[str]) -> ValueError:
+    """Return the error of columns that hold something else than is wanted.
+
+    Parameters
+    ----------
+    wanted : str
+        As it goes on behind "All columns of X must be".
+    found : mapping of str to str
+        What each of them holds.
+    remedies : iterable of str
+    """
+    items = [f"{name} ({what})" for name, what in found.items()]
+    more = f" and {len(items) - 10} more" if len(items) > 10 else ""
+    return ValueError(
+        f"All columns of X must be {wanted}: {', '.join(items[:10])}{more}; {', and '.join(dict.fromkeys(remedies))}."
+    )
 
 
 def _is_number(dtype: Any) -> bool:

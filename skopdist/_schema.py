@@ -11,7 +11,15 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from skopdist._input import conversion_error, names_of_columns, refusal, remedy, shown, stacked_table
+from skopdist._input import (
+    conversion_error,
+    foreign_columns,
+    names_of_columns,
+    refusal,
+    remedy,
+    shown,
+    stacked_table,
+)
 from skopdist._integers import Origin
 
 __all__ = ["Level", "Schema", "check_categorical_features"]
@@ -27,7 +35,7 @@ _NAME = 'name columns of categories in categorical_features, or give categorical
 
 @dataclass(frozen=True, eq=False)
 class Schema:
-    """What the columns of a table hold, as `fit` was given them, so that `predict` reads them alike.
+    """The contents of the columns of a table, as `fit` was given them, so that `predict` reads them alike.
 
     Attributes
     ----------
@@ -322,18 +330,12 @@ def _refuse_columns(table: _Table, is_category: NDArray[np.bool_]) -> None:
                 raise refusal(odd, i, error)
             found = f"object, such as {type(odd).__name__}"
         foreign[table.label(i)] = found
-    if not foreign:
-        return
-    items = [f"{name} ({found})" for name, found in foreign.items()]
-    more = f" and {len(items) - 10} more" if len(items) > 10 else ""
-    remedies = dict.fromkeys(
-        _NAME if found in (_TEXT, _CATEGORIES) or found.endswith(" str") else remedy(found)
-        for found in foreign.values()
-    )
-    raise ValueError(
-        "All columns of X must be numbers or categories, but these are neither: "
-        f"{', '.join(items[:10])}{more}; {', and '.join(remedies)}."
-    )
+    if foreign:
+        remedies = [
+            _NAME if found in (_TEXT, _CATEGORIES) or found.endswith(" str") else remedy(found)
+            for found in foreign.values()
+        ]
+        raise foreign_columns("numbers or categories, but these are neither", foreign, remedies)
 
 
 def _not_a_number(values: Collection[Any]) -> Any:

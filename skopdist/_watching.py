@@ -15,7 +15,7 @@ Attributes = Callable[[], Mapping[str, Any]]
 
 
 class Watch:
-    """What a fit tells to those who watch it, in its two phases: the search, and the members behind it.
+    """Tells those who watch a fit of its two phases: the search, and the members behind it.
 
     To callbacks of scikit-learn a fit is the task "fit" with the tasks "search" and "members", whose own tasks are
     "trial" and "member". A callback finds the trials so far in ``estimator.trials_``.

@@ -656,7 +656,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ) -> Problem:
         X = as_dense(X)
         labels = read_labels(y)
-        is_used = None if sample_weight is None else np.asarray(read_weights(sample_weight)) != 0
+        weight = None if sample_weight is None else read_weights(sample_weight)
+        is_used = None if weight is None else np.asarray(weight) != 0
         self._schema = Schema.of(X, self.categorical_features, is_used, self._is_flat)
         self.is_categorical_ = None if self._schema is None else self._schema.is_categorical
         values = read_values(X) if self._schema is None else self._schema.read(X)
@@ -672,9 +673,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         doubt = self._layout.doubt(self.input_shape)
         if doubt is not None:
             warnings.warn(doubt, stacklevel=3 + FRAMES)
-        weight: NDArray[np.float64] | None = None
-        if sample_weight is not None:
-            weight = read_weights(sample_weight)
+        if weight is not None:
             with np.errstate(over="ignore", invalid="ignore"):
                 weight = _check_sample_weight(weight, samples, dtype=np.float64, ensure_non_negative=True)
         levels = None if self._schema is None else self._schema.levels

@@ -269,7 +269,7 @@ class Problem:
 
     @property
     def columns(self) -> Columns | None:
-        """What the columns of flat samples are, where they are not numbers alone."""
+        """The kinds of the columns of flat samples, where they are not numbers alone."""
         return self.everything.columns
 
     @property

@@ -24,13 +24,13 @@ from skopdist._signals import uninterrupted
 from skopdist._validation import check_positive_integer
 from skopdist._workers import Workers
 from skopdist.architecture import Architecture
-from skopdist.display import progress_line
+from skopdist.display import progress_line, share_places
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
 from skopdist.evaluators import Evaluator
 from skopdist.journal import Journal, SearchRecord
-from skopdist.operations import Operation, adopt_operations, get_operation, own_operations
-from skopdist.spaces import STEM, SearchSpace
+from skopdist.operations import Operation, adopt_operations, own_operations
+from skopdist.spaces import SearchSpace
 from skopdist.strategies import Strategy
 from skopdist.trial import Trial, best_trial
 
@@ -139,15 +139,10 @@ def tabulate(trials: Sequence[Trial]) -> dict[str, NDArray[Any]]:
         "architecture": np.array([str(trial.architecture) for trial in trials]),
         "message": np.array([trial.message for trial in trials]),
     }
-    first = trials[0].distribution
-    for t, cell_type in enumerate(first.cell_types):
-        prefix = "p_" if len(first.cell_types) == 1 else f"p_{cell_type}_"
-        for o, name in enumerate(first.operations):
-            shares = np.array([trial.distribution.probabilities[t, o] for trial in trials])
-            # A cell has no share of stems, and a stem none of what stands in cells.
-            if STEM not in first.cell_types or (cell_type == STEM) == get_operation(name).is_stem:
-                columns[prefix + name] = shares
-    return columns
+    places = share_places(trials[0].distribution)
+    return columns | {
+        name: np.array([trial.distribution.probabilities[place] for trial in trials]) for name, place in places.items()
+    }
 
 
 def _ranks(scores: NDArray[np.float64], final: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """Settings and data that all tests share."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -72,3 +73,19 @@ def untouched_generators():
     assert np.array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
     assert np.random.get_state()[2] == position  # noqa: NPY002
     assert torch.equal(torch.random.get_rng_state(), torch_before)
+
+
+@pytest.fixture
+def said_without():
+    """Return what an error says where a library is not installed: called with the library, an import and a call."""
+
+    def said(library, imported, call):
+        code = (
+            f"import sys; sys.modules[{library!r}] = None\n"
+            f"{imported}\n"
+            f"try: {call}\n"
+            "except ImportError as error: print(error)\n"
+        )
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    return said

@@ -1,6 +1,6 @@
 """What a person sees of a search: progress, text, pictures and a notebook's page."""
 
-from skopdist.display._drawing import shown_operations
+from skopdist.display._drawing import share_places
 from skopdist.display._html import estimator_html
 from skopdist.display._picture import ArchitectureDisplay, SearchDisplay
 from skopdist.display._progress import Progress
@@ -15,5 +15,5 @@ __all__ = [
     "grid_table",
     "leaderboard",
     "progress_line",
-    "shown_operations",
+    "share_places",
 ]

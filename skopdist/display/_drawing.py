@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from skopdist.architecture import Cell
 from skopdist.distribution import OperationDistribution
 from skopdist.operations import get_operation
+from skopdist.spaces import STEM
 
 # Told apart on white and on black, and by most of those who are colour-blind (after Okabe and Ito).
 PALETTE = (
@@ -153,7 +154,7 @@ def is_zero(name: str) -> bool:
 def is_stem(name: str) -> bool:
     """Whether an operation stands in the place of a stem."""
     try:
-        return bool(getattr(get_operation(name), "is_stem", False))
+        return get_operation(name).is_stem
     except ValueError:
         return False
 
@@ -183,12 +184,34 @@ def shown_operations(distribution: OperationDistribution) -> list[list[int]]:
     >>> shown_operations(OperationDistribution(["linear_relu", "skip_connect"], [0.5, 0.5]))
     [[0, 1]]
     """
+    return [
+        [o for o, p in enumerate(row) if own[o] or p > 0]
+        for own, row in zip(_own_operations(distribution), distribution.probabilities, strict=True)
+    ]
+
+
+def share_places(distribution: OperationDistribution) -> dict[str, tuple[int, int]]:
+    """Return where each probability is, (cell type, operation), by the name of its column in ``search_results_``.
+
+    Examples
+    --------
+    >>> from skopdist import OperationDistribution
+    >>> share_places(OperationDistribution(["linear_relu", "skip_connect"], [0.5, 0.5]))
+    {'p_linear_relu': (0, 0), 'p_skip_connect': (0, 1)}
+    """
+    types = distribution.cell_types
+    return {
+        ("p_" if len(types) == 1 else f"p_{types[t]}_") + distribution.operations[o]: (t, o)
+        for t, own in enumerate(_own_operations(distribution))
+        for o, is_own in enumerate(own)
+        if is_own
+    }
+
+
+def _own_operations(distribution: OperationDistribution) -> list[list[bool]]:
+    """Say for each cell type which operations it may have: a cell has no share of stems, and a stem none of others."""
     stems = [is_stem(name) for name in distribution.operations]
-    shown = []
-    for cell_type, row in zip(distribution.cell_types, distribution.probabilities, strict=True):
-        own = [not any(stems) or stem == (cell_type == "stem") for stem in stems]
-        shown.append([i for i, p in enumerate(row) if own[i] or p > 0])
-    return shown
+    return [[not any(stems) or stem == (cell_type == STEM) for stem in stems] for cell_type in distribution.cell_types]
 
 
 def title_of(cell_types: Sequence[str], i: int) -> str:

@@ -22,9 +22,8 @@ class Progress:
     """The progress of a fit: its trials, the members behind them, and the time that is left.
 
     In a terminal and in a notebook one line shows it, which is drawn anew; reasons of failures stand above it, and in
-    the end a summary takes its place. Anywhere
-    else, as in a file, each trial and each member prints a line. Where an application logs what the library says to
-    the same place, it prints nothing, for it would say everything twice.
+    the end a summary takes its place. Anywhere else, as in a file, each trial and each member prints a line. Where an
+    application logs what the library says to the same place, it prints nothing, for it would say everything twice.
 
     The time left is the mean time of the trials or members that were made, times the number of those that are not. The
     first trial, which warms up, counts until there are others. Before the first member, one is taken to last as long as

@@ -38,5 +38,4 @@ class AdjacencyEncoding(GraphEncoding):
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         operated, linked = self._bodies(points)
         cells = np.hstack([operated.reshape(len(operated), operated.shape[1] * operated.shape[2]), linked])
-        n_types = len(self.space_.body_types)
-        return self._with_stems({"slots": cells.reshape(len(points), n_types * cells.shape[1])}, points)
+        return self._with_stems({"slots": cells.reshape(len(points), self._n_body * cells.shape[1])}, points)

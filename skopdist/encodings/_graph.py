@@ -40,6 +40,7 @@ class GraphEncoding(Encoding):
         space, length = self.space_, self.length_
         self._names, self._kinds = space.operation_names, space.kinds(length)
         self._edges, self._links = space.potential_edges(length), space.potential_links(length)
+        self._n_body = len(space.body_types)
 
     def _n_dims(self) -> int:
         n_types, n_edges, k, n_links = self._shape()
@@ -58,7 +59,7 @@ class GraphEncoding(Encoding):
     def _bodies(self, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the indicators of the cells of the body alone, and of the operations that these may hold."""
         n_types, n_edges, _, n_links = self._shape()
-        n_body, k = len(self.space_.body_types), len(self._kinds[0].operations)
+        n_body, k = self._n_body, len(self._kinds[0].operations)
         operated, linked = self._tables(points)
         shape = len(points), n_types, n_edges
         return (
@@ -93,11 +94,10 @@ class GraphEncoding(Encoding):
 
     def _decode(self, point: Point, rng: np.random.Generator) -> Architecture:
         space, edges, edge_at = self.space_, self._edges, _places(self._edges)
-        n_body = len(space.body_types)
         # A graph decides everything; between graphs each edge draws for itself, until something passes.
         for _ in range(1 if np.isin(point, (0, 1)).all() else _DRAWS):
             cells = []
-            for on_edge, on_link in zip(*(table[:n_body] for table in self._tables(point)), strict=True):
+            for on_edge, on_link in zip(*(table[: self._n_body] for table in self._tables(point)), strict=True):
                 wiring = tuple(edges[i] for i in np.flatnonzero(on_edge.any(axis=1)))
                 if len(wiring) != self.length_:
                     wiring = space.sample_wiring(self.length_, rng)
@@ -107,7 +107,7 @@ class GraphEncoding(Encoding):
                 if not np.isin(on_link, (0, 1)).all():
                     linked = space.sample_links(self.length_, rng)
                 cells.append(space.make_cell([self._names[i] for i in chosen], wiring, linked))
-            for on_edge in self._tables(point)[0][n_body:]:
+            for on_edge in self._tables(point)[0][self._n_body :]:
                 chances = np.cumsum(on_edge[0])
                 cells.append(space.make_stem(self._names[np.argmax(rng.random() * chances[-1] < chances)]))
             architecture = space.make_architecture(cells)
@@ -125,7 +125,7 @@ class GraphEncoding(Encoding):
     def _mixture(self, point: Point) -> NDArray[np.float64]:
         mixture = self._tables(point)[0].copy()
         # That of a stem at all slots, for it has one.
-        mixture[len(self.space_.body_types) :] = mixture[len(self.space_.body_types) :, :1]
+        mixture[self._n_body :] = mixture[self._n_body :, :1]
         return mixture
 
     def _from_mixture(self, mixture: NDArray[np.float64]) -> Point:
@@ -133,8 +133,7 @@ class GraphEncoding(Encoding):
         point = np.full(self.n_dims, 0.5)
         operations, linked = self._tables(point)
         operations[:] = mixture
-        n_body = len(self.space_.body_types)
-        operations[n_body:, 1:], linked[n_body:] = 0.0, 0.0
+        operations[self._n_body :, 1:], linked[self._n_body :] = 0.0, 0.0
         return point
 
     def _neighbours(self, point: Point, rng: np.random.Generator | None) -> Iterator[Point]:
@@ -142,8 +141,7 @@ class GraphEncoding(Encoding):
         operations, linked = self._tables(point)
         used = [{edges[i] for i in np.flatnonzero(on_edge.any(axis=1))} for on_edge in operations]
         joined = [{links[i] for i in np.flatnonzero(on_link)} for on_link in linked]
-        n_body = len(space.body_types)
-        moves = [*_placements(operations, space.allowed, n_body), *_relinkings(linked[:n_body])]
+        moves = [*_placements(operations, space.allowed, self._n_body), *_relinkings(linked[: self._n_body])]
         for i in in_order(len(moves), rng):
             t, out, into, operation = moves[i]
             # Most of the moves of a long cell lead to no wiring, so that they are looked at one by one.

@@ -60,6 +60,5 @@ class HybridEncoding(GraphEncoding):
             "paths": table.summary(),
         }
         # One row for each cell so far; the sizes are given, for no points at all have no size to infer.
-        n_types = len(self.space_.body_types)
-        shaped = {name: part.reshape(len(points), n_types * part.shape[1]) for name, part in parts.items()}
+        shaped = {name: part.reshape(len(points), self._n_body * part.shape[1]) for name, part in parts.items()}
         return self._with_stems(shaped, points)

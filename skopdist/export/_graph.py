@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from skopdist._device import own_settings
 from skopdist._input import Layout
 from skopdist._integers import Origin
 from skopdist.operations import own_operations
@@ -98,6 +99,14 @@ class Graph(nn.Module):
             return total
         powers = (total / total.amax(dim=1, keepdim=True)) ** (1 / self.temperature)
         return powers / powers.sum(dim=1, keepdim=True)
+
+
+def compute(module: nn.Module, inputs: NDArray[Any]) -> NDArray[Any]:
+    """Return the probabilities that a module computes of raw samples."""
+    with own_settings(), torch.inference_mode():
+        # A copy, for the samples may be read-only, of which torch warns.
+        probabilities: NDArray[Any] = module(torch.from_numpy(inputs.copy())).numpy()
+        return probabilities
 
 
 def check_fitted(clf: Any) -> None:

@@ -115,9 +115,10 @@ def _make_model(clf: Any, input_type: str, precision: str) -> Any:
         raise refusal(clf, "torch's exporter does not know what to make of it", error) from error
     # Shapes in between, which runtimes find themselves, would be a quarter of the file of a small network.
     del model.graph.value_info[:]
-    model.producer_name, model.producer_version = "skopdist", metadata(clf, input_type)["versions"]["skopdist"]
+    facts = metadata(clf, input_type)
+    model.producer_name, model.producer_version = "skopdist", facts["versions"]["skopdist"]
     model.doc_string = f"Class probabilities of {type(clf).__name__}, of raw samples."
-    for name, value in metadata(clf, input_type).items():
+    for name, value in facts.items():
         model.metadata_props.add(key=name, value=json.dumps(value))
     return model
 

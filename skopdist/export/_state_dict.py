@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from skopdist._device import own_settings
 from skopdist.export._checking import TOLERANCES, Comparison, ExportReport
 from skopdist.export._files import PathLike, written_whole
-from skopdist.export._graph import ExportError, check_fitted, choose_input_type, make_graph
+from skopdist.export._graph import ExportError, check_fitted, choose_input_type, compute, make_graph
 from skopdist.export._metadata import metadata
 from skopdist.export._tensors import Arrays, read_tensors, write_tensors
 
@@ -75,12 +75,7 @@ def to_state_dict(clf: Any, path: PathLike, *, X: ArrayLike | None = None, y: Ar
             # So that what is read must be there.
             tensor.zero_()
         graph.load_state_dict({name: torch.from_numpy(array) for name, array in read.items()})
-
-        def predict(inputs: NDArray[Any]) -> NDArray[Any]:
-            with own_settings(), torch.inference_mode():
-                return graph(torch.from_numpy(inputs.copy())).numpy()
-
-        return comparison.report(predict, file, Path(path).expanduser(), TOLERANCES["float32"])
+        return comparison.report(partial(compute, graph), file, Path(path).expanduser(), TOLERANCES["float32"])
 
 
 def read_state_dict(path: PathLike) -> tuple[Arrays, dict[str, Any]]:

@@ -8,14 +8,15 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from skopdist._device import computing, own_settings
+from skopdist._device import computing
 from skopdist.export._checking import TOLERANCES, Comparison, ExportReport
 from skopdist.export._files import PathLike, written_whole
 from skopdist.export._graph import (
@@ -24,6 +25,7 @@ from skopdist.export._graph import (
     check_fitted,
     check_precision,
     choose_input_type,
+    compute,
     make_graph,
     own_names,
 )
@@ -95,12 +97,7 @@ def to_torch_export(
         with quiet():
             torch.export.save(program, file, extra_files=facts)
             module = torch.export.load(file).module()
-
-        def predict(inputs: NDArray[Any]) -> NDArray[Any]:
-            with own_settings(), torch.inference_mode():
-                return module(torch.from_numpy(inputs.copy())).numpy()
-
-        return comparison.report(predict, file, Path(path).expanduser(), TOLERANCES[precision])
+        return comparison.report(partial(compute, module), file, Path(path).expanduser(), TOLERANCES[precision])
 
 
 def trace(clf: Any, input_type: str, precision: str, for_onnx: bool = False) -> torch.export.ExportedProgram:

@@ -91,7 +91,7 @@ def _stack(
     layers: list[Layer] = []
     for i in range(n_cells):
         if n_spatial and i in stage_starts(n_cells):
-            reduction = Reduction if n_spatial == 2 else SeriesReduction
+            reduction = _image_reduction if n_spatial == 2 else _series_reduction
             layers.append(Part(reduction, OperationSize(channels, 2 * channels, 2)))
             channels *= 2
         plan = CellPlan(cell, (OperationSize(channels, channels),) * len(cell.operations), architecture.cell_types[0])
@@ -220,56 +220,51 @@ _LAYOUTS: dict[str, tuple[_Layout, tuple[int, ...]]] = {
 
 
 class Reduction(nn.Module):
-    """Halve an image and change the width: a residual block of stride 2 (NAS-Bench-201, section 2.1).
+    """The sum of a body and a shortcut, both of which divide the sides and change the width.
 
     Parameters
     ----------
-    size : OperationSize
-        Of stride 2.
+    body, shortcut : nn.Module
     """
 
-    def __init__(self, size: OperationSize) -> None:
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
         super().__init__()
-        channels_in, channels_out, stride = size
-        self.body = nn.Sequential(
-            nn.ReLU(),
-            nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False),
-            nn.BatchNorm2d(channels_out),
-            nn.ReLU(),
-            nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels_out),
-        )
-        self.shortcut = nn.Sequential(
-            # Odd sides are rounded up, as the convolution rounds them.
-            nn.AvgPool2d(stride, stride=stride, ceil_mode=True, count_include_pad=False),
-            nn.Conv2d(channels_in, channels_out, 1, bias=False),
-        )
+        self.body = body
+        self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, channels_in, ...) to (n, channels_out, ...), every axis halved and rounded up."""
+        """Map (n, channels_in, ...) to (n, channels_out, ...), every axis divided and rounded up."""
         return cast(Tensor, self.body(x) + self.shortcut(x))
 
 
-class SeriesReduction(nn.Module):
-    """Halve series and change the width: a convolution of stride 2 beside averages of two positions.
+def _image_reduction(size: OperationSize) -> nn.Module:
+    """Make what halves an image and changes the width: a residual block of stride 2 (NAS-Bench-201, section 2.1)."""
+    channels_in, channels_out, stride = size
+    body = nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(),
+        nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels_out),
+    )
+    shortcut = nn.Sequential(
+        # Odd sides are rounded up, as the convolution rounds them.
+        nn.AvgPool2d(stride, stride=stride, ceil_mode=True, count_include_pad=False),
+        nn.Conv2d(channels_in, channels_out, 1, bias=False),
+    )
+    return Reduction(body, shortcut)
 
-    The second convolution of an image's :class:`Reduction` would cost as much as half a cell.
 
-    Parameters
-    ----------
-    size : OperationSize
-        Of stride 2.
+def _series_reduction(size: OperationSize) -> nn.Module:
+    """Make what halves series and changes the width: a convolution of stride 2 beside averages of two positions.
+
+    The second convolution that images have would cost as much as half a cell.
     """
-
-    def __init__(self, size: OperationSize) -> None:
-        super().__init__()
-        channels_in, channels_out, stride = size
-        self.body = nn.Sequential(nn.ReLU(), SeriesConv(channels_in, channels_out, 3, stride), SeriesNorm(channels_out))
-        self.shortcut = nn.Sequential(SeriesPool("avg", stride, stride), SeriesConv(channels_in, channels_out, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (n, channels_in, length) to (n, channels_out, length / 2), rounded up."""
-        return cast(Tensor, self.body(x) + self.shortcut(x))
+    channels_in, channels_out, stride = size
+    body = nn.Sequential(nn.ReLU(), SeriesConv(channels_in, channels_out, 3, stride), SeriesNorm(channels_out))
+    shortcut = nn.Sequential(SeriesPool("avg", stride, stride), SeriesConv(channels_in, channels_out, 1))
+    return Reduction(body, shortcut)
 
 
 class FirstChannels(nn.Module):

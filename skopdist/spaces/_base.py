@@ -29,7 +29,7 @@ _STEM_EDGES: tuple[Edge, ...] = ((0, 1),)
 
 
 class CellKind(NamedTuple):
-    """What cells of one type are made of.
+    """The parts that cells of one type are made of.
 
     Attributes
     ----------

@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import Any
 
-from skopdist.display import shown_operations
+from skopdist.display import share_places
 from skopdist.trial import Trial
 
 _LOGGER = logging.getLogger(__name__)
@@ -100,13 +100,8 @@ def _name_of(context: Any) -> str:
 
 def shares_of(trial: Trial) -> dict[str, float]:
     """Return the probabilities of a trial by name, as the columns of ``search_results_`` are called."""
-    d = trial.distribution
-    prefixes = ["p_"] if len(d.cell_types) == 1 else [f"p_{cell_type}_" for cell_type in d.cell_types]
-    return {
-        prefix + d.operations[i]: float(row[i])
-        for prefix, row, shown in zip(prefixes, d.probabilities, shown_operations(d), strict=True)
-        for i in shown
-    }
+    p = trial.distribution.probabilities
+    return {name: float(p[place]) for name, place in share_places(trial.distribution).items()}
 
 
 def measures_of(trial: Trial) -> dict[str, float]:

@@ -52,8 +52,8 @@ class Training(BaseEstimator):
         Passes over the training data. None takes 40 for series and 20 for other data.
     batch_size : int or None, default=None
         The most samples in a batch; batches are of nearly equal size. None takes a sixteenth of the training data, but
-        16 samples at least and 128 at most; of series an eighth, and 32 at least, or a
-        quarter of fewer than 128.
+        16 samples at least and 128 at most; of series an eighth, and 32 at least, or a quarter of
+        fewer than 128.
     lr : float or None, default=None
         The highest learning rate. It rises linearly over the first fifth of the steps, and falls as a cosine to about
         zero. None takes .1 for SGD, but .05 for flat input with "sgd"; .003 for Adam and AdamW; and skorch's default

@@ -1,22 +1,6 @@
-import pytest
-
 from skopdist import Architecture, Cell, OperationDistribution
 from skopdist.display import describe, leaderboard, progress_line
-from skopdist.evaluators import TabularEvaluator
-from skopdist.search import run_search
-from skopdist.spaces import NASBench201Space
-from skopdist.strategies import RandomSearch
 from skopdist.trial import Trial
-
-
-@pytest.fixture(scope="module")
-def result():
-    def score(operations):
-        if "none" in operations and operations[0] == "none":
-            raise RuntimeError("on purpose")
-        return operations.count("nor_conv_3x3") / 6
-
-    return run_search(RandomSearch(), TabularEvaluator(NASBench201Space(), score), n_trials=20, random_state=0)
 
 
 def test_progress_line_names_the_failure(result):

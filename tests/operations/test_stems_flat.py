@@ -13,7 +13,7 @@ def make(name, features, width):
 
 
 def bins(module, values):
-    """What a piecewise stem of one feature makes of some values, shape (n, bins)."""
+    """Return what a piecewise stem of one feature makes of some values, shape (n, bins)."""
     with torch.no_grad():
         n_bins = module.low.shape[1]
         weight = torch.eye(1 + n_bins, dtype=torch.float64)
