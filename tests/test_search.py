@@ -2,11 +2,11 @@ import json
 import pickle
 import subprocess
 import sys
-import time
 
 import joblib
 import numpy as np
 import pytest
+from counting import n_calls
 from plugins import Misbehaving
 from sklearn.base import clone
 
@@ -99,13 +99,12 @@ def test_batches_of_any_size(strategy, trial_batch):
 
 
 def test_random_points_are_drawn_as_they_are_needed(monkeypatch):
-    n_drawn, begin = [], time.monotonic()
+    n_drawn = []
     decode = DistributionEncoding._decode
     monkeypatch.setattr(DistributionEncoding, "_decode", lambda *args: n_drawn.append(1) or decode(*args))
     result = run_search(RandomSearch(), TABLE, n_trials=10**6, random_state=0, callback=lambda trial: trial.index == 99)
     assert len(result.trials) == 100
     assert len(n_drawn) < 200
-    assert time.monotonic() - begin < 10
 
 
 @pytest.mark.parametrize("length", [1, 2, 9, 40])
@@ -127,13 +126,11 @@ def test_callback_sees_every_trial_and_may_end_the_search():
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_max_time_ends_the_search(n_jobs):
-    begin = time.monotonic()
     result = run_search(
         RandomSearch(), Misbehaving(pause=0.05), n_trials=2000, max_time=1, random_state=0, n_jobs=n_jobs
     )
     assert result.stop_reason == "max_time"
     assert 1 <= len(result.trials) < 100
-    assert time.monotonic() - begin < 30
 
 
 # Failures
@@ -543,26 +540,21 @@ def test_ranks_of_many_trials():
 
 
 @pytest.mark.parametrize(
-    "strategy", [RandomSearch(), RandomSearch(sequential=True), LocalSearch(), RegularizedEvolution()]
+    "strategy", [RandomSearch(), RandomSearch(sequential=True), LocalSearch(), RegularizedEvolution()], ids=str
 )
-def test_twice_the_trials_take_about_twice_the_time(strategy, monkeypatch):
-    """A quadratic step would take four times as long; the bound leaves room for a busy machine."""
+def test_four_times_the_trials_take_about_four_times_the_calls(strategy, monkeypatch):
     # What is recommended in the end compares all pairs of trials, once.
     monkeypatch.setattr(
         "skopdist.strategies._base.smoothed_best",
         lambda encoding, trials: encoding.space_.encode(trials[0].architecture),
     )
 
-    def seconds(n_trials):
-        begin = time.process_time()
-        search = {"length": 24, "n_trials": n_trials, "random_state": 0}
-        result = run_search(strategy, TABLE, encoding=DistributionEncoding(), **search)
-        assert len(result.trials) == n_trials
-        return time.process_time() - begin
+    def search(n_trials):
+        settings = {"length": 24, "n_trials": n_trials, "random_state": 0}
+        assert len(run_search(strategy, TABLE, encoding=DistributionEncoding(), **settings).trials) == n_trials
 
-    seconds(50)
-    few = min(seconds(500) for _ in range(2))
-    assert seconds(2000) < 9 * few
+    search(50)  # what is kept between searches is made once
+    assert n_calls(lambda: search(1000)) < 5 * n_calls(lambda: search(250))
 
 
 @pytest.mark.parametrize("strategy", [*STRATEGIES, RandomSearch(sequential=True)], ids=str)

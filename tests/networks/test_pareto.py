@@ -1,4 +1,3 @@
-import time
 import tracemalloc
 
 import numpy as np
@@ -67,10 +66,8 @@ def test_the_front_of_many_trials_needs_little_memory(is_front):
     ids = [id(one.architecture) for one in trials]
     values = dict(zip(ids, scores if is_front else noise, strict=True))
     tracemalloc.start()
-    start = time.perf_counter()
     front = pareto_front(trials, {"cost": lambda architecture: values[id(architecture)]})
-    seconds, (_, peak) = time.perf_counter() - start, tracemalloc.get_traced_memory()
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (len(front["trial"]) == n) == is_front
     assert peak < 30e6, f"{peak / 1e6:.0f} MB"
-    assert seconds < 10, "a second and a half on one core, with the tracing"
