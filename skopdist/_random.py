@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TypeAlias
 
 import numpy as np
 
 RandomState: TypeAlias = int | np.integer | np.random.Generator | np.random.RandomState | None
+
+
+class Stream(IntEnum):
+    """The independent random streams of a fit."""
+
+    SPLIT = 0
+    SEARCH = 1
+    REFIT = 2
+    REFIT_DRAW = 3
+    MEMBER = 4
+    MEMBER_DRAW = 5
+    FOLDS = 6
+    PROBE = 7
 
 
 def as_generator(random_state: RandomState) -> np.random.Generator:

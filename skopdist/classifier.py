@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import logging
 import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -28,6 +25,7 @@ from sklearn.utils.validation import _check_sample_weight, check_array, check_is
 
 from skopdist._callbacks import FRAMES, CallbackSupportMixin, with_callbacks
 from skopdist._device import resolve_devices
+from skopdist._final import Final, FinalStage
 from skopdist._identity import Identity, describe_parts
 from skopdist._input import (
     Layout,
@@ -40,7 +38,7 @@ from skopdist._input import (
 )
 from skopdist._integers import Origin
 from skopdist._prior import PriorLike, as_prior
-from skopdist._random import RandomState, seed
+from skopdist._random import RandomState, Stream, seed
 from skopdist._refit import Refit
 from skopdist._schema import Schema, check_categorical_features
 from skopdist._sparse import SparseRows, as_dense, is_sparse_table
@@ -49,9 +47,9 @@ from skopdist._validation import RealInterval
 from skopdist._watching import Watch
 from skopdist.architecture import Architecture
 from skopdist.budget import SHORT, Budget
-from skopdist.committee import Committee, Member, choose_architectures, judge, plan_seats, train_members
-from skopdist.display import Progress, describe, estimator_html
-from skopdist.encodings import Encoding, LimitedEncoding
+from skopdist.committee import Committee
+from skopdist.display import Progress, estimator_html
+from skopdist.encodings import Encoding, Limit, LimitedEncoding
 from skopdist.evaluators import Evaluator, SupernetEvaluator, SupervisedEvaluator, TrainingEvaluator
 from skopdist.export import load_estimator, save_estimator
 from skopdist.journal import Journal, SearchRecord
@@ -63,20 +61,11 @@ from skopdist.strategies import BayesianOptimization, Strategy
 from skopdist.training import Trainer, Training
 from skopdist.trial import Trial
 
-_LOGGER = logging.getLogger(__name__)
-
-# Keys of the independent random streams of a fit.
-_SPLIT, _SEARCH, _REFIT, _REFIT_DRAW, _MEMBER, _MEMBER_DRAW, _FOLDS, _PROBE = range(8)
 # Trials where the user chose no number, and the most where time decides.
 _N_TRIALS, _MOST_TRIALS = 20, 10_000
 # Members where the user chose no number: so many for each trial, and the most of them, also where time decides. With
 # fewer trials there is one, for several would cost more than the whole search.
 _MEMBERS_PER_TRIAL, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME, _FEWEST_TRIALS = 0.4, 8, 32, 10
-# Parts of the rows that members hold out in turn: more, and so smaller ones, where there are so many members that two
-# architectures have all of them in turn.
-_N_FOLDS, _MANY_FOLDS = 4, 8
-# Where time allows one member only, it holds out less, or nothing where that would be too few rows to tell anything.
-_N_FOLDS_ALONE, _FEWEST_HELD_OUT = 10, 100
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 # What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
 _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
@@ -97,6 +86,31 @@ _FREE = {
     "verbose",
 }
 _DTYPES = [np.float64, np.float32, np.uint8, np.int64, np.uint64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """How a search is run.
+
+    Attributes
+    ----------
+    limits : list of Limit
+        Those of a single network.
+    references : list of Architecture
+        Known to be good, and within the limits: the search begins with them.
+    max_time : float or None
+        Seconds of the search.
+    fidelity : float
+        The share of a full training that each trial is given.
+    expected : float
+        Seconds that a full training is expected to take; 0 where it is not known.
+    """
+
+    limits: list[Limit]
+    references: list[Architecture]
+    max_time: float | None
+    fidelity: float
+    expected: float
 
 
 class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -310,7 +324,6 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    # An interrupted clone does not keep the best so far: there is nobody to use it, and more searches would follow.
     _is_clone = False
 
     def __init__(
@@ -481,7 +494,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if path is not None and not os.fspath(self.journal or "").strip():
             raise ValueError("journal must be the path of a file or a folder, or None for no journal; got ''.")
         with Journal(path, lambda: self._identity(problem), self.random_state, self._earlier()) as book:
-            self.evaluator_ = self._make_evaluator().fit_problem(problem, seed(book.seed, _SPLIT))
+            self.evaluator_ = self._make_evaluator().fit_problem(problem, seed(book.seed, Stream.SPLIT))
             trainer = getattr(self.evaluator_, "trainer_", None) or self._make_trainer(problem)
             self.classes_ = problem.classes
             self.sample_shape_ = problem.sample_shape
@@ -489,9 +502,29 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             for name in ("net_", "nets_", "member_weights_", "temperature_", "refit_architecture_", "_predictor"):
                 self.__dict__.pop(name, None)
             n_members = self._choose_members(book.trials)
-            best = self._search(trainer, book, budget, n_members, watch)
-        if self.refit:
-            self._train_final(trainer, best, book.seed, budget, n_members, watch)
+            n_final = self._wanted_members(n_members)
+            costs = self._costs(trainer)
+            is_short = n_members > 1 and isinstance(self.evaluator_, TrainingEvaluator)
+            plan = self._plan(trainer, costs, book, budget, is_short)
+            result = self._search(plan, book, budget, n_final, watch)
+            self._keep(result, costs)
+        if not self.refit:
+            return
+        stage = FinalStage(
+            search=result,
+            trainer=trainer,
+            evaluator=self.evaluator_,
+            refit=self._refit_like,
+            references=plan.references,
+            limits=plan.limits,
+            budget=budget,
+            expected=plan.expected,
+            n_jobs=budget.n_jobs(self.n_jobs),
+            entropy=book.seed,
+            watch=watch,
+        )
+        # An interrupted clone does not keep the best so far: there is nobody to use it, and more searches would follow.
+        self._keep_final(stage.run(n_members, n_final, keeps_interrupted=not self._is_clone))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the class probabilities.
@@ -839,14 +872,13 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             **size,
         )
 
-    def _make_trainer(self, problem: Problem) -> Trainer:
-        """Make what trains the final network, where the evaluator trains none."""
-        return Trainer.of(problem, self._recipe(), self.n_cells, self.channels, resolve_devices(self.device)[0])
+    @property
+    def _refit_like(self) -> Refit:
+        return self.refit if isinstance(self.refit, Refit) else Refit()
 
-    def _search(self, trainer: Trainer, book: Journal, budget: Budget, n_members: int, watch: Watch) -> Trial:
-        """Search behind the trials on record, set what was found, and return the best trial."""
-        problem, strategy, encoding = trainer.problem, self._strategy(), self.encoding
-        costs = NetworkCosts(
+    def _costs(self, trainer: Trainer) -> NetworkCosts:
+        problem = trainer.problem
+        return NetworkCosts(
             problem.sample_shape,
             len(problem.classes),
             trainer.channels,
@@ -854,40 +886,41 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             trainer.device,
             problem.columns,
         )
-        self._limits = costs.limits(self._member_limits())
-        if self._limits:
-            encoding = LimitedEncoding(strategy.default_encoding if encoding is None else encoding, self._limits)
-        begin_with = self._references()
-        is_short = n_members > 1 and isinstance(self.evaluator_, TrainingEvaluator)
-        max_time, fidelity = self._plan_search(trainer, begin_with, book, budget, is_short)
-        wanted = self._n_trials if max_time is None or self.n_trials is not None else None
-        n_final = self._wanted_members(n_members)
+
+    def _make_trainer(self, problem: Problem) -> Trainer:
+        """Make what trains the final network, where the evaluator trains none."""
+        return Trainer.of(problem, self._recipe(), self.n_cells, self.channels, resolve_devices(self.device)[0])
+
+    def _search(self, plan: _Plan, book: Journal, budget: Budget, n_final: int | None, watch: Watch) -> SearchResult:
+        """Search behind the trials on record."""
+        strategy, encoding = self._strategy(), self.encoding
+        if plan.limits:
+            encoding = LimitedEncoding(strategy.default_encoding if encoding is None else encoding, plan.limits)
+        wanted = self._n_trials if plan.max_time is None or self.n_trials is not None else None
         n_workers = effective_n_jobs(budget.n_jobs(self.n_jobs))
         progress = Progress(wanted, n_final, budget.left, n_workers) if self.verbose else None
         watch.begin_search(wanted, len(book.trials), progress)
         try:
-            result = run_search(
+            return run_search(
                 strategy,
                 self.evaluator_,
                 encoding=encoding,
                 n_trials=self._n_trials,
                 length=self.length,
-                max_time=max_time,
+                max_time=plan.max_time,
                 prior=self.prior,
-                begin_with=begin_with,
-                fidelity=fidelity,
-                random_state=seed(book.seed, _SEARCH),
+                begin_with=plan.references,
+                fidelity=plan.fidelity,
+                random_state=seed(book.seed, Stream.SEARCH),
                 n_jobs=budget.n_jobs(self.n_jobs),
                 journal=book,
                 callback=watch.on_trial,
             )
         except SearchFailedError as error:
             self.trials_ = tuple(error.trials)
-            self._record = book.record
             raise
-        self._record = book.record
-        self._keep(result, costs)
-        return result.best_trial
+        finally:
+            self._record = book.record
 
     def _keep(self, result: SearchResult, costs: NetworkCosts) -> None:
         """Set what a search has found."""
@@ -906,207 +939,45 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         shown |= {name: getattr(costs, name) for name in ("flops", "latency") if name in limited}
         self.pareto_front_ = pareto_front(result.trials, shown)
 
-    def _references(self) -> list[Architecture]:
-        """Return the architectures to begin with: none where trials are not those of single architectures."""
-        if self._strategy().needs_gradient:
-            return []
-        known = self.evaluator_.search_space.reference_architectures(self.length)
-        return [a for a in known if self._is_within_limits(a)]
-
-    def _is_within_limits(self, architecture: Architecture) -> bool:
-        return all(limit.allows(architecture) for limit in self._limits)
-
-    def _plan_search(
-        self, trainer: Trainer, references: Sequence[Architecture], book: Journal, budget: Budget, is_short: bool
-    ) -> tuple[float | None, float]:
-        """Return the seconds of the search, and the fidelity of its trials."""
-        self._seconds = 0.0
+    def _plan(self, trainer: Trainer, costs: NetworkCosts, book: Journal, budget: Budget, is_short: bool) -> _Plan:
+        """Decide how long the search is, and that of its trials, and what it begins with."""
+        limits, space = costs.limits(self._member_limits()), self.evaluator_.search_space
+        # Where trials build on each other, they are not those of single architectures.
+        known = [] if self._strategy().needs_gradient else space.reference_architectures(self.length)
+        references = [a for a in known if all(limit.allows(a) for limit in limits)]
         if not budget.is_limited:
-            return None, SHORT if is_short else 1.0
+            return _Plan(limits, references, None, SHORT if is_short else 1.0, 0.0)
+        expected = 0.0
         if isinstance(self.evaluator_, SupervisedEvaluator):
-            space, entropy = self.evaluator_.search_space, seed(book.seed, _PROBE)
+            entropy = seed(book.seed, Stream.PROBE)
             first = references[0] if references else space.sample(space.uniform(), self.length, entropy)
-            self._seconds = trainer.seconds_for(first, trainer.problem.training, entropy, budget.for_probe)
-        seconds, fidelity = budget.for_search(self._seconds, effective_n_jobs(budget.n_jobs(self.n_jobs)), is_short)
+            expected = trainer.seconds_for(first, trainer.problem.training, entropy, budget.for_probe)
+        seconds, fidelity = budget.for_search(expected, effective_n_jobs(budget.n_jobs(self.n_jobs)), is_short)
         if is_short and book.trials:
             # Trials on record go on as they began.
             fidelity = max(trial.fidelity for trial in book.trials)
-        return max(seconds if self.refit else budget.left, 1e-3), fidelity
+        return _Plan(limits, references, max(seconds if self.refit else budget.left, 1e-3), fidelity, expected)
 
-    def _train_final(self, trainer: Trainer, best: Trial, entropy: int, budget: Budget, n: int, watch: Watch) -> None:
-        """Train what predicts: the members of a committee, or one network as the best trial was, where these fail."""
-        refit = self.refit if isinstance(self.refit, Refit) else Refit()
-        final = self._final_trainer(trainer, refit, best)
-        problem = trainer.problem
-        n_folds = self._n_folds(len(problem.everything), n, budget)
-        is_folded = n_folds > 0
-        folds = problem.folds(n_folds, seed(entropy, _FOLDS)) if is_folded else []
-        architectures = self._final_architectures(refit, entropy, -(-n // len(folds)) if folds else n, best)
-        seeds = [seed(entropy, _REFIT), *(seed(entropy, _MEMBER, i) for i in range(1, n))]
-        seats = plan_seats(problem, architectures, folds, n, seeds)
-        trained: list[Member | str] = []
-        watch.begin_members(self._wanted_members(n))
-        try:
-            with closing(train_members(final, seats, budget.n_jobs(self.n_jobs), budget, self._seconds)) as results:
-                for result in results:
-                    trained.append(result)
-                    if self._report_member(result, trained, watch):
-                        self.stop_reason_ = "callback"
-                        break
-        except KeyboardInterrupt:
-            if self._is_clone or not any(isinstance(result, Member) for result in trained):
-                raise
-            self.stop_reason_ = "interrupted"
-        members = sorted((m for m in trained if isinstance(m, Member)), key=lambda member: member.seat.index)
-        failures = sorted({result for result in trained if isinstance(result, str)})
-        if failures and members:
-            warnings.warn(
-                f"{len(trained) - len(members)} of {len(trained)} members of the committee failed, and the others "
-                f"predict without them. The reasons: {'; '.join(failures)}",
-                stacklevel=3 + FRAMES,
-            )
-        if budget.is_limited and members and members[0].cost < 1:
-            warnings.warn(
-                f"max_time={self.max_time} was too short for a pass over the data: the network that predicts has seen "
-                f"{members[0].cost:.0%} of them. Give more time, or fewer samples.",
-                stacklevel=3 + FRAMES,
-            )
-        if members:
-            self._seat(members, is_folded)
-        else:
-            self._seat_best_trial(best, failures)
-        self._prepare_to_predict()
-
-    def _report_member(self, result: Member | str, trained: Sequence[Member | str], watch: Watch) -> bool:
-        """Tell of a member, or of why its training failed; return whether no more are to be trained."""
-        if isinstance(result, str):
-            text = f"failed: {result}"
-            _LOGGER.warning("member %d %s", len(trained), text)
-            return watch.on_member(text, None)
-        space = self.evaluator_.search_space
-        text = f"trained in {result.duration:.1f} s  {describe(space.encode(result.seat.architecture))}"
-        _LOGGER.info("member %d %s", len(trained), text)
-        return watch.on_member(text, lambda: self._predicting([m for m in trained if isinstance(m, Member)]))
-
-    def _predicting(self, members: Sequence[Member]) -> dict[str, Any]:
-        """Return the attributes of an estimator that predicts by the members there are, which all count the same."""
-        nets, weights = tuple(member.net for member in members), np.full(len(members), 1 / len(members))
-        predictor = Committee(nets, weights.tolist(), len(self.sample_shape_) - 1)
-        named = {"net_": nets[0], "nets_": nets, "member_weights_": weights, "temperature_": 1.0}
-        return named | {"refit_architecture_": members[0].seat.architecture, "_predictor": predictor}
-
-    def _n_folds(self, n_rows: int, n_members: int, budget: Budget) -> int:
-        """Return into how many parts the rows are divided that members hold out; 0 if they hold out nothing."""
-        if n_members == 1 or not isinstance(self.evaluator_, SupervisedEvaluator):
-            return 0
-        # Members that train together take half of the time or less.
-        fitting = 2 * budget.left / self._seconds if budget.is_limited and self._seconds > 0 else np.inf
-        if fitting < 4:
-            return _N_FOLDS_ALONE if n_rows >= _N_FOLDS_ALONE * _FEWEST_HELD_OUT else 0
-        return _MANY_FOLDS if min(n_members, fitting) >= 2 * _MANY_FOLDS else _N_FOLDS
-
-    def _final_trainer(self, trainer: Trainer, refit: Refit, best: Trial) -> Trainer:
-        training = copy.copy(trainer.training)
-        if refit.max_epochs is not None:
-            training.max_epochs = refit.max_epochs
-        elif training.early_stopping is not None and best.fidelity == 1:
-            training.max_epochs = best.info.get("n_epochs", training.n_epochs)
-        return dataclasses.replace(
-            trainer,
-            training=training,
-            n_cells=trainer.n_cells if refit.n_cells is None else refit.n_cells,
-            channels=trainer.channels if refit.channels is None else refit.channels,
-        )
-
-    def _final_architectures(self, refit: Refit, entropy: int, n: int, best: Trial) -> list[Architecture]:
-        """Choose what is trained in the end: the finalists of the strategy, or draws of another length."""
-
-        def draw(i: int) -> Architecture | None:
-            drawn = self.sample_architecture(refit.length, seed(entropy, _MEMBER_DRAW, i))
-            return drawn if refit.length is not None or self._is_within_limits(drawn) else None
-
-        if refit.length is None:
-            finalists = self._finalists(n) if best.fidelity < 1 else self._best_architectures()
-            return choose_architectures(finalists, n, draw)
-        first = self.sample_architecture(refit.length, seed(entropy, _REFIT_DRAW))
-        return choose_architectures([first], n, draw)
-
-    def _finalists(self, n: int) -> list[Architecture]:
-        """Return the finalists of the strategy, the best of the references among them.
-
-        So short trainings and few held-out rows, which may mislead, can hardly lead below what is known to be good. The
-        best reference is the first one, unless another one is better by more than the standard error of their
-        difference. It also comes first among the finalists, unless that of the strategy is better than it by as much:
-        where time is short, the first is all that is trained.
-        """
-        finalists = self.strategy_.finalists(n)
-        by_architecture = {trial.architecture: trial for trial in self.trials_ if trial.status == "ok"}
-        known = [by_architecture[a] for a in self._references() if a in by_architecture]
-        if not known:
-            return finalists
-        reference = known[0]
-        for other in known[1:]:
-            reference = other if _is_better(other, reference) else reference
-        others = [architecture for architecture in finalists if architecture != reference.architecture]
-        first = by_architecture.get(others[0]) if others else None
-        if first is not None and _is_better(first, reference):
-            return [*others[: n - 1], reference.architecture] if n > 1 else others[:1]
-        return [reference.architecture, *others][:n]
-
-    def _best_architectures(self) -> list[Architecture]:
-        """Return those of full trainings, the best first; of those through which nothing passes one at most."""
-        ranked = sorted((trial for trial in self.trials_ if trial.succeeded), key=lambda trial: -trial.score)
-        return [trial.architecture for trial in ranked if trial.status == "ok"] or [ranked[0].architecture]
-
-    def _seat(self, members: Sequence[Member], is_folded: bool) -> None:
-        """Set what the members are, and what the rows that they did not see tell of them."""
-        self.temperature_ = 1.0
-        weights = [1 / len(members)] * len(members)
-        if is_folded:
-            scorer = self.evaluator_.scorer_
-            verdict = judge(members, scorer)
-            self.temperature_, weights = verdict.temperature, verdict.weights
-            # The best architecture's networks come first.
-            order = sorted(range(len(members)), key=lambda i: members[i].seat.architecture != verdict.architecture)
-            members, weights = [members[i] for i in order], [weights[i] for i in order]
-            if np.isfinite(verdict.score):
-                self.best_score_, self.best_score_error_ = verdict.score, verdict.score_error
-            if not isinstance(self.refit, Refit) or self.refit.length is None:
-                self.best_architecture_ = verdict.architecture
-                if not self.strategy_.needs_gradient:
-                    self.best_distribution_ = self.evaluator_.search_space.encode(verdict.architecture)
-            space, first = self.evaluator_.search_space, len(self.trials_)
-            finals = [member.as_trial(space, scorer, i) for i, member in enumerate(members, start=first)]
-            self.trials_ = (*self.trials_, *finals)
-            self.search_results_ = tabulate(self.trials_)
-        self.nets_ = tuple(member.net for member in members)
-        self.net_ = self.nets_[0]
-        self.refit_architecture_ = members[0].seat.architecture
-        self.member_weights_ = np.array(weights)
-
-    def _seat_best_trial(self, best: Trial, failures: Sequence[str]) -> None:
-        """Let the network of the best trial predict, where all final trainings failed."""
-        if best.status != "ok" or not isinstance(self.evaluator_, TrainingEvaluator):
-            raise RuntimeError(f"The final training failed. The reason: {failures[0]}")
-        warnings.warn(
-            f"The final training failed ({failures[0]}). The network of the best trial, which did not see the held-out "
-            "rows, predicts instead.",
-            stacklevel=4 + FRAMES,
-        )
-        # Equal seeds train equal networks.
-        evaluator = self.evaluator_.at(best.fidelity)
-        problem = evaluator.problem_
-        self.refit_architecture_ = best.architecture
-        self.net_ = evaluator.trainer_.train(best.architecture, problem.training, best.seed, problem.held_out)
-        self.nets_, self.member_weights_, self.temperature_ = (self.net_,), np.ones(1), 1.0
+    def _keep_final(self, final: Final) -> None:
+        """Set what predicts, and what is known of it."""
+        for name, value in final.attributes(len(self.sample_shape_) - 1).items():
+            setattr(self, name, value)
+        if final.stop_reason is not None:
+            self.stop_reason_ = final.stop_reason
+        verdict = final.verdict
+        if verdict is None:
+            return
+        if np.isfinite(verdict.score):
+            self.best_score_, self.best_score_error_ = verdict.score, verdict.score_error
+        if self._refit_like.length is None:
+            self.best_architecture_ = verdict.architecture
+            if not self.strategy_.needs_gradient:
+                self.best_distribution_ = self.evaluator_.search_space.encode(verdict.architecture)
+        self.trials_ = (*self.trials_, *final.finals)
+        self.search_results_ = tabulate(self.trials_)
 
     def _prepare_to_predict(self) -> None:
         # Pickles leave it out, for it may hold a second copy of the networks.
         if hasattr(self, "net_"):
             n_spatial = len(self.sample_shape_) - 1
             self._predictor = Committee(self.nets_, self.member_weights_.tolist(), n_spatial, self.temperature_)
-
-
-def _is_better(one: Trial, other: Trial) -> bool:
-    """Whether the score of a trial is higher than another's by more than the standard error of their difference."""
-    return bool(one.score - other.score > np.hypot(*np.nan_to_num([one.score_error, other.score_error])))

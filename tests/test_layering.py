@@ -21,7 +21,7 @@ MODULES = {
 LAYERS = [
     {"testing"},
     {"classifier", "tables"},
-    {"export"},
+    {"_final", "export"},
     {"committee"},
     {"search", "_watching"},
     {"tracking"},
@@ -52,6 +52,7 @@ LAYERS = [
     {"_columns", "_input", "_integers"},
 ]
 TORCH = (
+    "_final",
     "committee",
     "export",
     "operations",

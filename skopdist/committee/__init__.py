@@ -1,5 +1,6 @@
 """The committee: several networks that predict together, and how they are chosen, trained and weighed."""
 
+from skopdist.committee._finalists import rank_finalists
 from skopdist.committee._judging import Verdict, judge
 from skopdist.committee._members import Member, Seat, choose_architectures, plan_seats, train_members
 from skopdist.committee._predicting import Committee, temper
@@ -12,6 +13,7 @@ __all__ = [
     "choose_architectures",
     "judge",
     "plan_seats",
+    "rank_finalists",
     "temper",
     "train_members",
 ]

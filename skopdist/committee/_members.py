@@ -27,9 +27,8 @@ from skopdist.trial import Trial
 _DRAWS = 20
 # Members in one graph where time decides: fewer than could be, for all of them end together.
 _TOGETHER = 4
-# Of the time of a member: what its training may take. As many held-out rows are predicted as take three tenths of that,
-# if that is as slow as training; it takes about a third of it.
-_TRAINING, _PREDICTING = 0.9, 0.3
+# Of the time of a member: what its training may take, and of that, the prediction of held-out rows.
+_TRAINING, _PREDICTING = 0.9, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,11 +183,10 @@ class _Call:
             start = time.monotonic()
             cost, probabilities = passes(net, len(seat.training)), None
             if seat.held_out is not None:
-                held_out = seat.held_out
+                held_out, predict = seat.held_out, Predictor(net.module_, trainer.problem.n_spatial)
                 if trainer.max_time is not None:
-                    speed = len(seats) * cost * len(seat.training) / trained
-                    held_out = affordable(held_out, _PREDICTING * trainer.max_time / len(seats), speed)
-                probabilities = Predictor(net.module_, trainer.problem.n_spatial)(held_out)
+                    held_out = affordable(held_out, _PREDICTING * trainer.max_time / len(seats), predict)
+                probabilities = predict(held_out)
             duration = trained / len(seats) + time.monotonic() - start
             results.append(Member(seat, net, probabilities, cost, duration))
         return results

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-import time
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -21,9 +20,8 @@ from skopdist.training import Predictor, Training, affordable, passes
 
 # Fewer rows are not made fewer still for short trainings.
 _FEWEST_ROWS = 1000
-# Of the time of a training that is limited: the share in which it is scored, if that is as slow as training; it takes
-# about a third. And the fewest rows that tell anything.
-_SCORING = 0.5
+# Of the time of a training that is limited: as much again as scoring takes.
+_SCORING = 0.15
 
 
 class TrainingEvaluator(SupervisedEvaluator):
@@ -128,18 +126,16 @@ class TrainingEvaluator(SupervisedEvaluator):
         if not self.space_.is_valid(architecture):
             return Outcome(self._dummy_score(), 0.0, "invalid")
         problem, trainer = self.problem_, self.trainer_
-        begin = time.monotonic()
         net = trainer.train(architecture, problem.training, seed, problem.held_out)
         n_passes = passes(net, len(problem.training))
-        held_out = problem.held_out
+        held_out, predict = problem.held_out, Predictor(net.module_, problem.n_spatial)
         if trainer.max_time is not None:
-            speed = n_passes * len(problem.training) / (time.monotonic() - begin)
-            held_out = affordable(held_out, _SCORING * trainer.max_time, speed)
+            held_out = affordable(held_out, _SCORING * trainer.max_time, predict)
         info = {
             "n_parameters": sum(parameter.numel() for parameter in net.module_.parameters()),
             "n_epochs": len(net.history),
         }
-        score, error = self.scorer_.with_error(Predictor(net.module_, problem.n_spatial), held_out)
+        score, error = self.scorer_.with_error(predict, held_out)
         is_limited = trainer.max_time is not None and trainer.training.early_stopping is None
         completed = min(1.0, n_passes / trainer.training.n_epochs) if is_limited else 1.0
         return Outcome(score, self._share * n_passes, info=info, score_error=error, completed=completed)

@@ -26,7 +26,7 @@ from skopdist.training import put_together, take_apart
 FORMAT = 1
 _KIND = "estimator"
 # Attributes that are made anew, or of which a file holds other parts; see `save_estimator`.
-_LEFT_OUT = {"_limits", "_predictor", "evaluator_", "net_", "nets_", "search_results_", "strategy_"}
+_LEFT_OUT = {"_predictor", "evaluator_", "net_", "nets_", "search_results_", "strategy_"}
 _Estimator = TypeVar("_Estimator")
 
 

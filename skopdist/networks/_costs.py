@@ -249,8 +249,16 @@ class NetworkCosts:
 
 
 def _wiring(architecture: Architecture) -> Architecture:
-    """Replace all operations by one that fits every input and passes something on."""
-    cells = [replace(cell, operations=("skip_connect",) * len(cell.operations)) for cell in architecture.cells]
+    """Replace all operations by one that fits every input and passes something on.
+
+    Stems that summarize stay, for the cells behind them see less.
+    """
+    cells = [
+        cell
+        if get_operation(cell.operations[0]).summarizes
+        else replace(cell, operations=("skip_connect",) * len(cell.operations))
+        for cell in architecture.cells
+    ]
     return replace(architecture, cells=tuple(cells))
 
 

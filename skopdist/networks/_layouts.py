@@ -70,8 +70,8 @@ def _stack(
 
     A cell of the type "stem" stands in the place of the stem, where the architecture has one. Otherwise it is a
     convolution for images, convolutions of several scales for series, and a linear map for flat input. Cells work on at
-    most 64 positions of series. Images and series are halved, and the width doubled, before the cells at one and two
-    thirds of the depth.
+    most 64 positions of series, and on a single one behind a stem that summarizes. Images and series are halved, and
+    the width doubled, before the cells at one and two thirds of the depth.
 
     References
     ----------
@@ -87,7 +87,10 @@ def _stack(
     else:
         stem = Part(_linear, OperationSize(input_shape[0], channels))
     if STEM in architecture.cell_types:
-        stem = CellPlan(architecture.cell(STEM), (stem.size,), STEM)
+        given, size = architecture.cell(STEM), stem.size
+        if get_operation(given.operations[0]).summarizes:
+            size = size._replace(stride=max(input_shape[1:], default=1))
+        stem = CellPlan(given, (size,), STEM)
     layers: list[Layer] = []
     for i in range(n_cells):
         if n_spatial and i in stage_starts(n_cells):

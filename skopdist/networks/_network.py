@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -103,6 +103,8 @@ class Network(nn.Module):
     786
     """
 
+    _continues = False
+
     def __init__(
         self,
         architecture: Architecture,
@@ -187,6 +189,40 @@ class Network(nn.Module):
             if hasattr(module, "adapt"):
                 cast(Any, module).adapt(x, weight)
 
+    @property
+    def begins(self) -> bool:
+        """Whether the stem begins with what has no weights; see :meth:`begin`."""
+        return self._stem_operation is not None and hasattr(self._stem_operation, "begin")
+
+    @torch.no_grad()
+    def begin(self, x: Tensor) -> Tensor:
+        """Compute what comes before the first weights, which stays the same throughout a training.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, *input_shape)
+            Raw samples.
+
+        Returns
+        -------
+        begun : Tensor of shape (n, ...)
+            What the network takes in the place of `x` while it is :meth:`continuing`.
+        """
+        return cast(Tensor, cast(Any, self._stem_operation).begin(self.prepare(x)[0]))
+
+    @contextmanager
+    def continuing(self) -> Iterator[None]:
+        """Take samples, for the time being, as :meth:`begin` returns them."""
+        self._continues = True
+        try:
+            yield
+        finally:
+            self._continues = False
+
+    @property
+    def _stem_operation(self) -> nn.Module | None:
+        return self.stem.operations[0] if isinstance(self.stem, CellModule) else None
+
     def forward(self, x: Tensor, sample_weight: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Map a batch of raw samples, shape (n, *input_shape), to logits of shape (n, n_classes).
 
@@ -194,14 +230,16 @@ class Network(nn.Module):
         weights over with the samples; they are for the loss, and nothing here depends on them.
         """
         dtype = self.classify.weight.dtype
-        x, rows = self.prepare(x)  # (n, features, ...)
+        rows = None
+        if not self._continues:
+            x, rows = self.prepare(x)  # (n, features, ...)
         if self.n_spatial == 2:
             x = x.contiguous(memory_format=torch.channels_last)
         autocast = self.training and self.precision == "bfloat16"
         # On meta tensors, by which one counts operations, there is no such thing.
         is_meta = x.device.type == "meta"
         with nullcontext() if is_meta else torch.autocast(x.device.type, torch.bfloat16, enabled=autocast):
-            x = self.stem(x)
+            x = cast(Any, self._stem_operation).end(x) if self._continues else self.stem(x)
             if self.categories is not None:
                 x = x + self.categories(rows)
             before = latest = x

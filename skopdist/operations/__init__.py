@@ -18,6 +18,7 @@ import skopdist.operations._flat
 import skopdist.operations._series
 import skopdist.operations._stems_flat
 import skopdist.operations._stems_images
+import skopdist.operations._stems_minirocket
 import skopdist.operations._stems_series  # noqa: F401
 from skopdist.operations._convolutions import (
     DepthwiseConv,

@@ -38,7 +38,10 @@ class Operation:
     is_stem : bool
         Whether the operation brings the input to the width of a network, in the place of its stem. Its module may have
         a method ``adapt(x, weight)``, which is called once before a training with samples as they enter and their
-        weights, and may set buffers by them.
+        weights, and may set buffers by them. It may have two methods ``begin(x)`` and ``end(x)``, which do one after
+        the other what the module does: ``begin`` has no weights, so that a training computes it only once.
+    summarizes : bool
+        Whether a stem leaves one position of a series or an image, however large.
     is_standard : bool
         Whether the operation comes with the library. Those of the user have to be sent to worker processes.
 
@@ -55,6 +58,7 @@ class Operation:
     is_identity: bool = False
     resized: ResizedFactory | None = None
     is_stem: bool = False
+    summarizes: bool = False
     is_standard: bool = False
 
     def make(self, size: OperationSize) -> nn.Module:
@@ -136,7 +140,7 @@ def register_operation(
     return decorator
 
 
-def register_stem(name: str, *, n_spatial: int) -> Callable[[ResizedFactory], ResizedFactory]:
+def register_stem(name: str, *, n_spatial: int, summarizes: bool = False) -> Callable[[ResizedFactory], ResizedFactory]:
     """Register the decorated factory of a stem, by which the input enters a network.
 
     Parameters
@@ -144,13 +148,16 @@ def register_stem(name: str, *, n_spatial: int) -> Callable[[ResizedFactory], Re
     name : str
     n_spatial : {0, 1, 2}
         Number of dimensions behind the channels of a sample.
+    summarizes : bool, default=False
+        Whether one position of a series or an image is left, however large. The stride is then as long as it is.
 
     Returns
     -------
     decorator : callable
         For a factory ``OperationSize -> nn.Module``. The module maps samples of ``channels_in`` channels or features to
         ``channels_out`` channels, and divides the sides of images and series by ``stride``. What shapes its parameters
-        and buffers have depends on the size alone.
+        and buffers have depends on the size alone. It may have methods ``adapt``, ``begin`` and ``end``; see
+        :class:`Operation`.
 
     Raises
     ------
@@ -178,7 +185,7 @@ def register_stem(name: str, *, n_spatial: int) -> Callable[[ResizedFactory], Re
     """
 
     def decorator(factory: ResizedFactory) -> ResizedFactory:
-        _register(_stem(name, factory, n_spatial))
+        _register(_stem(name, factory, n_spatial, summarizes))
         return factory
 
     return decorator
@@ -201,11 +208,13 @@ def register_standard(
     return decorator
 
 
-def register_standard_stem(name: str, *, n_spatial: int) -> Callable[[ResizedFactory], ResizedFactory]:
+def register_standard_stem(
+    name: str, *, n_spatial: int, summarizes: bool = False
+) -> Callable[[ResizedFactory], ResizedFactory]:
     """Register a stem of the library, as :func:`register_stem` does those of users."""
 
     def decorator(factory: ResizedFactory) -> ResizedFactory:
-        _register(replace(_stem(name, factory, n_spatial), is_standard=True))
+        _register(replace(_stem(name, factory, n_spatial, summarizes), is_standard=True))
         return factory
 
     return decorator
@@ -295,10 +304,11 @@ def _register(operation: Operation) -> None:
     _REGISTRY[name] = operation
 
 
-def _stem(name: str, factory: ResizedFactory, n_spatial: int) -> Operation:
+def _stem(name: str, factory: ResizedFactory, n_spatial: int, summarizes: bool) -> Operation:
     if not callable(factory):
         raise TypeError(f"A stem is a name and a factory OperationSize -> nn.Module; got {name!r} and {factory!r}.")
-    return Operation(name, partial(_made_square, factory), n_spatial, resized=factory, is_stem=True)
+    made = partial(_made_square, factory)
+    return Operation(name, made, n_spatial, resized=factory, is_stem=True, summarizes=summarizes)
 
 
 def _made_square(factory: ResizedFactory, channels: int) -> nn.Module:

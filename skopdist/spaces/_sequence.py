@@ -15,8 +15,8 @@ class SequenceSpace(DAGSpace):
     references : sequence of Architecture or None, default=None
         What :meth:`reference_architectures` returns; None takes those that the space names.
     stems : sequence of str or None, default=None
-        How series enter the network. None takes ``multi_scale_stem`` and ``fixed_filter_stem``. There are
-        ``normalizing_stem``, for series whose level and scale say nothing, and ``conv_9_stem``, too.
+        How series enter the network. None takes ``minirocket_stem``, ``multi_scale_stem`` and ``fixed_filter_stem``.
+        There are ``normalizing_stem``, for series whose level and scale say nothing, and ``conv_9_stem``, too.
 
     Examples
     --------
@@ -28,7 +28,7 @@ class SequenceSpace(DAGSpace):
     default_operations = ("none", "skip_connect", "conv_5", "conv_9", "dil_conv_9", "sep_conv_9", "max_pool_3")
     # Without normalizing_stem: it learns fast, so that short trainings overrate it, and where the level of a series
     # tells something it does harm (MelbournePedestrian of the UCR archive: .91 instead of .97).
-    default_stems = ("multi_scale_stem", "fixed_filter_stem")
+    default_stems = ("minirocket_stem", "multi_scale_stem", "fixed_filter_stem")
     default_length = 6
     n_spatial = 1
     strongest_operation = "conv_5"

@@ -53,9 +53,9 @@ def check_operation(name: str, random_state: int = 0) -> None:
 def _check_module(operation: Operation, size: OperationSize, sides: tuple[int, ...], rng: np.random.Generator) -> None:
     where = f"The operation {operation.name!r} of {size}"
     module = operation.make(size)
-    x = _batch(rng.normal(size=(3, size.channels_in, *sides))).requires_grad_()
+    x = _batch(rng.normal(size=(3, size.channels_in, *sides))).requires_grad_(not operation.is_stem)
     y = module(x)
-    expected = (3, *size.output_shape(sides))
+    expected = (3, *(1 if operation.summarizes and i else side for i, side in enumerate(size.output_shape(sides))))
     assert tuple(y.shape) == expected, f"{where} must map {tuple(x.shape)} to {expected}, got {tuple(y.shape)}."
     assert bool(y.isfinite().all()), f"{where} gave values that are not finite."
     if operation.is_zero:
@@ -65,9 +65,17 @@ def _check_module(operation: Operation, size: OperationSize, sides: tuple[int, .
         assert bool((y != 0).any()), f"{where}: is_zero is False, but it gave nothing but zeros."
     if operation.is_identity and size.keeps_shape:
         assert bool((y == x).all()), f"{where}: is_identity is True, but it changes its input."
-    y.square().sum().backward()
-    assert x.grad is not None, f"{where} passes no gradient on to its input."
-    assert bool(x.grad.isfinite().all()), f"{where}: the gradient of the input is not finite."
+    if not operation.is_stem:
+        y.square().sum().backward()
+        assert x.grad is not None, f"{where} passes no gradient on to its input."
+        assert bool(x.grad.isfinite().all()), f"{where}: the gradient of the input is not finite."
+    elif list(module.parameters()):
+        y.square().sum().backward()
+    if hasattr(module, "begin"):
+        parts: Any = module
+        begun = parts.begin(x)
+        assert not begun.requires_grad, f"{where}: begin must have no weights that are learnt."
+        assert bool((parts.end(begun) == module(x)).all()), f"{where}: begin and end are not what the module does."
     for weight in module.parameters():
         assert weight.grad is None or bool(weight.grad.isfinite().all()), f"{where}: a weight's gradient is not finite."
     # The last batch of a data set may be a single sample, and a series may be down to one position.

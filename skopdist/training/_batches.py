@@ -57,12 +57,39 @@ class TensorData(Dataset[Any]):
         return tensors if self.weight is None else [*tensors, self.weight[indices]]
 
 
+class BegunData(Dataset[Any]):
+    """Samples of which a network has computed what comes before its first weights; see :meth:`Network.begin`.
+
+    Parameters
+    ----------
+    data : TensorData
+    rows : Tensor of int of shape (m,)
+        Which of them these are.
+    begun : Tensor of shape (m, ...)
+    """
+
+    def __init__(self, data: TensorData, rows: Tensor, begun: Tensor) -> None:
+        self.data = data
+        self.rows = rows
+        self.begun = begun
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def gather(self, indices: Tensor) -> list[Tensor]:
+        """Copy the inputs, the class indices and, where they differ, the weights of some samples."""
+        rows = self.rows[indices]
+        targets = torch.from_numpy(self.data.samples.labels(rows.numpy()))
+        tensors = [self.begun[indices.to(self.begun.device)], targets]
+        return tensors if self.data.weight is None else [*tensors, self.data.weight[rows]]
+
+
 class Batches:
     """Whole batches by index, where torch's own loader would collate them sample by sample.
 
     Parameters
     ----------
-    dataset : TensorData, a data set with the array attributes ``X`` and ``y``, or a subset of one
+    dataset : TensorData, BegunData, a data set with the array attributes ``X`` and ``y``, or a subset of one
     batch_size : int
         The most samples in a batch, -1 for all at once, as in skorch. Batches are of nearly equal size. Series and
         images come in twos at least, for batch normalisation cannot take a single sample where the map has shrunk to a
@@ -124,7 +151,7 @@ def _gathering(dataset: Any) -> Gather:
     if isinstance(dataset, Subset):
         whole, chosen = _gathering(dataset.dataset), torch.as_tensor(dataset.indices)
         return lambda indices: whole(chosen[indices])
-    if isinstance(dataset, TensorData):
+    if isinstance(dataset, TensorData | BegunData):
         return dataset.gather
     # Without targets, skorch expects a placeholder beside each batch.
     y = torch.zeros(len(dataset)) if dataset.y is None else torch.as_tensor(dataset.y)

@@ -6,6 +6,7 @@ import math
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -14,14 +15,14 @@ import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
-from torch import nn
+from torch import Tensor, nn
 
 from skopdist._device import computing, resolve_precision
 from skopdist.architecture import Architecture
 from skopdist.networks import Network, batchable
 from skopdist.problem import Problem, Samples, rows_of_bytes
 from skopdist.training._augmentation import make_augmentation
-from skopdist.training._batches import Batches, TensorData, count_batches
+from skopdist.training._batches import Batches, BegunData, TensorData, count_batches
 from skopdist.training._recipe import Training
 from skopdist.training._skorch import INITIALISATION, AuxiliaryNet, OneCycle, StopOnDivergence, WeightedNet, passes
 from skopdist.training._together import train_together
@@ -34,6 +35,8 @@ _N_CELLS = 3
 _MOST_TOGETHER = 16
 # Samples of networks in one graph are standardised beforehand, each set of rows once; these take half of so many bytes.
 _MOST_BYTES = 2**30
+# Of the time of a training, what the part before the first weights may take.
+_BEGINNING = 0.5
 # Samples that a network sees before its training.
 _MOST_SHOWN = 4096
 
@@ -111,6 +114,12 @@ class Trainer:
         FloatingPointError
             If the loss is not finite.
         """
+        return self._train(architecture, samples, seed, held_out)[0]
+
+    def _train(
+        self, architecture: Architecture, samples: Samples, seed: int, held_out: Samples | None = None
+    ) -> tuple[NeuralNetClassifier, float]:
+        """Train a network, and return with it the seconds that pass only once in a training, however long."""
         net, dataset = self._make(architecture, samples, seed, held_out)
         # skorch's splits ask for the targets where they are stratified; others get a whole data set and no more.
         y = samples.labels() if net.train_split is not None and held_out is None else None
@@ -118,8 +127,12 @@ class Trainer:
             _initialize(net, seed, samples)
             # As NeuralNet.partial_fit does, which however takes Ctrl-C for the end of the training.
             net.notify("on_train_begin", X=dataset, y=y)
+            begin = time.monotonic()
+            begun = self._begin(net, dataset, seed)
+            seconds_once = time.monotonic() - begin
             try:
-                net.fit_loop(dataset, y)
+                with nullcontext() if begun is dataset else net.module_.continuing():
+                    net.fit_loop(begun, y)
             except KeyboardInterrupt as error:
                 if not _raised_by_callback(error):
                     raise
@@ -127,7 +140,32 @@ class Trainer:
         if held_out is not None and "train_split" not in self.training.given:
             # It holds the data that early stopping looked at.
             net.train_split = None
-        return net
+        return net, seconds_once
+
+    def _begin(self, net: NeuralNetClassifier, dataset: TensorData, seed: int) -> TensorData | BegunData:
+        """Compute once what a network computes before its first weights; where time runs out, of a part of the samples.
+
+        Nothing is computed where the samples change from epoch to epoch, somebody else looks at them, or it would take
+        too much memory.
+        """
+        network, training = net.module_, self.training
+        changes = make_augmentation(training.augment, self.problem.n_spatial) is not None
+        if not network.begins or changes or training.given or training.callbacks or net.train_split is not None:
+            return dataset
+        device, begin, n = next(network.parameters()).device, time.monotonic(), len(dataset)
+        one = network.begin(dataset.gather(torch.arange(1))[0].to(device))
+        if n * one.nbytes > _MOST_BYTES:
+            return dataset
+        # In some order, for the time may not be enough for all.
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+        blocks: list[Tensor] = []
+        for rows in order.split(PREDICTION_BATCH):
+            blocks.append(network.begin(dataset.gather(rows)[0].to(device)))
+            if self.max_time is not None and time.monotonic() - begin > _BEGINNING * self.max_time:
+                break
+        begun = torch.cat(blocks)
+        rows, places = order[: len(begun)].sort()
+        return BegunData(dataset, rows, begun[places.to(device)])
 
     def seconds_for(self, architecture: Architecture, samples: Samples, seed: int, seconds: float) -> float:
         """Return the seconds that a training takes, judged by one that is ended early.
@@ -150,10 +188,11 @@ class Trainer:
         try:
             replace(self, max_time=0.0).train(architecture, samples, seed)
             begin = time.monotonic()
-            net = replace(self, max_time=seconds).train(architecture, samples, seed)
+            net, seconds_once = replace(self, max_time=seconds)._train(architecture, samples, seed)
         except Exception:  # noqa: BLE001 - the trials will fail as well, and say why
             return math.inf
-        return (time.monotonic() - begin) * self.training.n_epochs / passes(net, len(samples))
+        seconds_of_passes = time.monotonic() - begin - seconds_once
+        return seconds_once + seconds_of_passes * self.training.n_epochs / passes(net, len(samples))
 
     def train_many(
         self,

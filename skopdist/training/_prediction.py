@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,13 @@ class Predictor:
         return probabilities
 
 
-def affordable(samples: Samples, seconds: float, speed: float) -> Samples:
-    """Return as many of the first rows as can be predicted in some seconds, at so many a second; 256 at least."""
+def affordable(samples: Samples, seconds: float, predict: Callable[[Samples], NDArray[np.float64]]) -> Samples:
+    """Return as many of the first rows as can be predicted in some seconds, 256 at least: these show the speed."""
+    if len(samples) <= _FEWEST:
+        return samples
+    begin = time.monotonic()
+    predict(samples.first(_FEWEST))
+    speed = _FEWEST / max(time.monotonic() - begin, 1e-9)
     return samples.first(max(_FEWEST, int(seconds * speed)))
 
 

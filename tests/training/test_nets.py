@@ -13,6 +13,7 @@ from skorch.dataset import ValidSplit
 from skorch.exceptions import DeviceWarning
 
 from skopdist import Architecture, Cell
+from skopdist.operations._stems_minirocket import MiniRocketStem
 from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
 from skopdist.training import Predictor, Trainer, Training
@@ -356,3 +357,58 @@ def test_a_net_of_a_gpu_opens_without_one():
         opened.__setstate__(state)
     X = make_arrays()[0].astype(np.float32)
     np.testing.assert_array_equal(opened.predict_proba(X), net.predict_proba(X))
+
+
+# What comes before the first weights
+
+
+def minirocket(channels=2):
+    space = SequenceSpace(stems=("minirocket_stem",))
+    return space.sample(space.uniform(), 3, 0)
+
+
+@pytest.mark.parametrize("weight", [None, UNEVEN])
+def test_what_has_no_weights_is_computed_once(weight, monkeypatch):
+    calls = []
+    begin = MiniRocketStem.begin
+    monkeypatch.setattr(MiniRocketStem, "begin", lambda stem, x: calls.append(len(x)) or begin(stem, x))
+    data = make_data(1, weight=weight)
+    X, _ = make_arrays(1)
+    once = predict(fit(data=data, architecture=minirocket()), X)
+    # A single sample tells how much memory it takes.
+    assert calls == [1, 30, 30], "a look at one sample, the training, the prediction"
+    monkeypatch.setattr("skopdist.training._nets._MOST_BYTES", 0)
+    again = predict(fit(data=data, architecture=minirocket()), X)
+    assert len(calls) > 3 + 2 * 3, "too large to be kept, and computed for each batch"
+    np.testing.assert_allclose(again, once, atol=1e-4)
+
+
+def test_where_time_is_short_a_part_of_the_samples_is_trained_on(monkeypatch):
+    monkeypatch.setattr("skopdist.training._nets.PREDICTION_BATCH", 8)
+    problem = make_data(1)
+    trainer = Trainer(problem, Training(**RECIPE), n_cells=1, channels=4, device="cpu", max_time=0.0)
+    net = trainer.train(minirocket(), problem.everything, 0)
+    assert net.history[0, "batches", 0, "train_batch_size"] == 8
+    assert len(net.history) == 1
+
+
+@pytest.mark.parametrize("changes", [{"callbacks": [EpochScoring("accuracy")]}, {"early_stopping": 2}])
+def test_those_who_look_at_the_samples_find_them_as_they_are(changes):
+    data = make_data(1)
+    net = fit(data=data, architecture=minirocket(), held_out=data.everything, **changes)
+    assert np.isfinite(net.history[:, "train_loss"]).all()
+
+
+def test_the_time_of_what_is_computed_once_is_not_multiplied(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("skopdist.training._nets.time.monotonic", lambda: now[0])
+    begin = MiniRocketStem.begin
+
+    def slow(stem, x):
+        now[0] += 10.0
+        return begin(stem, x)
+
+    monkeypatch.setattr(MiniRocketStem, "begin", slow)
+    problem = make_data(1)
+    trainer = Trainer(problem, Training(**RECIPE | {"max_epochs": 50}), n_cells=1, channels=4, device="cpu")
+    assert trainer.seconds_for(minirocket(), problem.everything, 0, 1e9) == 20.0
