@@ -35,8 +35,9 @@ _N_CELLS = 3
 _MOST_TOGETHER = 16
 # Samples of networks in one graph are standardised beforehand, each set of rows once; these take half of so many bytes.
 _MOST_BYTES = 2**30
-# Of the time of a training, what the part before the first weights may take.
-_BEGINNING = 0.5
+# What comes before the first weights is computed once if it takes at most so many bytes; and the share of the time of a
+# training that it may take.
+_MOST_BEGUN, _BEGINNING = 2**30, 0.5
 # Samples that a network sees before its training.
 _MOST_SHOWN = 4096
 
@@ -150,11 +151,11 @@ class Trainer:
         """
         network, training = net.module_, self.training
         changes = make_augmentation(training.augment, self.problem.n_spatial) is not None
-        if not network.begins or changes or training.given or training.callbacks or net.train_split is not None:
+        if not network.begins or changes or training.given or net.train_split is not None:
             return dataset
         device, begin, n = next(network.parameters()).device, time.monotonic(), len(dataset)
         one = network.begin(dataset.gather(torch.arange(1))[0].to(device))
-        if n * one.nbytes > _MOST_BYTES:
+        if n * one.nbytes > _MOST_BEGUN:
             return dataset
         # In some order, for the time may not be enough for all.
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))

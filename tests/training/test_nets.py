@@ -377,7 +377,7 @@ def test_what_has_no_weights_is_computed_once(weight, monkeypatch):
     once = predict(fit(data=data, architecture=minirocket()), X)
     # A single sample tells how much memory it takes.
     assert calls == [1, 30, 30], "a look at one sample, the training, the prediction"
-    monkeypatch.setattr("skopdist.training._nets._MOST_BYTES", 0)
+    monkeypatch.setattr("skopdist.training._nets._MOST_BEGUN", 0)
     again = predict(fit(data=data, architecture=minirocket()), X)
     assert len(calls) > 3 + 2 * 3, "too large to be kept, and computed for each batch"
     np.testing.assert_allclose(again, once, atol=1e-4)
@@ -392,7 +392,13 @@ def test_where_time_is_short_a_part_of_the_samples_is_trained_on(monkeypatch):
     assert len(net.history) == 1
 
 
-@pytest.mark.parametrize("changes", [{"callbacks": [EpochScoring("accuracy")]}, {"early_stopping": 2}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"net_params": {"callbacks": [EpochScoring("accuracy", on_train=True, lower_is_better=False)]}},
+        {"early_stopping": 2},
+    ],
+)
 def test_those_who_look_at_the_samples_find_them_as_they_are(changes):
     data = make_data(1)
     net = fit(data=data, architecture=minirocket(), held_out=data.everything, **changes)
