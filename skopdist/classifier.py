@@ -214,8 +214,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Its standard error, as far as it comes from the rows; NaN where it is not known.
     search_results_ : dict of ndarray
         One entry for each trial, like ``cv_results_``: ``trial``, ``status``, ``score``, ``score_error``, ``rank``,
-        ``fidelity``, ``final``, ``cost``, ``seed``, ``architecture``, ``message``, and a column ``p_<operation>`` for
-        each probability.
+        ``fidelity``, ``final``, ``cost``, ``seed``, ``architecture``, ``message``, a column ``p_<operation>`` for each
+        probability, and a column ``scalar_<name>`` for each scalar of the space.
     pareto_front_ : dict of ndarray
         The trials that no other trial beats in score and costs, the best score first: ``trial``, ``score``,
         ``n_parameters``, and ``flops`` and ``latency`` where these are limited.
@@ -543,6 +543,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def sample_architecture(self, length: int | None = None, random_state: RandomState = None) -> Architecture:
         """Draw an architecture of any length from the best distribution.
 
+        Where the space has scalars, it has those of ``best_architecture_``.
+
         Parameters
         ----------
         length : int or None, default=None
@@ -556,7 +558,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         length = self.best_architecture_.length if length is None else length
-        return self.evaluator_.search_space.sample(self.best_distribution_, length, random_state)
+        drawn = self.evaluator_.search_space.sample(self.best_distribution_, length, random_state)
+        return dataclasses.replace(drawn, settings=self.best_architecture_.settings)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a file of numbers and texts, in which nothing can run code.
@@ -1027,9 +1030,11 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         if refit.length is None:
             finalists = self._finalists(n) if best.fidelity < 1 else self._best_architectures()
-            return choose_architectures(finalists, n, draw)
-        first = self.sample_architecture(refit.length, seed(entropy, _REFIT_DRAW))
-        return choose_architectures([first], n, draw)
+            chosen = choose_architectures(finalists, n, draw)
+        else:
+            first = self.sample_architecture(refit.length, seed(entropy, _REFIT_DRAW))
+            chosen = choose_architectures([first], n, draw)
+        return list(dict.fromkeys(refit.resized(architecture) for architecture in chosen))
 
     def _finalists(self, n: int) -> list[Architecture]:
         """Return the finalists of the strategy, the best of the references among them.

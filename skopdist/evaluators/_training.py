@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
 from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.spaces import SearchSpace
-from skopdist.training import Predictor, Training, affordable, passes
+from skopdist.training import SETTINGS, Predictor, Training, affordable, passes
 
 # Fewer rows are not made fewer still for short trainings.
 _FEWEST_ROWS = 1000
@@ -101,6 +101,11 @@ class TrainingEvaluator(SupervisedEvaluator):
         these are few anyway.
         """
         return None
+
+    @property
+    def known_settings(self) -> Sequence[str]:
+        """Those of the network, and those of the recipe that are numbers."""
+        return tuple(SETTINGS)
 
     def _at(self, fidelity: float) -> Self:
         problem, full = self.problem_, self.trainer_.training

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from skopdist.distribution import OperationDistribution
-from skopdist.encodings import HybridEncoding
+from skopdist.encodings import SCALARS, HybridEncoding
 from skopdist.strategies._base import Strategy
 from skopdist.strategies._candidates import CandidatePool
 from skopdist.strategies._drawing import draw_unseen, point_key
@@ -64,7 +64,7 @@ class BayesianOptimization(Strategy):
     smooth : sequence of str, default=("paths",)
         Names of the parts of the encoding's features along which scores change gradually. Their kernel is squared
         exponential; that of all other parts is exponential, which allows for jumps. An encoding need not have parts of
-        these names.
+        these names. The scalars of a space are always among them.
     trial_batch : int, default=4
         Points suggested together, and so the most trials that can run in parallel. Four at a time find about as much in
         twenty trials as one by one.
@@ -111,11 +111,15 @@ class BayesianOptimization(Strategy):
         if isinstance(self.smooth, str) or not all(isinstance(name, str) for name in self.smooth):
             raise ValueError(f"smooth must be a sequence of names of parts such as {SMOOTH}, got {self.smooth!r}.")
         self.pool_ = CandidatePool(self.encoding_, self.rng_, self.prior_counts_)
-        self.model_ = AdditiveGaussianProcess(self.pool_.units(), self.smooth)
+        self.model_ = AdditiveGaussianProcess(self.pool_.units(), self._smooth_parts)
         self.asked_: set[bytes] = set()
         self.points_ = np.empty((0, self.encoding_.n_dims))
         self.scores_ = np.empty(0)
         self.tuned_at_ = 0
+
+    @property
+    def _smooth_parts(self) -> tuple[str, ...]:
+        return (*self.smooth, SCALARS)
 
     def _suggest(self, n: int) -> Sequence[Array]:
         chosen: list[Array] = []
@@ -219,7 +223,7 @@ class BayesianOptimization(Strategy):
         points, scores = self._observations(self.trials_)
         features = self.encoding_.features(points)
         # Anew, for the hyper-parameters that the last trials led to know too much.
-        model = AdditiveGaussianProcess(self.model_.units, self.smooth)
+        model = AdditiveGaussianProcess(self.model_.units, self._smooth_parts)
         forecasts, n = np.full(len(scores), np.nan), self.n_initial
         while n < min(len(scores), _MOST_FORECASTS):
             size = max(1, n // _FORECAST_PART)
