@@ -1,14 +1,13 @@
 """Encodings: the coordinates in which a strategy moves."""
 
 from skopdist.encodings._adjacency import AdjacencyEncoding
-from skopdist.encodings._base import SCALARS, Encoding, ScalarEncoding
+from skopdist.encodings._base import Encoding, ScalarEncoding
 from skopdist.encodings._distribution import DistributionEncoding
 from skopdist.encodings._hybrid import HybridEncoding
 from skopdist.encodings._limit import Limit
 from skopdist.encodings._limited import LimitedEncoding
 
 __all__ = [
-    "SCALARS",
     "AdjacencyEncoding",
     "DistributionEncoding",
     "Encoding",

@@ -24,8 +24,6 @@ from skopdist.encodings._moves import (
 from skopdist.spaces import SearchSpace
 
 Point = NDArray[np.float64]
-# The part of the features that holds the places of a space's scalars.
-SCALARS = "scalars"
 
 
 class Encoding(BaseEstimator, ABC):
@@ -393,7 +391,7 @@ class ScalarEncoding(Encoding):
         return (neighbour for neighbour in turns if neighbour is not None)
 
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        return self.inner_._features(self._cells(points)) | {SCALARS: self._units(points)}
+        return self.inner_._features(self._cells(points)) | {"scalars": self._units(points)}
 
     def _keys(self, points: NDArray[np.float64]) -> list[bytes]:
         keys, units = self.inner_._keys(self._cells(points)), np.round(self._units(points), 9) + 0.0

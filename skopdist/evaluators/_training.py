@@ -17,7 +17,8 @@ from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
 from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.spaces import SearchSpace
-from skopdist.training import SETTINGS, Predictor, Training, affordable, passes
+from skopdist.training import Predictor, Training, affordable, passes
+from skopdist.training._nets import SETTINGS
 
 # Fewer rows are not made fewer still for short trainings.
 _FEWEST_ROWS = 1000

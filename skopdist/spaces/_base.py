@@ -109,6 +109,8 @@ class SearchSpace(BaseEstimator, ABC):
     body_types: ClassVar[tuple[str, ...]] = ("cell",)
     layout: ClassVar[str] = "stack"
     n_inputs: ClassVar[int] = 1
+    # Left out of the identity of a search where they are empty: older journals know nothing of them.
+    _added_parameters: ClassVar[tuple[str, ...]] = ("scalars",)
 
     def __init__(
         self,

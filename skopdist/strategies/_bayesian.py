@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from skopdist.distribution import OperationDistribution
-from skopdist.encodings import SCALARS, HybridEncoding
+from skopdist.encodings import HybridEncoding
 from skopdist.strategies._base import Strategy
 from skopdist.strategies._candidates import CandidatePool
 from skopdist.strategies._drawing import draw_unseen, point_key
@@ -25,6 +25,8 @@ TRANSFORMS = ("log", "none")
 # the ratio of operations: a single step can cut the only path through the cell. The kernel of these parts allows for
 # such jumps, so that the features need not announce them.
 SMOOTH = ("paths",)
+# The part of the features that holds the places of a space's scalars.
+_SCALARS = "scalars"
 # The ceiling of the scores, seen from the best one, in units of the best one's lead over the median.
 _HEADROOM = 0.3
 # Interquartile ranges below the median, after which a score is as bad as any.
@@ -119,7 +121,7 @@ class BayesianOptimization(Strategy):
 
     @property
     def _smooth_parts(self) -> tuple[str, ...]:
-        return (*self.smooth, SCALARS)
+        return (*self.smooth, _SCALARS)
 
     def _suggest(self, n: int) -> Sequence[Array]:
         chosen: list[Array] = []
