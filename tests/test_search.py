@@ -709,7 +709,7 @@ def test_a_search_of_scalars_goes_on_behind_its_journal(strategy, scaled, tmp_pa
     whole = run_search(strategy, scaled, **settings, journal=tmp_path / "journal")
     table = whole.table()
     assert table["scalar_channels"].tolist() == [dict(t.architecture.settings)["channels"] for t in whole.trials]
-    assert len(set(table["scalar_lr"])) > 2
+    assert len(set(table["scalar_lr"])) > 1
     assert whole.trials[0].architecture.settings == (("channels", 10), ("lr", 0.01))
     lines = (tmp_path / "journal").read_text().splitlines(keepends=True)
     (tmp_path / "part").write_text("".join(lines[:4]))
