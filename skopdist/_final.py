@@ -203,9 +203,11 @@ class FinalStage:
     def _architectures(self, n: int) -> list[Architecture]:
         """Choose what is trained: the finalists of the search, or draws of another length."""
         length = self.refit.length
-        if length is None:
-            return choose_architectures(rank_finalists(self.search, self.references, n), n, self._draw)
-        return choose_architectures([self._sample(Stream.REFIT_DRAW)], n, self._draw)
+        first = (
+            [self._sample(Stream.REFIT_DRAW)] if length is not None else rank_finalists(self.search, self.references, n)
+        )
+        chosen = choose_architectures(first, n, self._draw)
+        return list(dict.fromkeys(self.refit.resized(architecture) for architecture in chosen))
 
     def _draw(self, i: int) -> Architecture | None:
         drawn = self._sample(Stream.MEMBER_DRAW, i)
@@ -214,8 +216,12 @@ class FinalStage:
         return drawn if is_allowed else None
 
     def _sample(self, *key: int) -> Architecture:
-        length = self.search.best_architecture.length if self.refit.length is None else self.refit.length
-        return self.evaluator.search_space.sample(self.search.best_distribution, length, seed(self.entropy, *key))
+        best, length = self.search.best_architecture, self.refit.length
+        entropy = seed(self.entropy, *key)
+        drawn = self.evaluator.search_space.sample(
+            self.search.best_distribution, best.length if length is None else length, entropy
+        )
+        return dataclasses.replace(drawn, settings=best.settings)
 
     def _trainer(self) -> Trainer:
         trainer, refit, best = self.trainer, self.refit, self.search.best_trial

@@ -73,7 +73,7 @@ def describe_parts(name: str, value: Any) -> Identity:
     if isinstance(value, type) or not isinstance(value, BaseEstimator):
         return {name: describe(value)}
     parts = {name: _class_content(type(value), ())}
-    for parameter, setting in sorted(value.get_params(deep=False).items()):
+    for parameter, setting in _parameters(value):
         parts |= describe_parts(f"{name}__{parameter}", setting)
     return parts
 
@@ -170,8 +170,14 @@ def _set(value: Iterable[Any], path: tuple[int, ...]) -> str:
 
 
 def _estimator(value: BaseEstimator, path: tuple[int, ...]) -> str:
-    settings = ", ".join(f"{k}={_content(v, path)}" for k, v in sorted(value.get_params(deep=False).items()))
+    settings = ", ".join(f"{k}={_content(v, path)}" for k, v in _parameters(value))
     return f"{_class_content(type(value), path)}({settings})"
+
+
+def _parameters(value: BaseEstimator) -> list[tuple[str, Any]]:
+    """List the parameters of an estimator, without empty ones that earlier versions had not."""
+    added = getattr(value, "_added_parameters", ())
+    return [(k, v) for k, v in sorted(value.get_params(deep=False).items()) if k not in added or v]
 
 
 def _function(value: FunctionType, path: tuple[int, ...]) -> str:

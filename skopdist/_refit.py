@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+
+from skopdist.architecture import Architecture
 
 
 class Refit(BaseEstimator):
@@ -58,3 +61,9 @@ class Refit(BaseEstimator):
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
+
+    def resized(self, architecture: Architecture) -> Architecture:
+        """Return an architecture of which the settings that this decides are as decided."""
+        sizes = {"n_cells": self.n_cells, "channels": self.channels}
+        settings = [(name, sizes.get(name) or value) for name, value in architecture.settings]
+        return replace(architecture, settings=tuple(settings))

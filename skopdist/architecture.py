@@ -7,6 +7,7 @@ Whoever computes a cell, counts what it costs or follows its paths takes its :cl
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -174,11 +175,14 @@ class Architecture:
     layout : str, default="stack"
         The layout by which :class:`~skopdist.networks.Network` makes a network of the cells: "stack", "darts",
         "nasbench101" or "chain".
+    settings : mapping of str to float, or sequence of (str, float), default=()
+        Numbers that were chosen with the cells, such as a width or a learning rate: they take the place of those of who
+        trains the network. Afterwards a tuple of pairs, in the order of their names. See :class:`~skopdist.Scalar`.
 
     Raises
     ------
     ValueError
-        If the numbers of cells and of cell types differ, or a cell type repeats.
+        If the numbers of cells and of cell types differ, a cell type repeats, or a setting is not finite.
 
     See Also
     --------
@@ -198,6 +202,7 @@ class Architecture:
     cells: tuple[Cell, ...]
     cell_types: tuple[str, ...] = ("cell",)
     layout: str = "stack"
+    settings: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         cells, types = tuple(self.cells), tuple(str(name) for name in self.cell_types)
@@ -208,6 +213,10 @@ class Architecture:
             )
         object.__setattr__(self, "cells", cells)
         object.__setattr__(self, "cell_types", types)
+        settings = tuple(sorted((str(name), value) for name, value in dict(self.settings).items()))
+        if not all(math.isfinite(value) for _, value in settings):
+            raise ValueError(f"The settings of an architecture must be finite numbers, got {settings}.")
+        object.__setattr__(self, "settings", settings)
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -244,7 +253,8 @@ class Architecture:
             }
             for cell_type, cell in zip(self.cell_types, self.cells, strict=True)
         }
-        return {"layout": self.layout, "cells": cells}
+        data = {"layout": self.layout, "cells": cells}
+        return data | {"settings": dict(self.settings)} if self.settings else data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -253,7 +263,8 @@ class Architecture:
             Cell(tuple(c["operations"]), _pairs(c["edges"]), _pairs(c["links"]), c["n_inputs"])
             for c in data["cells"].values()
         ]
-        return cls(tuple(cells), tuple(data["cells"]), data["layout"])
+        settings = tuple(data.get("settings", {}).items())
+        return cls(tuple(cells), tuple(data["cells"]), data["layout"], settings)
 
     def to_json(self) -> str:
         """Return JSON text that :meth:`from_json` turns back into an equal architecture."""
@@ -272,9 +283,9 @@ class Architecture:
                 nodes.setdefault(target, []).append(f"{name} {source}>{target}")
             links = ["links " + ", ".join(f"{source}>{target}" for source, target in cell.links)] if cell.links else []
             texts.append(" | ".join([*(", ".join(nodes[target]) for target in sorted(nodes)), *links]))
-        if len(texts) == 1:
-            return texts[0]
-        return "; ".join(f"{kind}: {text}" for kind, text in zip(self.cell_types, texts, strict=True))
+        if len(texts) > 1:
+            texts = [f"{kind}: {text}" for kind, text in zip(self.cell_types, texts, strict=True)]
+        return "; ".join([*texts, *(f"{name}={value!r}" for name, value in self.settings)])
 
     def __repr__(self) -> str:
         return f"Architecture({self})"

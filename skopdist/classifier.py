@@ -6,7 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -228,8 +228,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Its standard error, as far as it comes from the rows; NaN where it is not known.
     search_results_ : dict of ndarray
         One entry for each trial, like ``cv_results_``: ``trial``, ``status``, ``score``, ``score_error``, ``rank``,
-        ``fidelity``, ``final``, ``cost``, ``seed``, ``architecture``, ``message``, and a column ``p_<operation>`` for
-        each probability.
+        ``fidelity``, ``final``, ``cost``, ``seed``, ``architecture``, ``message``, a column ``p_<operation>`` for each
+        probability, and a column ``scalar_<name>`` for each scalar of the space.
     pareto_front_ : dict of ndarray
         The trials that no other trial beats in score and costs, the best score first: ``trial``, ``score``,
         ``n_parameters``, and ``flops`` and ``latency`` where these are limited.
@@ -576,6 +576,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def sample_architecture(self, length: int | None = None, random_state: RandomState = None) -> Architecture:
         """Draw an architecture of any length from the best distribution.
 
+        Where the space has scalars, it has those of ``best_architecture_``.
+
         Parameters
         ----------
         length : int or None, default=None
@@ -589,7 +591,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         length = self.best_architecture_.length if length is None else length
-        return self.evaluator_.search_space.sample(self.best_distribution_, length, random_state)
+        drawn = self.evaluator_.search_space.sample(self.best_distribution_, length, random_state)
+        return replace(drawn, settings=self.best_architecture_.settings)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a file of numbers and texts, in which nothing can run code.

@@ -140,9 +140,11 @@ def tabulate(trials: Sequence[Trial]) -> dict[str, NDArray[Any]]:
         "message": np.array([trial.message for trial in trials]),
     }
     places = share_places(trials[0].distribution)
-    return columns | {
+    columns |= {
         name: np.array([trial.distribution.probabilities[place] for trial in trials]) for name, place in places.items()
     }
+    settings = [dict(trial.architecture.settings) for trial in trials]
+    return columns | {f"scalar_{name}": np.array([chosen[name] for chosen in settings]) for name in settings[0]}
 
 
 def _ranks(scores: NDArray[np.float64], final: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import pickle
 
@@ -174,3 +175,30 @@ def test_links_and_inputs():
 def test_bad_links(links, n_inputs, message):
     with pytest.raises(ValueError, match=message):
         Cell(["a"], [(0, 2)], links, n_inputs)
+
+
+def test_settings_are_part_of_what_it_is():
+    cell = Cell(["linear_relu"], [(0, 1)])
+    bare = Architecture([cell])
+    one = Architecture([cell], settings={"lr": 0.01, "channels": 32})
+    assert one.settings == (("channels", 32), ("lr", 0.01))
+    assert one == Architecture([cell], settings=[("lr", 0.01), ("channels", 32)])
+    assert hash(one) == hash(Architecture.from_json(one.to_json()))
+    assert len({bare, one, dataclasses.replace(one, settings={"lr": 0.02, "channels": 32})}) == 3
+    assert Architecture.from_json(one.to_json()) == pickle.loads(pickle.dumps(one)) == one
+    assert str(one) == "linear_relu 0>1; channels=32; lr=0.01"
+    assert one.operations == bare.operations
+
+
+def test_older_json_and_pickles_have_no_settings():
+    bare = Architecture([Cell(["linear_relu"], [(0, 1)])])
+    assert "settings" not in bare.to_dict()
+    older = pickle.loads(pickle.dumps(bare))
+    del older.__dict__["settings"]
+    assert older == bare
+    assert hash(older) == hash(bare)
+
+
+def test_settings_are_finite():
+    with pytest.raises(ValueError, match="settings of an architecture must be finite"):
+        Architecture([Cell(["linear_relu"], [(0, 1)])], settings={"lr": float("nan")})

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping, EpochScoring
 
-from skopdist import Architecture, OpDistNASClassifier, OperationDistribution, Prior, Refit
+from skopdist import Architecture, OpDistNASClassifier, OperationDistribution, Prior, Refit, Scalar
 from skopdist.committee import temper
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.networks import Network, NetworkCosts
@@ -1136,3 +1136,60 @@ def test_small_batches_of_small_maps(shape, batch_size, n):
     clf = make(RandomSearch(), max_epochs=2, n_cells=3, training=Training(batch_size=batch_size)).fit(X, y)
     assert all(trial.succeeded for trial in clf.trials_), clf.search_results_["message"]
     np.testing.assert_allclose(clf.predict_proba(X).sum(axis=1), 1)
+
+
+# Spaces with scalars
+
+
+SCALARS = (
+    Scalar("channels", 4, 16, integer=True, default=8),
+    Scalar("lr", 0.01, 0.1, log=True),
+    Scalar("n_cells", 1, 2, integer=True),
+)
+
+
+@pytest.fixture(scope="module")
+def scaled(iris):
+    space = DenseSpace(scalars=SCALARS)
+    return OpDistNASClassifier(search_space=space, n_trials=10, max_epochs=4, random_state=0).fit(*iris)
+
+
+def test_scalars_follow_the_architecture_to_the_members(scaled, iris):
+    for net in scaled.nets_:
+        settings = dict(net.module__architecture.settings)
+        assert (net.module__channels, net.module__n_cells, net.lr) == (
+            settings["channels"],
+            settings["n_cells"],
+            settings["lr"],
+        )
+        assert net.module_.classify.in_features == settings["channels"]
+    assert scaled.refit_architecture_ == scaled.best_architecture_ == scaled.net_.module__architecture
+    assert scaled.sample_architecture(12, random_state=0).settings == scaled.best_architecture_.settings
+    assert len(scaled.search_results_["scalar_lr"]) == len(scaled.trials_)
+    costs = NetworkCosts((4,), 3)
+    for trial, n in zip(scaled.pareto_front_["trial"], scaled.pareto_front_["n_parameters"], strict=True):
+        assert costs.n_parameters(scaled.trials_[trial].architecture) == n
+
+
+def test_copies_with_scalars_predict_alike(scaled, iris, tmp_path):
+    scaled.save(tmp_path / "model")
+    expected = scaled.predict_proba(iris[0])
+    for copied in (OpDistNASClassifier.load(tmp_path / "model"), pickle.loads(pickle.dumps(scaled))):
+        np.testing.assert_array_equal(copied.predict_proba(iris[0]), expected)
+        assert copied.best_architecture_ == scaled.best_architecture_
+        assert copied.search_space.scalars == SCALARS
+    assert clone(scaled).search_space.scalars == SCALARS
+
+
+def test_a_grid_of_scalars(iris):
+    clf = OpDistNASClassifier(search_space=DenseSpace(stems=()), n_trials=1, max_epochs=1, n_cells=1, random_state=0)
+    grid = GridSearchCV(clf, {"search_space__scalars": [(), SCALARS[:1]]}, cv=2).fit(*iris)
+    assert [len(p["search_space__scalars"]) for p in grid.cv_results_["params"]] == [0, 1]
+
+
+def test_a_larger_final_network_wins_over_its_scalar(iris):
+    space = DenseSpace(stems=(), scalars=SCALARS[:2])
+    small = {"n_trials": 2, "max_epochs": 1, "n_cells": 1, "random_state": 0}
+    clf = OpDistNASClassifier(search_space=space, **small, refit=Refit(channels=48, length=3)).fit(*iris)
+    assert clf.net_.module__channels == dict(clf.refit_architecture_.settings)["channels"] == 48
+    assert clf.net_.lr == dict(clf.best_architecture_.settings)["lr"]

@@ -10,16 +10,18 @@ from counting import n_calls
 from plugins import Misbehaving
 from sklearn.base import clone
 
-from skopdist import Prior
+from skopdist import Prior, Scalar
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
-from skopdist.evaluators import TabularEvaluator
+from skopdist.evaluators import Outcome, TabularEvaluator, TrainingEvaluator
 from skopdist.journal import read_journal
 from skopdist.operations import register_operation
 from skopdist.operations._registry import _REGISTRY
-from skopdist.search import SearchFailedError, SearchResult, run_search
+from skopdist.search import SearchFailedError, SearchResult, run_search, space_identity
 from skopdist.spaces import DenseSpace, NASBench201Space
 from skopdist.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution
+from skopdist.testing._synthetic import Synthetic
+from skopdist.training import Training
 
 STRATEGIES = [RandomSearch(), LocalSearch(), BayesianOptimization(), RegularizedEvolution()]
 BATCHED = [LocalSearch(), BayesianOptimization(), RegularizedEvolution(), RandomSearch(sequential=True)]
@@ -685,3 +687,58 @@ def test_a_search_begins_with_what_it_is_given(strategy):
     # Fewer trials than that make the first of them.
     few = run_search(strategy, SHORT_TABLE, n_trials=1, begin_with=known, random_state=0)
     assert [trial.architecture for trial in few.trials] == [known[0]]
+
+
+# Spaces with scalars
+
+
+SCALED = DenseSpace(stems=(), scalars=[Scalar("lr", 0.001, 0.1, log=True), Scalar("channels", 4, 16, integer=True)])
+
+
+@pytest.fixture(scope="module")
+def scaled(iris):
+    evaluator = TrainingEvaluator(SCALED, n_cells=1, training=Training(max_epochs=1))
+    return evaluator.fit(*iris, random_state=0)
+
+
+@pytest.mark.parametrize(
+    "strategy", [RandomSearch(), LocalSearch(2), BayesianOptimization(), RegularizedEvolution(3, 2)], ids=str
+)
+def test_a_search_of_scalars_goes_on_behind_its_journal(strategy, scaled, tmp_path):
+    settings = {"n_trials": 7, "random_state": 0, "begin_with": SCALED.reference_architectures()[:1]}
+    whole = run_search(strategy, scaled, **settings, journal=tmp_path / "journal")
+    table = whole.table()
+    assert table["scalar_channels"].tolist() == [dict(t.architecture.settings)["channels"] for t in whole.trials]
+    assert len(set(table["scalar_lr"])) > 1
+    assert whole.trials[0].architecture.settings == (("channels", 10), ("lr", 0.01))
+    lines = (tmp_path / "journal").read_text().splitlines(keepends=True)
+    (tmp_path / "part").write_text("".join(lines[:4]))
+    resumed = run_search(strategy, scaled, **settings, journal=tmp_path / "part")
+    assert [t.architecture for t in resumed.trials] == [t.architecture for t in whole.trials]
+    assert [t.score for t in resumed.trials] == [t.score for t in whole.trials]
+    assert resumed.trials[1].duration == whole.trials[1].duration
+
+
+def test_workers_do_not_change_a_search_of_scalars(scaled):
+    one, two = (run_search(RandomSearch(), scaled, n_trials=4, random_state=0, n_jobs=n) for n in (1, 2))
+    assert [(t.architecture, t.score) for t in one.trials] == [(t.architecture, t.score) for t in two.trials]
+
+
+def test_other_scalars_are_another_search_and_none_are_an_older_one():
+    assert "space__scalars" not in space_identity(NASBench201Space())
+    one, other = (space_identity(NASBench201Space(scalars=[Scalar("lr", low, 0.1)])) for low in (0.01, 0.02))
+    assert one["space__scalars"] != other["space__scalars"]
+
+
+def test_the_model_sees_scalars():
+    class Peak(Synthetic):
+        def _evaluate(self, architecture, mixture, seed):
+            units = [s.unit(v) for s, (_, v) in zip(space.scalar_ranges, architecture.settings, strict=True)]
+            return Outcome(-sum((unit - 0.3) ** 2 for unit in units), 1.0)
+
+    space = DenseSpace(stems=(), scalars=[Scalar("a", 0, 1), Scalar("b", 0, 1)])
+    learnt, random = (
+        run_search(s, Peak(space), n_trials=20, random_state=0) for s in (BayesianOptimization(), RandomSearch())
+    )
+    assert np.mean([t.score for t in learnt.trials[-8:]]) > np.mean([t.score for t in random.trials]) / 4
+    assert learnt.best_score > -0.01

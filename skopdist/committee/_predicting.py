@@ -99,9 +99,13 @@ class _Average(nn.Module):
 
 def _are_alike(nets: Sequence[NeuralNetClassifier]) -> bool:
     """Whether networks for flat input can be computed as one."""
-    kinds = {(net.module__architecture, net.module__channels) for net in nets}
+    sizes = {(net.module__channels, net.module__n_cells) for net in nets}
+    architectures = {net.module__architecture for net in nets}
+    if len(sizes) > 1 or len({architecture.cells[0].n_nodes for architecture in architectures}) > 1:
+        return False
+    channels = nets[0].module__channels
     with computing("cpu"):
-        return len({a.cells[0].n_nodes for a, _ in kinds}) == 1 and all(batchable(*kind) for kind in kinds)
+        return all(batchable(architecture, channels) for architecture in architectures)
 
 
 def temper(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

@@ -1,11 +1,12 @@
-"""The abstract encoding: the point that a strategy moves."""
+"""The abstract encoding: the point that a strategy moves; and the one that is put around others for scalars."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from itertools import islice
-from typing import Self
+from dataclasses import replace
+from itertools import chain, islice, zip_longest
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +15,12 @@ from sklearn.base import BaseEstimator, clone
 from skopdist._random import RandomState, as_generator
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution, check_length
-from skopdist.encodings._moves import list_architectures, n_architectures_at_most, neighbouring_architectures
+from skopdist.encodings._moves import (
+    in_order,
+    list_architectures,
+    n_architectures_at_most,
+    neighbouring_architectures,
+)
 from skopdist.spaces import SearchSpace
 
 Point = NDArray[np.float64]
@@ -44,6 +50,9 @@ class Encoding(BaseEstimator, ABC):
     AdjacencyEncoding : The operation on every edge.
     HybridEncoding : The operation on every edge, compared by ratio, placement and paths.
     """
+
+    # Whether points have a coordinate for each scalar of the space already.
+    _has_scalars: ClassVar[bool] = False
 
     space_: SearchSpace
     length_: int
@@ -136,7 +145,7 @@ class Encoding(BaseEstimator, ABC):
         """Count the architectures that may be drawn at each point, or bound them from below; by default 1."""
         return np.ones(len(points))
 
-    def bind(self, space: SearchSpace, length: int | None = None) -> Self:
+    def bind(self, space: SearchSpace, length: int | None = None) -> Encoding:
         """Return a copy of this encoding for the cells of `length` operations of a space.
 
         Parameters
@@ -148,10 +157,11 @@ class Encoding(BaseEstimator, ABC):
         Returns
         -------
         bound : Encoding
+            Where the space has scalars, a :class:`ScalarEncoding` around the copy.
         """
         length = space.default_length if length is None else length
         check_length(length)
-        bound: Self = clone(self)
+        bound = ScalarEncoding(self) if space.scalar_ranges and not self._has_scalars else clone(self)
         bound.space_, bound.length_ = space, int(length)
         bound._prepare()
         return bound
@@ -281,6 +291,118 @@ class Encoding(BaseEstimator, ABC):
         if values.shape != (self.n_dims,) or not np.isfinite(values).all():
             raise ValueError(f"Expected a point of {self.n_dims} finite coordinates, got {point!r}.")
         return values
+
+
+class ScalarEncoding(Encoding):
+    """Another encoding for spaces with scalars: the place of each on its scale, from 0 to 1, follows the other's point.
+
+    :meth:`Encoding.bind` puts it around any encoding where the space has scalars, so that there is seldom a need to
+    name it. Operations and scalars move one at a time. Random points have random scalars; the point of a mixture has
+    the usual ones. A model finds the places as the part "scalars" of the features.
+
+    Parameters
+    ----------
+    encoding : Encoding
+        The encoding of the cells; not bound.
+
+    See Also
+    --------
+    skopdist.Scalar : A name, a range and a scale.
+
+    Examples
+    --------
+    >>> from skopdist import Scalar
+    >>> from skopdist.encodings import DistributionEncoding
+    >>> from skopdist.spaces import NASBench201Space
+    >>> space = NASBench201Space(scalars=[Scalar("lr", 0.001, 0.1, log=True)])
+    >>> encoding = DistributionEncoding().bind(space)
+    >>> encoding
+    ScalarEncoding(encoding=DistributionEncoding())
+    >>> point = encoding.from_distribution(space.uniform(), random_state=0)
+    >>> point.round(3)
+    array([0.2  , 0.2  , 0.2  , 0.2  , 0.2  , 0.637])
+    >>> encoding.decode(point, random_state=0).settings
+    (('lr', 0.0188),)
+    """
+
+    _has_scalars: ClassVar[bool] = True
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
+
+    def _prepare(self) -> None:
+        self.inner_ = self.encoding.bind(self.space_.without_scalars(), self.length_)
+        self._scalars = self.space_.scalar_ranges
+
+    def _cells(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the coordinates of the cells, of one point or of many."""
+        return points[..., : self.inner_.n_dims]
+
+    def _units(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the coordinates of the scalars, of one point or of many."""
+        return points[..., self.inner_.n_dims :]
+
+    def _with_units(self, point: Point, values: tuple[float, ...]) -> Point:
+        return np.append(point, [scalar.unit(value) for scalar, value in zip(self._scalars, values, strict=True)])
+
+    def _values(self, units: NDArray[np.float64]) -> tuple[float, ...]:
+        return tuple(scalar.value(unit) for scalar, unit in zip(self._scalars, units.tolist(), strict=True))
+
+    def _n_dims(self) -> int:
+        return self.inner_.n_dims + len(self._scalars)
+
+    def _encode(self, architecture: Architecture) -> Point:
+        point = self.inner_._encode(replace(architecture, settings=()))
+        return self._with_units(point, tuple(value for _, value in architecture.settings))
+
+    def _decode(self, point: Point, rng: np.random.Generator) -> Architecture:
+        names = [scalar.name for scalar in self._scalars]
+        settings = tuple(zip(names, self._values(self._units(point)), strict=True))
+        return replace(self.inner_._decode(self._cells(point), rng), settings=settings)
+
+    def _distribution(self, point: Point) -> OperationDistribution:
+        return self.inner_._distribution(self._cells(point))
+
+    def _from_distribution(self, distribution: OperationDistribution, rng: np.random.Generator) -> Point:
+        point = self.inner_._from_distribution(distribution, rng)
+        return self._with_units(point, self._values(rng.random(len(self._scalars))))
+
+    def _mixture_shape(self) -> tuple[int, ...]:
+        return self.inner_._mixture_shape()
+
+    def _mixture(self, point: Point) -> NDArray[np.float64]:
+        return self.inner_._mixture(self._cells(point))
+
+    def _from_mixture(self, mixture: NDArray[np.float64]) -> Point:
+        return self._with_units(self.inner_._from_mixture(mixture), tuple(scalar.usual for scalar in self._scalars))
+
+    def _neighbours(self, point: Point, rng: np.random.Generator | None) -> Iterator[Point]:
+        units = self._units(point)
+        values = self._values(units)
+        moved = [
+            self._with_units(self._cells(point), (*values[:i], value, *values[i + 1 :]))
+            for i, scalar in enumerate(self._scalars)
+            for value in scalar.neighbours(values[i])
+        ]
+        scalars = (moved[i] for i in in_order(len(moved), rng))
+        cells = (np.append(cell, units) for cell in self.inner_._neighbours(self._cells(point), rng))
+        # In turn, so that a few of them are of both kinds.
+        turns = chain.from_iterable(zip_longest(scalars, cells))
+        return (neighbour for neighbour in turns if neighbour is not None)
+
+    def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return self.inner_._features(self._cells(points)) | {"scalars": self._units(points)}
+
+    def _keys(self, points: NDArray[np.float64]) -> list[bytes]:
+        keys, units = self.inner_._keys(self._cells(points)), np.round(self._units(points), 9) + 0.0
+        return [key + unit.tobytes() if key else b"" for key, unit in zip(keys, units, strict=True)]
+
+    def _points(self, limit: int) -> NDArray[np.float64] | None:
+        # What lies between two numbers is not listed.
+        return None
+
+    def _n_architectures(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.inner_._n_architectures(self._cells(points))
 
 
 def _key(point: Point) -> bytes:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution
@@ -19,6 +21,8 @@ from skopdist.encodings._limit import Limit
 _DRAWS = 20
 # At the cheapest distribution of all, before the limit is refused.
 _LAST_DRAWS = 200
+# Steps from a size to the smallest one.
+_SHRINKING = 10
 # Within it a point is that of an architecture, and not one between architectures.
 _ROUNDING = 1e-9
 
@@ -33,6 +37,9 @@ class LimitedEncoding(Encoding):
 
     Costs need not be linear, so whatever is decoded is checked by its own cost. An architecture beyond a limit is drawn
     again. If that does not help, its most expensive operations are replaced by cheaper ones.
+
+    Where the space has scalars, costs are those of the width and depth that go with the cells. The plane is that of the
+    smallest ones, and an architecture beyond a limit is made smaller, before its operations are replaced.
 
     Parameters
     ----------
@@ -65,6 +72,8 @@ class LimitedEncoding(Encoding):
     True
     """
 
+    _has_scalars: ClassVar[bool] = True
+
     def __init__(self, encoding: Encoding, limits: Sequence[Limit]) -> None:
         self.encoding = encoding
         self.limits = limits
@@ -73,15 +82,20 @@ class LimitedEncoding(Encoding):
         if not self.limits:
             raise ValueError("limits must hold at least one Limit.")
         self.inner_ = self.encoding.bind(self.space_, self.length_)
-        self.costs_ = ExpectedCosts(self.space_, self.length_, self.limits)
+        self._smallest = self.space_
+        if self.space_.scalar_ranges:
+            # What is too expensive at the smallest size is too expensive at all.
+            lowest = [dataclasses.replace(scalar, default=scalar.low) for scalar in self.space_.scalar_ranges]
+            self._smallest = clone(self.space_).set_params(scalars=lowest)
+        self.costs_ = ExpectedCosts(self._smallest, self.length_, self.limits)
         self._fallback = self._find_fallback()
-        self._exact = self.costs_.are_exact()
+        self._exact = self._smallest is self.space_ and self.costs_.are_exact()
 
     def _find_fallback(self) -> Architecture:
         """Find one architecture within the limits, through which something passes."""
         rng, smallest = np.random.default_rng(0), np.full(len(self.limits), np.inf)
         for _ in range(_LAST_DRAWS):
-            architecture = self.space_.sample(self._as_distribution(self.costs_.anchor), self.length_, rng)
+            architecture = self._smallest.sample(self._as_distribution(self.costs_.anchor), self.length_, rng)
             if self.space_.is_valid(architecture):
                 if self._allows(architecture):
                     return architecture
@@ -94,8 +108,25 @@ class LimitedEncoding(Encoding):
     def _as_distribution(self, p: NDArray[np.float64]) -> OperationDistribution:
         return OperationDistribution(self.space_.operation_names, p, self.space_.cell_types)
 
+    def _shrunk(self, architecture: Architecture) -> Architecture:
+        """Lower the scalars that add to the costs, step by step, until all limits hold or they are lowest."""
+        scalars = {scalar.name: scalar for scalar in self.space_.scalar_ranges}
+        before, settings = self.costs_.of(architecture), dict(architecture.settings)
+        units = {}
+        for name, value in settings.items():
+            lowest = dataclasses.replace(architecture, settings=tuple((settings | {name: scalars[name].low}).items()))
+            if (self.costs_.of(lowest) < before).any():
+                units[name] = scalars[name].unit(value)
+        for step in range(1, _SHRINKING + 1):
+            if self._allows(architecture):
+                break
+            smaller = {name: scalars[name].value(unit * (1 - step / _SHRINKING)) for name, unit in units.items()}
+            architecture = dataclasses.replace(architecture, settings=tuple((settings | smaller).items()))
+        return architecture
+
     def _cheapened(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
         """Replace operations, the most expensive first, each by the next cheaper one, until all limits hold."""
+        architecture = self._shrunk(architecture)
         names, costs = self.space_.operation_names, self.costs_
         cells = [[names.index(name) for name in cell.operations] for cell in architecture.cells]
         while not self._allows(architecture):
@@ -131,10 +162,15 @@ class LimitedEncoding(Encoding):
         if not self._exact:
             rng = np.random.default_rng(0)
             # With a mixture for each slot, the point is one architecture.
-            lone = np.ones(len(points)) if slots else self.inner_._n_architectures(points)
+            is_sized = self._smallest is not self.space_
+            lone = np.ones(len(points)) if slots or is_sized else self.inner_._n_architectures(points)
             for i in np.flatnonzero(lone == 1):
                 architecture = self.inner_._decode(points[i], rng)
-                if slots or np.allclose(self.inner_._encode(architecture), points[i], rtol=0, atol=_ROUNDING):
+                if (
+                    slots
+                    or is_sized
+                    or np.allclose(self.inner_._encode(architecture), points[i], rtol=0, atol=_ROUNDING)
+                ):
                     allowed[i] = self._allows(architecture)
         return allowed
 

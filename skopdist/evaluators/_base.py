@@ -97,6 +97,14 @@ class Evaluator(BaseEstimator, ABC):
         """
         return (1.0,)
 
+    @property
+    def known_settings(self) -> Sequence[str]:
+        """The settings of an architecture that it applies, and so the scalars that its space may have.
+
+        None, unless a subclass says otherwise.
+        """
+        return ()
+
     def _at(self, fidelity: float) -> Self:
         """Return a shallow copy whose evaluations get a share of the full training, one of `fidelities` below 1."""
         raise NotImplementedError(f"{type(self).__name__} lists fidelities below 1, but has no method _at.")
@@ -183,10 +191,26 @@ class Evaluator(BaseEstimator, ABC):
         n_trials : int
             The most trials that the search will make.
         random_state : int, Generator, RandomState or None, default=None
+
+        Raises
+        ------
+        ValueError
+            If the space has scalars that the evaluator cannot apply.
         """
+        self._check_settings([scalar.name for scalar in self.search_space.scalar_ranges])
         started = copy.copy(self)
         started._start(length, n_trials, root_entropy(random_state))
         return started
+
+    def _check_settings(self, names: Sequence[str]) -> None:
+        """Refuse settings that the scores would not depend on."""
+        unknown = [name for name in names if name not in self.known_settings]
+        if unknown:
+            known = f"those that it can are {list(self.known_settings)}" if self.known_settings else "it can apply none"
+            raise ValueError(
+                f"{type(self).__name__} cannot apply the scalars {unknown}; {known}. Take them out of the space, or "
+                "use another evaluator."
+            )
 
     def _start(self, length: int, n_trials: int, seed: int) -> None:
         """Set up the state of a new search, where there is any: nothing, unless the trials are sequential."""
@@ -248,10 +272,12 @@ class Evaluator(BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If the architecture is not one of the space, or the fidelity is none of this evaluator's.
+            If the architecture is not one of the space or has settings that this evaluator cannot apply, or the
+            fidelity is none of its own.
         """
         evaluator = self.at(fidelity)
         self.search_space.check_architecture(architecture)
+        self._check_settings([name for name, _ in architecture.settings])
         if distribution is None:
             distribution = self.search_space.encode(architecture)
         begin = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +17,7 @@ from skopdist.evaluators._base import Outcome
 from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.spaces import SearchSpace
 from skopdist.training import Predictor, Training, affordable, passes
+from skopdist.training._nets import SETTINGS
 
 # Fewer rows are not made fewer still for short trainings.
 _FEWEST_ROWS = 1000
@@ -99,6 +100,11 @@ class TrainingEvaluator(SupervisedEvaluator):
         these are few anyway.
         """
         return None
+
+    @property
+    def known_settings(self) -> Sequence[str]:
+        """Those of the network, and those of the recipe that are numbers."""
+        return tuple(SETTINGS)
 
     def _at(self, fidelity: float) -> Self:
         problem, full = self.problem_, self.trainer_.training

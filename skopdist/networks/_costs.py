@@ -59,9 +59,9 @@ class NetworkCosts:
         Shape of one sample.
     n_classes : int
     channels : int, default=16
-        Width of the network at its beginning.
+        Width of the network at its beginning, unless an architecture has a setting of this name.
     n_cells : int, default=3
-        Number of cells.
+        Number of cells, unless an architecture has a setting of this name.
     device : str, default="auto"
         Where latencies are measured; "auto" takes CUDA where there is any.
     columns : Columns or None, default=None
@@ -207,12 +207,18 @@ class NetworkCosts:
             elif slots is None or what in slots:
                 yield (Part(_registered, size, (names[what],)), sides), n
 
+    def _size_of(self, architecture: Architecture) -> tuple[int, int]:
+        """Return the width and the depth of an architecture's network."""
+        sizes: dict[str, Any] = {"channels": self.channels, "n_cells": self.n_cells} | dict(architecture.settings)
+        return sizes["channels"], sizes["n_cells"]
+
     def _find_work(self, wiring: Architecture) -> Counter[Work]:
         """Count the modules of all networks of a wiring by following a sample through its plan."""
         shape = self.input_shape if self.columns is None else (self.columns.n_numbers,)
-        stem, layers, head, classify = plan_network(wiring, shape, self.n_classes, self.channels, self.n_cells)
+        channels, n_cells = self._size_of(wiring)
+        stem, layers, head, classify = plan_network(wiring, shape, self.n_classes, channels, n_cells)
         found: Counter[Work] = Counter()
-        categories = plan_categories(self.columns, self.channels)
+        categories = plan_categories(self.columns, channels)
         if categories is not None:
             found.update([Work(categories, categories.size, ())])
         before = latest = self.input_shape[1:]
@@ -239,8 +245,7 @@ class NetworkCosts:
                 _wiring(architecture),
                 self.input_shape,
                 self.n_classes,
-                self.channels,
-                self.n_cells,
+                *self._size_of(architecture),
                 make_operation=lambda cell_type, slot, name, size: _Absent(size),
                 columns=self.columns,
             ).eval()
@@ -249,7 +254,7 @@ class NetworkCosts:
 
 
 def _wiring(architecture: Architecture) -> Architecture:
-    """Replace all operations by one that fits every input and passes something on.
+    """Replace all operations by one that fits every input and passes something on, and keep the size alone.
 
     Stems that summarize stay, for the cells behind them see less.
     """
@@ -259,7 +264,8 @@ def _wiring(architecture: Architecture) -> Architecture:
         else replace(cell, operations=("skip_connect",) * len(cell.operations))
         for cell in architecture.cells
     ]
-    return replace(architecture, cells=tuple(cells))
+    sizes = tuple((name, value) for name, value in architecture.settings if name in ("channels", "n_cells"))
+    return replace(architecture, cells=tuple(cells), settings=sizes)
 
 
 def _known(found: dict[Key, Value], key: Key, find: Callable[[Key], Value]) -> Value:

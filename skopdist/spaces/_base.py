@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from skopdist._random import RandomState, as_generator
+from skopdist._scalar import Scalar
 from skopdist.architecture import Architecture, Cell, Edge
 from skopdist.distribution import OperationDistribution, check_length, sample_counts
 from skopdist.operations import get_operation, is_zero
@@ -75,6 +77,9 @@ class SearchSpace(BaseEstimator, ABC):
         Names of registered operations by which the input may enter the network. An architecture has one of them, in a
         cell of the type "stem" with a single slot, and a distribution holds their probabilities in a row of its own.
         None takes ``default_stems``. Without any, all architectures have the stem of their layout.
+    scalars : sequence of Scalar, default=()
+        Numbers that are searched with the operations, such as a width or a learning rate. An architecture carries the
+        values among its ``settings``. The evaluator says which ones it can apply.
 
     Attributes
     ----------
@@ -104,16 +109,20 @@ class SearchSpace(BaseEstimator, ABC):
     body_types: ClassVar[tuple[str, ...]] = ("cell",)
     layout: ClassVar[str] = "stack"
     n_inputs: ClassVar[int] = 1
+    # Left out of the identity of a search where they are empty: older journals know nothing of them.
+    _added_parameters: ClassVar[tuple[str, ...]] = ("scalars",)
 
     def __init__(
         self,
         operations: Sequence[str] | None = None,
         references: Sequence[Architecture] | None = None,
         stems: Sequence[str] | None = None,
+        scalars: Sequence[Scalar] = (),
     ) -> None:
         self.operations = operations
         self.references = references
         self.stems = stems
+        self.scalars = scalars
 
     @abstractmethod
     def _potential_edges(self, length: int) -> tuple[Edge, ...]:
@@ -206,6 +215,31 @@ class SearchSpace(BaseEstimator, ABC):
         return names
 
     @property
+    def scalar_ranges(self) -> tuple[Scalar, ...]:
+        """The scalars, in the order of their names.
+
+        Raises
+        ------
+        TypeError
+            If one of ``scalars`` is no :class:`~skopdist.Scalar`.
+        ValueError
+            If a name repeats.
+        """
+        # A space with a constructor of its own may know of no such parameter.
+        given: Sequence[Scalar] = getattr(self, "scalars", ())
+        for scalar in given:
+            if not isinstance(scalar, Scalar):
+                raise TypeError(f"scalars must be instances of Scalar, got {scalar!r}.")
+        names = [scalar.name for scalar in given]
+        if len(set(names)) < len(names):
+            raise ValueError(f"scalars must have distinct names, got {names}.")
+        return tuple(sorted(given, key=lambda scalar: scalar.name))
+
+    def without_scalars(self) -> Self:
+        """Return this space itself, or a copy without its scalars, whose architectures have no settings."""
+        return clone(self).set_params(scalars=()) if self.scalar_ranges else self
+
+    @property
     def cell_types(self) -> tuple[str, ...]:
         """The types of the cells of an architecture: those of the body, and "stem" where there are stems."""
         return self.body_types + ((STEM,) if self._stem_operations else ())
@@ -275,12 +309,12 @@ class SearchSpace(BaseEstimator, ABC):
     def make_architecture(self, cells: Sequence[Cell]) -> Architecture:
         """Make an architecture of this space from one cell for each cell type.
 
-        The stem may be left out; then it is the first one of the space.
+        The stem may be left out; then it is the first one of the space. Scalars have their usual values.
         """
         stems = self._stem_operations
         if stems and len(cells) == len(self.body_types):
             cells = [*cells, self.make_stem(stems[0])]
-        return Architecture(tuple(cells), self.cell_types, self.layout)
+        return Architecture(tuple(cells), self.cell_types, self.layout, self._usual_settings)
 
     def is_wiring(self, edges: Sequence[Edge], length: int) -> bool:
         """Whether `edges` is a way in which a cell of `length` operations may be wired."""
@@ -344,14 +378,12 @@ class SearchSpace(BaseEstimator, ABC):
         # A space with a constructor of its own may know of no such parameter.
         given: Sequence[Architecture] | None = getattr(self, "references", None)
         if given is None:
-            known = [
-                architecture for architecture in self._references(int(length)) if not self._objection(architecture)
-            ]
-            limit = _MOST_REFERENCES
+            named = map(self._completed, self._references(int(length)))
+            known, limit = [found for found in named if not self._objection(found)], _MOST_REFERENCES
         else:
             for architecture in given:
                 self._check_reference(architecture)
-            known, limit = list(given), len(given)
+            known, limit = list(map(self._completed, given)), len(given)
         return tuple(dict.fromkeys(found for found in known if found.length == length))[:limit]
 
     def sample(
@@ -446,7 +478,7 @@ class SearchSpace(BaseEstimator, ABC):
         return OperationDistribution.from_counts(self.operation_names, rows, self.cell_types)
 
     def check_architecture(self, architecture: Architecture) -> None:
-        """Refuse an architecture with other operations or cell types."""
+        """Refuse an architecture with other operations, cell types or settings."""
         names = self.operation_names
         unknown = sorted(set(architecture.operations) - set(names))
         if not unknown and architecture.cell_types == self.cell_types:
@@ -459,11 +491,25 @@ class SearchSpace(BaseEstimator, ABC):
                 f"got an architecture with the cell types {architecture.cell_types} and the unknown operations "
                 f"{unknown}."
             )
+        expected = [scalar.name for scalar in self.scalar_ranges]
+        if [name for name, _ in architecture.settings] != expected:
+            raise ValueError(
+                f"{type(self).__name__} expects architectures with the settings {expected}, those of its scalars; got "
+                f"{dict(architecture.settings)}."
+            )
+
+    def _completed(self, architecture: Architecture) -> Architecture:
+        """Give an architecture without settings the usual ones."""
+        return architecture if architecture.settings else replace(architecture, settings=self._usual_settings)
+
+    @property
+    def _usual_settings(self) -> tuple[tuple[str, float], ...]:
+        return tuple((scalar.name, scalar.usual) for scalar in self.scalar_ranges)
 
     def _check_reference(self, architecture: Architecture) -> None:
         if not isinstance(architecture, Architecture):
             raise TypeError(f"references must be instances of Architecture, got {architecture!r}.")
-        objection = self._objection(architecture)
+        objection = self._objection(self._completed(architecture))
         if objection:
             raise ValueError(
                 f"{type(self).__name__} cannot take {architecture} as a reference: {objection} Leave it out of "
@@ -474,6 +520,8 @@ class SearchSpace(BaseEstimator, ABC):
         """Say why an architecture is none of this space that can be trained; nothing if it is one."""
         try:
             self.check_architecture(architecture)
+            for scalar, (_, value) in zip(self.scalar_ranges, architecture.settings, strict=True):
+                scalar.check(value)
         except ValueError as error:
             return str(error)
         if architecture.layout != self.layout:

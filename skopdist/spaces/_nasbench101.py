@@ -8,6 +8,7 @@ from math import comb
 
 import numpy as np
 
+from skopdist._scalar import Scalar
 from skopdist.architecture import Architecture, Edge
 from skopdist.spaces._base import SearchSpace
 
@@ -29,6 +30,8 @@ class NASBench101Space(SearchSpace):
         longer cells as many beyond those of a chain as a cell of length 5 may have.
     references : sequence of Architecture or None, default=None
         What :meth:`reference_architectures` returns; None takes those that the space names.
+    scalars : sequence of Scalar, default=()
+        Numbers that are searched with the operations.
 
     Notes
     -----
@@ -62,8 +65,9 @@ class NASBench101Space(SearchSpace):
         operations: Sequence[str] | None = None,
         max_edges: int | None = None,
         references: Sequence[Architecture] | None = None,
+        scalars: Sequence[Scalar] = (),
     ) -> None:
-        super().__init__(operations, references)
+        super().__init__(operations, references, scalars=scalars)
         self.max_edges = max_edges
 
     @staticmethod

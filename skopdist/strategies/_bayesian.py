@@ -25,6 +25,8 @@ TRANSFORMS = ("log", "none")
 # the ratio of operations: a single step can cut the only path through the cell. The kernel of these parts allows for
 # such jumps, so that the features need not announce them.
 SMOOTH = ("paths",)
+# The part of the features that holds the places of a space's scalars.
+_SCALARS = "scalars"
 # The ceiling of the scores, seen from the best one, in units of the best one's lead over the median.
 _HEADROOM = 0.3
 # Interquartile ranges below the median, after which a score is as bad as any.
@@ -64,7 +66,7 @@ class BayesianOptimization(Strategy):
     smooth : sequence of str, default=("paths",)
         Names of the parts of the encoding's features along which scores change gradually. Their kernel is squared
         exponential; that of all other parts is exponential, which allows for jumps. An encoding need not have parts of
-        these names.
+        these names. The scalars of a space are always among them.
     trial_batch : int, default=4
         Points suggested together, and so the most trials that can run in parallel. Four at a time find about as much in
         twenty trials as one by one.
@@ -111,11 +113,15 @@ class BayesianOptimization(Strategy):
         if isinstance(self.smooth, str) or not all(isinstance(name, str) for name in self.smooth):
             raise ValueError(f"smooth must be a sequence of names of parts such as {SMOOTH}, got {self.smooth!r}.")
         self.pool_ = CandidatePool(self.encoding_, self.rng_, self.prior_counts_)
-        self.model_ = AdditiveGaussianProcess(self.pool_.units(), self.smooth)
+        self.model_ = AdditiveGaussianProcess(self.pool_.units(), self._smooth_parts)
         self.asked_: set[bytes] = set()
         self.points_ = np.empty((0, self.encoding_.n_dims))
         self.scores_ = np.empty(0)
         self.tuned_at_ = 0
+
+    @property
+    def _smooth_parts(self) -> tuple[str, ...]:
+        return (*self.smooth, _SCALARS)
 
     def _suggest(self, n: int) -> Sequence[Array]:
         chosen: list[Array] = []
@@ -219,7 +225,7 @@ class BayesianOptimization(Strategy):
         points, scores = self._observations(self.trials_)
         features = self.encoding_.features(points)
         # Anew, for the hyper-parameters that the last trials led to know too much.
-        model = AdditiveGaussianProcess(self.model_.units, self.smooth)
+        model = AdditiveGaussianProcess(self.model_.units, self._smooth_parts)
         forecasts, n = np.full(len(scores), np.nan), self.n_initial
         while n < min(len(scores), _MOST_FORECASTS):
             size = max(1, n // _FORECAST_PART)

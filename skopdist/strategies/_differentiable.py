@@ -98,6 +98,12 @@ class DifferentiableSearch(Strategy):
                 raise ValueError(f"{name} must be finite and {sign}, got {value!r}.")
         if self.n_warmup < 0:
             raise ValueError(f"n_warmup must not be negative, got {self.n_warmup!r}.")
+        scalars = [scalar.name for scalar in self.encoding_.space_.scalar_ranges]
+        if scalars:
+            raise ValueError(
+                f"DifferentiableSearch follows gradients of a supernet, which has one size and one recipe, so it "
+                f"cannot search the scalars {scalars}; take them out of the space, or use another strategy."
+            )
         k = self.encoding_.mixture_shape[-1]
         shape = int(np.prod(self.encoding_.mixture_shape)) // k, k
         # Every edge begins with the prior of its cell type.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,10 @@ class Synthetic(Evaluator):
     def search_space(self) -> SearchSpace:
         return self.space
 
+    @property
+    def known_settings(self) -> Sequence[str]:
+        return [scalar.name for scalar in self.space.scalar_ranges]
+
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         if self.failing and seed % self.failing == 0:
             raise ArithmeticError("a failure made on purpose")
@@ -35,7 +41,8 @@ class Synthetic(Evaluator):
             return Outcome(0.5, 1.0, gradient=np.zeros(mixture.shape))
         slope = np.linspace(0, 1, p.shape[1]) * np.ones(p.shape)
         gradient = np.linspace(0, 1, p.shape[1]) * np.ones(mixture.shape) * mixture.shape[-1] / mixture.size
-        placement = sum((i + 1) * len(name) for i, name in enumerate(architecture.operations)) % 7 / 100
+        settings = sum(value for _, value in architecture.settings) % 1 / 100
+        placement = settings + sum((i + 1) * len(name) for i, name in enumerate(architecture.operations)) % 7 / 100
         return Outcome(float((slope * p).sum() / len(p)) + placement, 1.0, gradient=gradient)
 
 

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -40,6 +41,16 @@ _MOST_BYTES = 2**30
 _MOST_BEGUN, _BEGINNING = 2**30, 0.5
 # Samples that a network sees before its training.
 _MOST_SHOWN = 4096
+# The settings of an architecture that a trainer applies, and what skorch calls them: those of the network, and those of
+# the recipe.
+_OF_NETWORK = {"channels": "module__channels", "n_cells": "module__n_cells", "drop_path": "module__drop_path"}
+_OF_RECIPE = {
+    "batch_size": "batch_size",
+    "label_smoothing": "criterion__label_smoothing",
+    "lr": "lr",
+    "weight_decay": "optimizer__weight_decay",
+}
+SETTINGS = _OF_NETWORK | _OF_RECIPE
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,9 @@ class Trainer:
         As torch spells it.
     max_time : float or None, default=None
         Seconds after which a training ends, between two batches, at the latest. It makes one batch at least.
+    drop_path : float, default=0.0
+        The probability with which an operation's result is dropped while training; see
+        :class:`~skopdist.networks.Network`.
 
     Raises
     ------
@@ -72,6 +86,7 @@ class Trainer:
     channels: int
     device: str
     max_time: float | None = None
+    drop_path: float = 0.0
 
     def __post_init__(self) -> None:
         self.training.check()
@@ -87,6 +102,29 @@ class Trainer:
         """
         width = _CHANNELS[problem.n_spatial] if channels is None else channels
         return cls(problem, training, _N_CELLS if n_cells is None else n_cells, width, device)
+
+    def with_settings_of(self, architecture: Architecture) -> Self:
+        """Return the trainer with the settings that an architecture carries in place of its own.
+
+        Raises
+        ------
+        ValueError
+            If one of them is out of range, or ``net_params`` would win over it.
+        """
+        if not architecture.settings:
+            return self
+        settings, given = dict(architecture.settings), self.training.given
+        for name in settings:
+            parts = SETTINGS[name].split("__")
+            if parts[0] in given or SETTINGS[name] in given:
+                raise ValueError(
+                    f"The setting {name!r} of an architecture would have no effect, for net_params sets "
+                    f"{[key for key in (parts[0], SETTINGS[name]) if key in given]}; take it out of net_params, or the "
+                    "scalar out of the search space."
+                )
+        training = copy(self.training).set_params(**{name: settings[name] for name in _OF_RECIPE if name in settings})
+        sizes: dict[str, Any] = {name: settings[name] for name in _OF_NETWORK if name in settings}
+        return replace(self, training=training, **sizes)
 
     def train(
         self, architecture: Architecture, samples: Samples, seed: int, held_out: Samples | None = None
@@ -243,7 +281,8 @@ class Trainer:
         """Say which networks :meth:`train_many` trains together.
 
         These are networks for flat input whose operations have a batched form; see
-        :class:`~skopdist.networks.BatchedNetworks`. They have as many nodes in a cell, and as many batches in a pass.
+        :class:`~skopdist.networks.BatchedNetworks`. They have as many nodes in a cell, as many batches in a pass, and
+        equal settings.
         The recipe must be one whose steps are the same for networks side by side: without early stopping,
         augmentation, ``net_params`` and half precision.
 
@@ -254,14 +293,20 @@ class Trainer:
         """
         if not self._trains_together(samples, held_out):
             return [[i] for i in range(len(architectures))]
-        alike: dict[tuple[int, int], list[int]] = {}
+        alike: dict[tuple[Any, ...], list[int]] = {}
         alone: list[list[int]] = []
+        own = {architecture: self.with_settings_of(architecture) for architecture in architectures}
         with computing("cpu"):
-            is_batchable = {architecture: batchable(architecture, self.channels) for architecture in architectures}
+            is_batchable = {
+                architecture: not trainer.drop_path and batchable(architecture, trainer.channels)
+                for architecture, trainer in own.items()
+            }
         for i, (architecture, rows) in enumerate(zip(architectures, samples, strict=True)):
             if is_batchable[architecture]:
-                n_batches = count_batches(len(rows), self.training.batch_size_for(len(rows), n_spatial=0), is_flat=True)
-                alike.setdefault((architecture.cells[0].n_nodes, n_batches), []).append(i)
+                batch_size = own[architecture].training.batch_size_for(len(rows), n_spatial=0)
+                n_batches = count_batches(len(rows), batch_size, is_flat=True)
+                key = architecture.settings, architecture.cells[0].n_nodes, n_batches
+                alike.setdefault(key, []).append(i)
             else:
                 alone.append([i])
         parts = [
@@ -300,7 +345,8 @@ class Trainer:
             with computing(self.device):
                 for net, (_, rows, seed, _) in zip(nets, group, strict=True):
                     _initialize(net, seed, rows)
-                failures = train_together(nets, datasets, self.training, self.max_time)
+                training = self.with_settings_of(group[0][0]).training
+                failures = train_together(nets, datasets, training, self.max_time)
             return [net if failure is None else failure for net, failure in zip(nets, failures, strict=True)]
         except Exception:  # noqa: BLE001 - it is seen again where it belongs to one network
             half = len(group) // 2
@@ -312,14 +358,16 @@ class Trainer:
         """Make a net that is not yet initialised, and its training data."""
         weight = self.problem.loss_weight(samples)
         dataset = TensorData(samples, weight)
-        training, problem, given = self.training, self.problem, self.training.given
+        own = self.with_settings_of(architecture)
+        training, problem, given = own.training, own.problem, own.training.given
         n_spatial, n_classes = problem.n_spatial, len(problem.classes)
         params: dict[str, Any] = {
             "module__architecture": architecture,
             "module__input_shape": problem.sample_shape,
             "module__n_classes": n_classes,
-            "module__channels": self.channels,
-            "module__n_cells": self.n_cells,
+            "module__channels": own.channels,
+            "module__n_cells": own.n_cells,
+            **({"module__drop_path": own.drop_path} if own.drop_path else {}),
             "module__scaling": samples.scaling,
             "module__columns": problem.columns,
             "module__precision": resolve_precision(training.precision, self.device, n_spatial),

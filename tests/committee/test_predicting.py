@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,9 @@ from sklearn.datasets import load_iris
 
 from skopdist.committee import Committee, temper
 from skopdist.evaluators import TrainingEvaluator
-from skopdist.training import Predictor, Training
+from skopdist.problem import Problem
+from skopdist.spaces import DenseSpace
+from skopdist.training import Predictor, Trainer, Training
 
 
 @given(
@@ -58,3 +62,19 @@ def test_networks_that_cannot_be_one_are_asked_one_by_one():
     committee = Committee(nets, [0.5, 0.5], 0)
     assert len(committee.predictors) == 2
     np.testing.assert_allclose(committee(X), np.mean([Predictor(net.module_, 0)(X) for net in nets], axis=0))
+
+
+def test_members_of_several_sizes(iris):
+    problem = Problem.of(*iris)
+    trainer = Trainer.of(problem, Training(max_epochs=1), 1, 8, "cpu")
+    bare = DenseSpace(stems=()).reference_architectures()[0]
+    nets = [
+        trainer.train(replace(bare, settings=settings), problem.everything, 0)
+        for settings in ({"channels": 8}, {"channels": 12}, {"n_cells": 2})
+    ]
+    committee = Committee(nets, [0.5, 0.25, 0.25], n_spatial=0)
+    expected = sum(
+        weight * Committee([net], [1.0], n_spatial=0)(iris[0])
+        for net, weight in zip(nets, [0.5, 0.25, 0.25], strict=True)
+    )
+    np.testing.assert_allclose(committee(iris[0]), expected, rtol=0, atol=1e-9)

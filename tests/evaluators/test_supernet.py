@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skopdist import OpDistNASClassifier
+from skopdist import OpDistNASClassifier, Scalar
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding
 from skopdist.evaluators import SupernetEvaluator
 from skopdist.search import run_search
@@ -170,3 +170,15 @@ def test_the_classifier_takes_one_that_is_given(iris):
     clf = OpDistNASClassifier(DifferentiableSearch(), evaluator=evaluator, n_trials=3, random_state=0)
     assert set(clf.fit(X, y).best_distribution_.operations) == {"skip_connect", "linear_relu"}
     assert not hasattr(evaluator, "problem_")
+
+
+def test_a_supernet_has_no_scalars(iris):
+    space = DenseSpace(scalars=[Scalar("channels", 4, 32, integer=True)])
+    clf = OpDistNASClassifier(DifferentiableSearch(), search_space=space, n_trials=2, random_state=0)
+    with pytest.raises(ValueError, match=r"which has one size .* cannot search the scalars \['channels'\]"):
+        clf.fit(*iris)
+    evaluator = SupernetEvaluator(space).fit(*iris, random_state=0)
+    with pytest.raises(
+        ValueError, match=r"SupernetEvaluator cannot apply the scalars \['channels'\]; it can apply none"
+    ):
+        run_search(RandomSearch(), evaluator, n_trials=1, random_state=0)

@@ -2,9 +2,11 @@ import itertools
 
 import pytest
 
-from skopdist import Architecture, Cell, OperationDistribution
+from skopdist import Architecture, Cell, OperationDistribution, Scalar
 from skopdist.evaluators import TabularEvaluator
+from skopdist.search import run_search
 from skopdist.spaces import NASBench201Space, SequenceSpace
+from skopdist.strategies import RandomSearch
 from skopdist.testing import check_evaluator
 
 SPACE = NASBench201Space()
@@ -67,3 +69,10 @@ def test_tells_wirings_apart_where_the_keys_are_architectures():
     first, second = (Architecture((Cell(operations, edges),)) for edges in wirings)
     evaluator = TabularEvaluator(SequenceSpace(stems=()), {first: 1.0, second: 2.0})
     assert [evaluator.evaluate(architecture).score for architecture in (first, second)] == [1.0, 2.0]
+
+
+def test_a_table_knows_no_scalars():
+    space = NASBench201Space(scalars=[Scalar("lr", 0.001, 0.1)])
+    table = TabularEvaluator(space, lambda operations: 1.0)
+    with pytest.raises(ValueError, match=r"TabularEvaluator cannot apply the scalars \['lr'\]; it can apply none"):
+        run_search(RandomSearch(), table, n_trials=1, random_state=0)

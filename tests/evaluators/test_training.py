@@ -1,13 +1,15 @@
 import pickle
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, get_scorer, get_scorer_names, make_scorer
 
+from skopdist import Scalar
 from skopdist.evaluators import TrainingEvaluator
-from skopdist.networks import Network
+from skopdist.networks import Network, NetworkCosts
 from skopdist.search import SearchFailedError, run_search
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
 from skopdist.strategies import RandomSearch
@@ -228,3 +230,30 @@ def test_a_scorer_that_returns_no_number(returned, iris):
     evaluator = TrainingEvaluator(scoring=lambda model, X, y: returned, **SHORT).fit(*iris, random_state=0)
     with pytest.raises(SearchFailedError, match=r"scoring must return a number, but .* returned"):
         run_search(RandomSearch(), evaluator, n_trials=1, random_state=0)
+
+
+def test_scalars_are_applied(iris):
+    space = DenseSpace(stems=(), scalars=[Scalar("channels", 4, 32, integer=True), Scalar("lr", 0.001, 0.1, log=True)])
+    check_evaluator(TrainingEvaluator(space, n_cells=1, training=Training(max_epochs=2)), *iris)
+    evaluator = TrainingEvaluator(space, n_cells=1, training=Training(max_epochs=2)).fit(*iris, random_state=0)
+    costs = NetworkCosts((4,), 3, n_cells=1)
+    architecture = space.reference_architectures()[0]
+    trials = [
+        evaluator.evaluate(replace(architecture, settings={"channels": channels, "lr": 0.01})) for channels in (4, 32)
+    ]
+    sizes = [trial.info["n_parameters"] for trial in trials]
+    assert sizes == [costs.n_parameters(trial.architecture) for trial in trials]
+    assert sizes[0] < sizes[1]
+
+
+def test_scalars_that_nobody_knows(iris):
+    space = DenseSpace(scalars=[Scalar("learning_rate", 0.001, 0.1)])
+    evaluator = TrainingEvaluator(space).fit(*iris, random_state=0)
+    message = (
+        r"TrainingEvaluator cannot apply the scalars \['learning_rate'\]; those that it can are \['channels', "
+        r"'n_cells', 'drop_path', 'batch_size', 'label_smoothing', 'lr', 'weight_decay'\]"
+    )
+    with pytest.raises(ValueError, match=message):
+        run_search(RandomSearch(), evaluator, n_trials=1, random_state=0)
+    with pytest.raises(ValueError, match=message):
+        evaluator.evaluate(space.sample(space.uniform(), random_state=0))

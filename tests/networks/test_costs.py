@@ -2,6 +2,7 @@ import csv
 import gzip
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,3 +152,15 @@ def test_limits_are_those_that_are_given():
 def test_limits_that_are_no_positive_numbers(name, value):
     with pytest.raises(ValueError, match=rf'limits\["{name}"\] must be a positive number, got {value!r}'):
         NetworkCosts((7,), 3).limits({name: value})
+
+
+@pytest.mark.parametrize("sizes", [{"channels": 12}, {"n_cells": 2}, {"channels": 4, "n_cells": 1, "lr": 0.1}])
+def test_the_size_that_an_architecture_carries_counts(sizes):
+    space = NASBench201Space()
+    bare = space.sample(space.uniform(), random_state=0)
+    costs = NetworkCosts((3, 8, 8), n_classes=3, channels=8, n_cells=4)
+    own = {name: value for name, value in sizes.items() if name != "lr"}
+    expected = NetworkCosts((3, 8, 8), n_classes=3, **{"channels": 8, "n_cells": 4} | own)
+    sized = replace(bare, settings=sizes)
+    assert costs.n_parameters(sized) == expected.n_parameters(bare) != costs.n_parameters(bare)
+    assert costs.flops(sized) == expected.flops(bare)

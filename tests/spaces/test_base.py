@@ -1,5 +1,6 @@
 import itertools
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from skopdist import Architecture, Cell, OpDistNASClassifier, OperationDistribution
+from skopdist import Architecture, Cell, OpDistNASClassifier, OperationDistribution, Scalar
 from skopdist.operations import register_operation
 from skopdist.spaces import (
     DARTSSpace,
@@ -325,3 +326,35 @@ def test_what_a_space_names_wrongly_is_left_out():
         ("linear_silu",),
     ]
     check_space(Named(), lengths=[1, 3])
+
+
+def test_scalars_have_their_usual_values_unless_chosen():
+    lr, depth = Scalar("lr", 0.001, 0.1, log=True, default=0.05), Scalar("n_cells", 1, 3, integer=True)
+    plain = NASBench201Space()
+    space = NASBench201Space(scalars=[lr, depth])
+    assert space.scalar_ranges == (lr, depth)
+    settings = (("lr", 0.05), ("n_cells", 2))
+    assert space.sample(space.uniform(), random_state=0).settings == settings
+    assert [a.settings for a in space.reference_architectures()] == [settings] * 3
+    mine = plain.sample(plain.uniform(), random_state=0)
+    given = space.set_params(references=[mine]).reference_architectures()
+    assert [(a.cells, a.settings) for a in given] == [(mine.cells, settings)]
+    assert space.without_scalars().scalar_ranges == ()
+    assert plain.without_scalars() is plain
+
+
+def test_settings_are_those_of_the_scalars_and_in_range():
+    space = NASBench201Space(scalars=[Scalar("lr", 0.001, 0.1)])
+    architecture = space.sample(space.uniform(), random_state=0)
+    beyond = replace(architecture, settings={"lr": 0.2})
+    with pytest.raises(ValueError, match=r"as a reference: lr must be between 0.001 and 0.1, got 0.2"):
+        space.set_params(references=[beyond]).reference_architectures()
+    with pytest.raises(ValueError, match=r"expects architectures with the settings \[\], .* got \{'lr': 0.05"):
+        NASBench201Space().check_architecture(architecture)
+
+
+def test_bad_scalars():
+    with pytest.raises(TypeError, match="scalars must be instances of Scalar, got 'lr'"):
+        NASBench201Space(scalars=["lr"]).scalar_ranges  # noqa: B018
+    with pytest.raises(ValueError, match=r"distinct names, got \['lr', 'lr'\]"):
+        NASBench201Space(scalars=[Scalar("lr", 0, 1), Scalar("lr", 0, 2)]).scalar_ranges  # noqa: B018

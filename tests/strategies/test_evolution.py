@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skopdist import Scalar
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding, HybridEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.search import run_search
@@ -83,3 +84,8 @@ def test_failed_trials_have_no_children():
 def test_bad_parameters(table):
     with pytest.raises(ValueError, match="sample_size must be between 1 and population_size"):
         run_search(RegularizedEvolution(population_size=2, sample_size=3), table, n_trials=3)
+
+
+def test_contract_with_scalars():
+    space = NASBench201Space(scalars=[Scalar("lr", 0.001, 0.1, log=True), Scalar("n_cells", 1, 3, integer=True)])
+    check_strategy(RegularizedEvolution(), DistributionEncoding(), space)

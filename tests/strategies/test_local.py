@@ -1,5 +1,6 @@
 import pytest
 
+from skopdist import Scalar
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding
 from skopdist.evaluators import TabularEvaluator
 from skopdist.search import run_search
@@ -39,3 +40,8 @@ def test_asks_no_point_twice_and_sees_all_of_a_small_space(encoding):
 def test_bad_n_initial(n_initial):
     with pytest.raises(ValueError, match=f"n_initial must be at least 1, got {n_initial}"):
         LocalSearch(n_initial).start(DistributionEncoding().bind(DenseSpace()))
+
+
+def test_contract_with_scalars():
+    space = NASBench201Space(scalars=[Scalar("lr", 0.001, 0.1, log=True), Scalar("n_cells", 1, 3, integer=True)])
+    check_strategy(LocalSearch(), DistributionEncoding(), space)

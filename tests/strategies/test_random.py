@@ -1,5 +1,6 @@
 import pytest
 
+from skopdist import Scalar
 from skopdist.encodings import AdjacencyEncoding, DistributionEncoding
 from skopdist.spaces import DenseSpace, NASBench201Space
 from skopdist.strategies import RandomSearch
@@ -24,3 +25,9 @@ def test_concentration_decides_how_mixed_the_distributions_are():
 def test_bad_concentration(concentration):
     with pytest.raises(ValueError, match=f"concentration must be positive, got {concentration}"):
         RandomSearch(concentration).start(DistributionEncoding().bind(DenseSpace()))
+
+
+@pytest.mark.parametrize("sequential", [False, True])
+def test_contract_with_scalars(sequential):
+    space = NASBench201Space(scalars=[Scalar("lr", 0.001, 0.1, log=True), Scalar("n_cells", 1, 3, integer=True)])
+    check_strategy(RandomSearch(sequential=sequential), AdjacencyEncoding(), space)

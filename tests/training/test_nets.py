@@ -418,3 +418,82 @@ def test_the_time_of_what_is_computed_once_is_not_multiplied(monkeypatch):
     problem = make_data(1)
     trainer = Trainer(problem, Training(**RECIPE | {"max_epochs": 50}), n_cells=1, channels=4, device="cpu")
     assert trainer.seconds_for(minirocket(), problem.everything, 0, 1e9) == 20.0
+
+
+@pytest.fixture(scope="module")
+def sized():
+    """An architecture for iris with settings."""
+    space = DenseSpace(stems=())
+    return replace(
+        space.reference_architectures()[0],
+        settings={
+            "channels": 24,
+            "n_cells": 2,
+            "lr": 0.02,
+            "weight_decay": 0.3,
+            "label_smoothing": 0.2,
+            "batch_size": 50,
+        },
+    )
+
+
+def flat_trainer(iris, **settings):
+    return Trainer.of(Problem.of(*iris), Training(max_epochs=2, **settings), 1, 8, "cpu")
+
+
+def test_settings_take_the_place_of_the_trainer_s(iris, sized):
+    trainer = flat_trainer(iris)
+    rows = trainer.problem.everything
+    net = trainer.train(sized, rows, 0)
+    alike = Trainer.of(
+        trainer.problem,
+        Training(max_epochs=2, lr=0.02, weight_decay=0.3, label_smoothing=0.2, batch_size=50),
+        n_cells=2,
+        channels=24,
+        device="cpu",
+    ).train(replace(sized, settings=()), rows, 0)
+    for name, tensor in alike.module_.state_dict().items():
+        assert torch.equal(net.module_.state_dict()[name], tensor)
+    assert len(net.module_.cells) == 2
+    assert net.module_.classify.in_features == 24
+    assert (net.optimizer_.defaults["lr"], net.optimizer_.defaults["weight_decay"]) == (0.02, 0.3)
+    assert net.criterion_.label_smoothing == 0.2
+    assert (trainer.channels, trainer.n_cells, trainer.training.lr) == (8, 1, 0.05)
+
+
+def test_drop_path_is_a_setting(iris, sized):
+    trainer = flat_trainer(iris)
+    dropping = replace(sized, settings={"drop_path": 0.4})
+    assert trainer.train(dropping, trainer.problem.everything, 0).module_.cells[0].drop_path == 0.4
+    rows = [trainer.problem.everything] * 2
+    assert trainer.groups([dropping] * 2, rows) == [[0], [1]]
+
+
+def test_networks_of_equal_settings_train_together(iris, sized):
+    trainer = flat_trainer(iris)
+    rows = trainer.problem.everything
+    other = replace(sized, settings={"lr": 0.05, "channels": 8})
+    architectures = [sized, other, sized, replace(sized, settings=())]
+    assert trainer.groups(architectures, [rows] * 4) == [[0, 2], [1], [3]]
+    nets = trainer.train_many(architectures, [rows] * 4, [0, 1, 2, 3])
+    for net, architecture, seed in zip(nets, architectures, range(4), strict=True):
+        alone = trainer.train(architecture, rows, seed)
+        for name, tensor in alone.module_.state_dict().items():
+            torch.testing.assert_close(net.module_.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"lr": 0.1}, "lr"),
+        ({"module__channels": 4}, "channels"),
+        ({"optimizer__weight_decay": 0.1}, "weight_decay"),
+        ({"criterion": torch.nn.NLLLoss}, "label_smoothing"),
+    ],
+)
+def test_settings_that_net_params_would_undo(iris, sized, given, name):
+    settings = {"lr": 0.1, "channels": 4, "weight_decay": 0.1, "label_smoothing": 0.1}
+    architecture = replace(sized, settings={name: settings[name]})
+    trainer = flat_trainer(iris, net_params=given)
+    with pytest.raises(ValueError, match=f"The setting '{name}' of an architecture would have no effect"):
+        trainer.train(architecture, trainer.problem.everything, 0)
