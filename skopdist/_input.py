@@ -24,10 +24,47 @@ _COUNT = 'give dates and times as numbers, for example by .astype("int64")'
 _SPLIT = "give real and imaginary parts as two columns"
 _CAST = "convert decimals by .astype(float)"
 _STACK = "give series as one array of shape (n, channels, length)"
+_TABULATE = "give a table, such as pandas.DataFrame(X)"
+# What makes an object one that numpy or scipy can make an array of.
+_ARRAY_LIKE = ("__array__", "__array_interface__", "__array_namespace__", "toarray")
+# What a column is told by its type to hold; any other kind is the name of a type that is none of these.
+NUMBERS, BOOLEANS, TEXT, CATEGORIES, OBJECTS = "numbers", "booleans", "text", "categories", "objects"
+
+
+def open_container(X: Any) -> Any:
+    """Return X as an array, a data frame, a sparse matrix or a nested sequence, which it most often is.
+
+    Tensors of torch become arrays, and tables of Arrow become data frames.
+
+    Raises
+    ------
+    ValueError
+        If it is a text.
+    TypeError
+        If it is anything else, such as a generator, or a tensor without numbers in memory.
+    """
+    if isinstance(X, str | bytes):
+        raise ValueError(f"X must be an array of numbers, got the string {shown(X)}; load the data first.")
+    X = _of_tensor("X", X)
+    if hasattr(X, "column_names") and callable(getattr(X, "to_pandas", None)):
+        return X.to_pandas()
+    if isinstance(X, Sequence | memoryview) or any(hasattr(type(X), name) for name in _ARRAY_LIKE):
+        return X
+    advice = "load the data first"
+    if callable(getattr(X, "collect", None)):
+        advice = "give X.collect()"
+    elif isinstance(X, Mapping):
+        advice = "give pandas.DataFrame(X)"
+    elif isinstance(X, Iterable):
+        advice = "give list(X)"
+    raise TypeError(
+        "X must be an array, a data frame, a sparse matrix or a list of samples, got "
+        f"{'None' if X is None else f'an object of the type {type(X).__name__}'}; {advice}."
+    )
 
 
 def read_values(X: Any) -> Any:
-    """Return X as it is, or as an array of numbers where it is a list or holds objects; refuse what is no number.
+    """Return what :func:`open_container` returned, as an array of numbers where it is a list or holds objects.
 
     Raises
     ------
@@ -36,28 +73,30 @@ def read_values(X: Any) -> Any:
     TypeError
         If an object that is no number is among the values of an array.
     """
-    if isinstance(X, str | bytes):
-        raise ValueError(f"X must be an array of numbers, got the string {shown(X)}; load the data first.")
     if hasattr(X, "dtypes") and hasattr(X, "columns"):
         return _read_frame(X)
-    X = _unmasked("X", _of_tensor(X))
+    X = unmasked("X", X)
     if isinstance(X, list | tuple) and len(X):
         X = _stacked(X)
-    elif getattr(X, "ndim", 0) > 2 and hasattr(X, "__array__"):
+    elif getattr(X, "ndim", 2) != 2 and hasattr(X, "__array__"):
         X = np.asarray(X)
     return _numeric(X) if isinstance(X, np.ndarray) else X
 
 
-def _of_tensor(X: Any) -> Any:
+def _of_tensor(name: str, values: Any) -> Any:
     """Return a tensor of torch as an array, wherever it is and whatever it is part of; and anything else as it is."""
-    if not callable(getattr(X, "detach", None)):
-        return X
-    X = X.detach().cpu()
-    # numpy has no such numbers.
-    return np.asarray(X.float() if "bfloat16" in str(X.dtype) else X)
+    if not callable(getattr(values, "detach", None)):
+        return values
+    try:
+        values = values.detach().cpu()
+        # numpy has no such numbers.
+        return np.asarray(values.float() if "bfloat16" in str(values.dtype) else values)
+    except (TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise TypeError(f"{name} is a tensor that cannot be read as an array ({reason}); give a dense one.") from error
 
 
-def _unmasked(name: str, values: Any) -> Any:
+def unmasked(name: str, values: Any) -> Any:
     """Return a masked array as a plain one; refuse one in which values are masked, that is, missing."""
     if not isinstance(values, np.ma.MaskedArray):
         return values
@@ -145,7 +184,7 @@ def conversion_error(values: NDArray[Any]) -> Exception | None:
 
 def stacked_table(X: Any) -> NDArray[Any] | None:
     """Return X as an array of two dimensions in which words and numbers are told apart; None if it is none."""
-    X = _unmasked("X", _of_tensor(X))
+    X = unmasked("X", X)
     if isinstance(X, list | tuple):
         try:
             array = np.asarray(X)
@@ -180,7 +219,8 @@ def _read_frame(X: Any) -> Any:
     foreign = {}
     dense = {}
     for i, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
-        if not _is_number(dtype) and (found := _foreign_type(X, i, dtype)) is not None:
+        kind = kind_of(dtype)
+        if kind not in (NUMBERS, BOOLEANS) and (found := _foreign_type(X, i, kind)) is not None:
             foreign[name] = found
         elif hasattr(dtype, "subtype") and hasattr(dtype, "fill_value"):
             dense[name] = dtype.subtype
@@ -208,20 +248,33 @@ def foreign_columns(wanted: str, found: Mapping[str, str], remedies: Iterable[st
     )
 
 
-def _is_number(dtype: Any) -> bool:
-    """Whether a column's type is one of numbers or booleans; types of pandas have a `kind`, and others a method."""
-    if hasattr(dtype, "kind"):
-        return dtype.kind in "biuf"
-    if str(dtype) == "Boolean":
-        return True
-    return hasattr(dtype, "is_numeric") and bool(dtype.is_numeric()) and "Decimal" not in str(dtype)
+def kind_of(dtype: Any) -> str:
+    """Tell what a column of a frame holds from its type, which is one of numpy, of pandas or of polars."""
+    text = str(dtype)
+    if text.startswith(("category", "Categorical", "Enum", "dictionary<")):
+        return CATEGORIES
+    if text in ("str", "String", "Utf8") or text.startswith(("string", "large_string")):
+        return TEXT
+    if text == "Boolean" or getattr(dtype, "kind", "") == "b":
+        return BOOLEANS
+    if getattr(dtype, "kind", "") in tuple("iuf") or text == "Null":
+        return NUMBERS
+    if not hasattr(dtype, "kind") and hasattr(dtype, "is_numeric") and dtype.is_numeric() and "Decimal" not in text:
+        return NUMBERS
+    is_object = (isinstance(dtype, np.dtype) and dtype.kind == "O") or text == "Object"
+    return OBJECTS if is_object else text
 
 
-def _foreign_type(X: Any, i: int, dtype: Any) -> str | None:
+def column_of(X: Any, i: int) -> Any:
+    """Return a column of a frame, by its place."""
+    return X.iloc[:, i] if hasattr(X, "iloc") else X[X.columns[i]]
+
+
+def _foreign_type(X: Any, i: int, kind: str) -> str | None:
     """Name the type of a column, unless its objects are numbers."""
-    if not isinstance(dtype, np.dtype) or dtype.kind != "O":
-        return str(dtype)
-    values = X.iloc[:, i].to_numpy()
+    if kind != OBJECTS:
+        return str(X.dtypes[i] if isinstance(X.dtypes, list) else X.dtypes.iloc[i])
+    values = column_of(X, i).to_list()
     odd = next((v for v in values if conversion_error(np.array([v, None], object)) or _is_decimal(v)), None)
     return None if odd is None else f"object, such as {type(odd).__name__}"
 
@@ -241,6 +294,8 @@ def remedy(name: str) -> str:
         return _COUNT
     if any(word in lower for word in ("array", "list", "tuple", "series")):
         return _STACK
+    if "dict" in lower:
+        return _TABULATE
     return _ENCODE
 
 
@@ -252,7 +307,7 @@ def read_labels(y: Any) -> Any:
     ValueError
         If they are neither, of more than one kind, or if some are missing or masked.
     """
-    y = _unmasked("y", y)
+    y = unmasked("y", _of_tensor("y", y))
     dtype = getattr(y, "dtype", None)
     known = isinstance(dtype, np.dtype) and dtype.kind in "biufcUS"
     # What knows neither kinds nor columns is for scikit-learn, such as tensors.
@@ -270,7 +325,7 @@ def read_labels(y: Any) -> Any:
     if kinds == {"strings"}:
         return values if dtype is not None else np.asarray(y)
     if kinds in ({"numbers"}, {"booleans"}):
-        return np.asarray(labels).reshape(values.shape)
+        return _as_numbers(labels).reshape(values.shape)
     if "missing" in kinds:
         missing = [i for i, label in enumerate(labels) if _label_kind(label) == "missing"]
         raise ValueError(
@@ -281,6 +336,18 @@ def read_labels(y: Any) -> Any:
         "y must hold class labels of one kind, numbers, strings or booleans, but it holds "
         f"{' and '.join(sorted(kinds))}; convert them, for example by [str(label) for label in y]."
     )
+
+
+def _as_numbers(labels: list[Any]) -> NDArray[Any]:
+    """Return labels in an array of a type that tells all of them apart."""
+    numbers = np.asarray(labels)
+    if numbers.dtype.kind == "O" or len(set(labels)) > len(np.unique(numbers)):
+        largest = max(labels, key=abs)
+        raise ValueError(
+            f"y holds numbers that no type of 64 bits tells apart, such as {shown(largest)}; convert them, for "
+            "example by [str(label) for label in y]."
+        )
+    return numbers
 
 
 def _label_kind(label: Any) -> str:
@@ -305,18 +372,21 @@ def read_weights(sample_weight: Any) -> Any:
     ValueError
         If they are no numbers, a single one is not finite, or some are masked.
     """
-    weights = _unmasked("sample_weight", _of_tensor(sample_weight))
+    weights = unmasked("sample_weight", _of_tensor("sample_weight", sample_weight))
+    if isinstance(weights, np.ndarray) and not weights.ndim:
+        weights = weights.item()
     if isinstance(weights, Number):
         if not isinstance(weights, Real) or not _is_finite(weights):
             raise ValueError(
                 f"sample_weight must be finite numbers, one for each sample or one for all, got {weights!r}."
             )
         return float(weights)
-    if getattr(getattr(weights, "dtype", None), "kind", "") == "c":
-        raise ValueError("sample_weight must hold one number for each sample, but it holds complex numbers.")
+    dtype = getattr(weights, "dtype", None)
+    if getattr(dtype, "kind", "") in tuple("cmMV"):
+        raise ValueError(f"sample_weight must hold one number for each sample, but it holds {dtype}.")
     try:
         return np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"sample_weight must hold one number for each sample: {error}.") from error
 
 
@@ -436,9 +506,9 @@ def shaped(X: NDArray[Any], input_shape: Sequence[int] | None) -> NDArray[Any]:
         If samples have more than three dimensions, hold nothing, or do not fit `input_shape`.
     """
     shape = X.shape[1:] if input_shape is None else tuple(input_shape)
-    if X.shape[1:] != shape and (X.ndim != 2 or int(np.prod(shape)) != X.shape[1]):
+    if X.shape[1:] != shape and (X.ndim != 2 or math.prod(shape) != X.shape[1]):
         raise ValueError(
-            f"input_shape={shape} does not fit: it holds {int(np.prod(shape))} values, but the samples of X "
+            f"input_shape={shape} does not fit: it holds {math.prod(shape)} values, but the samples of X "
             f"have the shape {X.shape[1:]}; give the shape of one sample, such as (1, 8, 8) for 64 features."
         )
     if len(shape) > 3:

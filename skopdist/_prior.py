@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
+from skopdist._paths import as_path
 from skopdist.distribution import OperationDistribution
 
 DistributionSource: TypeAlias = OperationDistribution | BaseEstimator | str | Path
@@ -129,7 +130,14 @@ def _find_distribution(source: DistributionSource) -> OperationDistribution:
     if isinstance(source, OperationDistribution):
         return source
     if isinstance(source, str | Path):
-        return OperationDistribution.load(Path(source).expanduser())
+        path = as_path(source, "prior", "a file that OperationDistribution.save wrote, or a distribution")
+        try:
+            return OperationDistribution.load(path)
+        except OSError as error:
+            raise type(error)(
+                f"prior={source!r} is taken for the path of a file, which cannot be read ({error.strerror}): give the "
+                "path of one that OperationDistribution.save wrote, or a distribution itself."
+            ) from error
     found = getattr(source, "best_distribution_", None)
     if isinstance(found, OperationDistribution):
         return found

@@ -12,8 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skopdist._input import (
+    BOOLEANS,
+    CATEGORIES,
+    NUMBERS,
+    OBJECTS,
+    TEXT,
+    column_of,
     conversion_error,
     foreign_columns,
+    kind_of,
     names_of_columns,
     refusal,
     remedy,
@@ -28,8 +35,6 @@ __all__ = ["Level", "Schema", "check_categorical_features"]
 Level: TypeAlias = str | int | float | None
 
 _MISSING = ("NoneType", "NAType", "NaTType")
-# What a column is told by its type to hold; any other kind is the name of a type that is none of these.
-_NUMBERS, _BOOLEANS, _TEXT, _CATEGORIES, _OBJECTS = "numbers", "booleans", "text", "categories", "objects"
 _NAME = 'name columns of categories in categorical_features, or give categorical_features="from_dtype"'
 
 
@@ -160,17 +165,17 @@ class _Table:
         """Make the table of X, None if it is none."""
         if hasattr(X, "dtypes") and hasattr(X, "columns"):
             names = names_of_columns(X)
-            return cls(X, [_kind_of(dtype) for dtype in X.dtypes], names) if names else None
+            return cls(X, [kind_of(dtype) for dtype in X.dtypes], names) if names else None
         X = stacked_table(X)
         if X is None:
             return None
-        kind = _NUMBERS if X.dtype.kind in "biuf" else _OBJECTS
+        kind = NUMBERS if X.dtype.kind in "biuf" else OBJECTS
         return cls(X, [kind] * X.shape[1], None)
 
     @property
     def is_numeric(self) -> bool:
         """Whether all columns are numbers by their types."""
-        return all(kind in (_NUMBERS, _BOOLEANS) for kind in self.kinds)
+        return all(kind in (NUMBERS, BOOLEANS) for kind in self.kinds)
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -181,8 +186,8 @@ class _Table:
 
     def is_category(self, i: int) -> bool:
         """Whether a column is one of categories by its type, or by the objects in it."""
-        if self.kinds[i] != _OBJECTS:
-            return self.kinds[i] in (_BOOLEANS, _TEXT, _CATEGORIES)
+        if self.kinds[i] != OBJECTS:
+            return self.kinds[i] in (BOOLEANS, TEXT, CATEGORIES)
         values = self.objects(i)
         kinds = _kinds_of_types(values)
         if "text" not in kinds or kinds - {"text", "numbers"}:
@@ -194,9 +199,9 @@ class _Table:
         """Return a column as an array of numbers or booleans, NaN where they are missing; None if it is none."""
         if self.names is None:
             return self.X[:, i] if self.X.dtype.kind in "biuf" else None
-        if self.kinds[i] not in (_NUMBERS, _BOOLEANS):
+        if self.kinds[i] not in (NUMBERS, BOOLEANS):
             return None
-        column = self._column(i)
+        column = column_of(self.X, i)
         values = np.asarray(column)
         if values.dtype.kind in "biuf":
             return values
@@ -207,27 +212,7 @@ class _Table:
         if self.names is None:
             column: list[Any] = self.X[:, i].tolist()
             return column
-        return list(self._column(i).to_list())
-
-    def _column(self, i: int) -> Any:
-        return self.X.iloc[:, i] if hasattr(self.X, "iloc") else self.X[self.X.columns[i]]
-
-
-def _kind_of(dtype: Any) -> str:
-    """Tell what a column of a frame holds from its type, which is one of numpy, of pandas or of polars."""
-    text = str(dtype)
-    if text.startswith(("category", "Categorical", "Enum", "dictionary<")):
-        return _CATEGORIES
-    if text in ("str", "String", "Utf8") or text.startswith(("string", "large_string")):
-        return _TEXT
-    if text == "Boolean" or getattr(dtype, "kind", "") == "b":
-        return _BOOLEANS
-    if getattr(dtype, "kind", "") in tuple("iuf") or text == "Null":
-        return _NUMBERS
-    if not hasattr(dtype, "kind") and hasattr(dtype, "is_numeric") and dtype.is_numeric() and "Decimal" not in text:
-        return _NUMBERS
-    is_object = (isinstance(dtype, np.dtype) and dtype.kind == "O") or text == "Object"
-    return _OBJECTS if is_object else text
+        return list(column_of(self.X, i).to_list())
 
 
 def _kinds_of_types(values: Sequence[Any]) -> set[str]:
@@ -313,10 +298,10 @@ def _refuse_columns(table: _Table, is_category: NDArray[np.bool_]) -> None:
     """Refuse columns that are neither numbers nor categories, those of a frame all at once."""
     foreign: dict[str, str] = {}
     for i, kind in enumerate(table.kinds):
-        if is_category[i] or kind in (_NUMBERS, _BOOLEANS):
+        if is_category[i] or kind in (NUMBERS, BOOLEANS):
             continue
         found = kind
-        if kind == _OBJECTS:
+        if kind == OBJECTS:
             values = table.objects(i)
             is_foreign = bool(_kinds_of_types(values) - {"text", "numbers"})
             others = [v for v in values if _kinds_of_types([v]) - {"text", "numbers"}] if is_foreign else []
@@ -332,7 +317,7 @@ def _refuse_columns(table: _Table, is_category: NDArray[np.bool_]) -> None:
         foreign[table.label(i)] = found
     if foreign:
         remedies = [
-            _NAME if found in (_TEXT, _CATEGORIES) or found.endswith(" str") else remedy(found)
+            _NAME if found in (TEXT, CATEGORIES) or found.endswith(" str") else remedy(found)
             for found in foreign.values()
         ]
         raise foreign_columns("numbers or categories, but these are neither", foreign, remedies)

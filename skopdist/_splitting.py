@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils._param_validation import HasMethods
 
+from skopdist._input import unmasked
+
 __all__ = [
     "Parts",
     "Splitter",
@@ -122,6 +124,7 @@ def group_indices(groups: Any, n: int, used: NDArray[np.intp]) -> tuple[NDArray[
     ValueError
         If there is not one name for each row, or names are missing or cannot be sorted, or all rows are one group.
     """
+    groups = unmasked("groups", groups)
     try:
         names = np.asarray(groups)
     except ValueError as error:

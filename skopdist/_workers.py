@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
+from functools import cache
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
 
-from joblib import Parallel, effective_n_jobs
+from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
 Result = TypeVar("Result")
@@ -18,6 +22,8 @@ Call: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 # What loky and ray raise where a worker process died; by name, for ray is an extra. Dask runs the call again on another
 # worker, and its backend of joblib 1.6 never hears of one that killed all workers it was tried on.
 _DEATHS = {"BrokenExecutor", "RayActorError"}
+# Seconds between two looks of a worker at the process that it works for.
+_PAUSE = 1.0
 
 
 class Workers:
@@ -105,11 +111,37 @@ class Workers:
         if self._parallel is None:
             how = "generator" if _streams() else "list"
             self._parallel = self._pool.enter_context(Parallel(self._n_jobs, return_as=how, pre_dispatch="n_jobs"))
+        if effective_n_jobs(self._n_jobs) > 1:
+            calls = [delayed(_call)(os.getpid(), *call) for call in calls]
         yield from self._parallel(calls)
 
     def _dismiss(self) -> None:
         self._parallel = None
         self._pool.close()
+
+
+def _call(parent: int, function: Callable[..., Result], args: tuple[Any, ...], keywords: dict[str, Any]) -> Result:
+    """Call a function in a worker, which does not outlive its parent."""
+    _end_with(parent)
+    return function(*args, **keywords)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent; do nothing where the given process is not its parent.
+
+    A killed parent cannot dismiss its workers, and they would train on for nobody. Windows does not tell when a parent
+    has ended, so that a worker ends behind its trial there.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PAUSE)
+        # Nothing of a worker's has to be put in order, and other threads compute.
+        os._exit(1)
+
+    if os.getppid() == parent:
+        threading.Thread(target=watch, name="skopdist-parent", daemon=True).start()
 
 
 def _streams() -> bool:

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -30,6 +29,7 @@ from skopdist._identity import Identity, describe_parts
 from skopdist._input import (
     Layout,
     check_input_shape,
+    open_container,
     place_of_missing,
     read_labels,
     read_values,
@@ -490,10 +490,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         watch: Watch,
     ) -> None:
         problem = self._make_problem(X, y, sample_weight, groups)
-        path = None if self.journal is None else Path(os.fspath(self.journal))
-        if path is not None and not os.fspath(self.journal or "").strip():
-            raise ValueError("journal must be the path of a file or a folder, or None for no journal; got ''.")
-        with Journal(path, lambda: self._identity(problem), self.random_state, self._earlier()) as book:
+        with Journal(self.journal, lambda: self._identity(problem), self.random_state, self._earlier()) as book:
             self.evaluator_ = self._make_evaluator().fit_problem(problem, seed(book.seed, Stream.SPLIT))
             trainer = getattr(self.evaluator_, "trainer_", None) or self._make_trainer(problem)
             self.classes_ = problem.classes
@@ -554,6 +551,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 "This OpDistNASClassifier has no network to predict with: it was fitted with refit=False, or its last "
                 "fit failed. Fit it with refit=True, or make a network of best_architecture_ yourself."
             )
+        X = open_container(X)
         if is_sparse_table(X) and self._schema is None:
             matrix = self._validate(X, reset=False, accept_sparse="csr")
             rows = SparseRows(matrix, lambda block: self._origin.count(shaped(block, self.input_shape)))
@@ -690,7 +688,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _make_problem(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
     ) -> Problem:
-        X = as_dense(X)
+        X = as_dense(open_container(X))
         labels = read_labels(y)
         weight = None if sample_weight is None else read_weights(sample_weight)
         is_used = None if weight is None else np.asarray(weight) != 0

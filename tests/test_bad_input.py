@@ -95,7 +95,7 @@ def test_weights_that_cannot_be(iris, weight):
         make().fit(X, y, sample_weight=np.where(y == 0, weight, 1.0))
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 7), (3, 8, 8), (65,), (8, 9)])
+@pytest.mark.parametrize("shape", [(1, 8, 7), (3, 8, 8), (65,), (8, 9), (2**40, 2**40)])
 def test_an_input_shape_that_does_not_fit(digits, shape):
     with pytest.raises(
         ValueError, match=r"input_shape=.* does not fit: it holds \d+ values, but the samples .*\(64,\); give"

@@ -5,7 +5,10 @@ import decimal
 import enum
 import re
 import warnings
+from collections import deque
 from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +16,7 @@ import pytest
 import torch
 
 from skopdist import OpDistNASClassifier
-from skopdist._input import Layout, read_labels, read_values, shaped
+from skopdist._input import Layout, open_container, read_labels, read_values, read_weights, shaped
 
 
 def make(**changes):
@@ -139,6 +142,53 @@ def test_samples_that_hold_nothing(shape):
 def test_what_is_no_array(X):
     with pytest.raises((ValueError, TypeError), match=r"Expected 2D array, got|must be|Found array"):
         make().fit(X, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ((row for row in [[1.0], [2.0]]), r"an object of the type generator; give list\(X\)"),
+        ({1.0, 2.0}, r"an object of the type set; give list\(X\)"),
+        ({"a": [1.0]}.values(), r"an object of the type dict_values; give list\(X\)"),
+        ({"a": [1.0]}, r"an object of the type dict; give pandas\.DataFrame\(X\)"),
+        (SimpleNamespace(collect=len), r"an object of the type SimpleNamespace; give X\.collect\(\)"),
+        (Path("data.csv"), r"an object of the type \w*Path; load the data first"),
+        (len, r"an object of the type builtin_function_or_method; load"),
+        (None, r"None; load"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_containers_that_cannot_be_opened(X, message):
+    with pytest.raises(TypeError, match=rf"X must be an array, a data frame, .* or a list of samples, got {message}"):
+        open_container(X)
+
+
+@pytest.mark.parametrize("X", [[[1.0]], ([1.0],), deque([[1.0]]), range(3), np.ones((2, 2)), pd.DataFrame({"a": [1]})])
+def test_containers_that_are_left_as_they_are(X):
+    assert open_container(X) is X
+
+
+def test_tables_of_arrow_become_frames():
+    frame = pd.DataFrame({"a": ["x", "y"]})
+    table = SimpleNamespace(column_names=["a"], to_pandas=lambda: frame)
+    assert open_container(table) is frame
+
+
+@pytest.mark.parametrize(
+    "tensor", [torch.eye(3).to_sparse(), torch.ones(3, 3, device="meta"), torch.eye(3).to_mkldnn()], ids=str
+)
+def test_tensors_that_are_no_arrays(tensor):
+    for name, read in (("X", open_container), ("y", read_labels), ("sample_weight", read_weights)):
+        with pytest.raises(
+            TypeError, match=rf"{name} is a tensor that cannot be read as an array \(.*; give a dense one"
+        ):
+            read(tensor)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 5), (1, 3, 3)])
+def test_a_series_of_arrays_is_one_array(shape):
+    X = np.random.default_rng(0).normal(size=(6, *shape))
+    assert np.array_equal(read_values(pd.Series(list(X))), X)
 
 
 # Columns
@@ -416,14 +466,59 @@ def test_labels_that_no_integer_holds():
         make().fit(np.arange(24.0)[:, None], np.where(LABELS, 1e300, 0.0))
 
 
-@pytest.mark.parametrize("weights", [["a"] * 24, [[1], [2, 3]], [None, {}], np.ones(24) * 1j])
+@pytest.mark.parametrize(
+    "labels", [[10**30, 1], [2**63, 2**63 + 1, -1], [2**53, 2**53 + 1, 2.0], [-(2**64), 0], pd.Series([10**20, 3])]
+)
+def test_numbers_that_no_type_tells_apart(labels):
+    with pytest.raises(
+        ValueError, match=r"y holds numbers that no type of 64 bits tells apart, such as .*str\(label\)"
+    ):
+        read_labels(labels)
+
+
+@pytest.mark.parametrize("labels", [[2**63, 2**63 + 1], [2**53, 2**53 + 1, 2], [2**53, 2.0, 2], [1, 1.0, 0]])
+def test_long_numbers_that_a_type_tells_apart(labels):
+    assert read_labels(labels).tolist() == labels
+
+
+@pytest.mark.parametrize("dtype", [np.float64, torch.bfloat16, torch.float16])
+def test_tensors_of_labels(dtype):
+    wanted = [0, 1, 2]
+    y = np.array(wanted, dtype=dtype) if isinstance(dtype, type) else torch.tensor(wanted, dtype=dtype)
+    assert read_labels(y).tolist() == wanted
+    assert read_labels(torch.tensor([0.0, 1.0], requires_grad=True)).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        ["a"] * 24,
+        [[1], [2, 3]],
+        [None, {}],
+        np.ones(24) * 1j,
+        [10**400] * 24,
+        np.ones(24, dtype="m8[s]"),
+        np.zeros(24, dtype="M8[D]"),
+        np.zeros(24, dtype=[("w", float)]),
+    ],
+    ids=str,
+)
 def test_weights_that_are_no_numbers(weights):
     with pytest.raises(ValueError, match=r"sample_weight must hold one number for each sample"):
         make().fit(np.arange(24.0)[:, None], LABELS, sample_weight=weights)
 
 
 @pytest.mark.parametrize(
-    "weights", [2, 2.5, np.float32(2), Fraction(1, 2), np.full(24, 2, dtype=object), pd.Series([2] * 24, dtype="Int8")]
+    "weights",
+    [
+        2,
+        2.5,
+        np.float32(2),
+        np.array(2.0),
+        Fraction(1, 2),
+        np.full(24, 2, dtype=object),
+        pd.Series([2] * 24, dtype="Int8"),
+    ],
 )
 def test_equal_weights_change_nothing(weights):
     X = np.arange(24.0)[:, None]

@@ -49,7 +49,7 @@ LAYERS = [
         "_workers",
         "budget",
     },
-    {"_columns", "_input", "_integers"},
+    {"_columns", "_input", "_integers", "_paths"},
 ]
 TORCH = (
     "_final",

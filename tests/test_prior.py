@@ -45,8 +45,18 @@ def test_probabilities_in_a_file_are_checked(tmp_path):
 
 
 def test_what_is_no_prior(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"missing\.json"):
-        Prior(tmp_path / "missing.json")
+    for path in (tmp_path / "missing.json", str(tmp_path / "no" / "p.json"), "adam"):
+        with pytest.raises(
+            FileNotFoundError, match=r"prior=.* is taken for the path of a file, .* or a distribution its"
+        ):
+            Prior(path)
+    with pytest.raises(OSError, match=r"prior=.* cannot be read \(Is a directory\): give the path of one that Oper"):
+        Prior(tmp_path)
+    for path in ("", "a\0", "~nobody_has_this_name/p.json"):
+        with pytest.raises(
+            ValueError, match=r"prior must be the path of a file that OperationDistribution\.save wrote"
+        ):
+            Prior(path)
     with pytest.raises(NotFittedError, match=r"OpDistNASClassifier given as prior has no best_distribution_: fit it"):
         Prior(OpDistNASClassifier())
     with pytest.raises(NotFittedError, match=r"A copy by sklearn\.base\.clone"):

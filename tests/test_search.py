@@ -413,7 +413,7 @@ def test_a_folder_holds_a_journal_for_each_search(tmp_path):
 @pytest.mark.parametrize(
     ("journal", "error", "message"),
     [
-        ("", ValueError, r"journal must be the path of a file or a folder, or None for no journal; got ''"),
+        ("", ValueError, r"journal must be the path of a file or a folder, or None for no journal, got ''"),
         (3, TypeError, r"journal must be the path .* got 3"),
         ("no/such/folder/j", FileNotFoundError, r"folder no.such.folder of the journal j does not exist; create it"),
         ("~/no_such_folder/j", FileNotFoundError, r"folder [^~]*no_such_folder of the journal j does not exist"),

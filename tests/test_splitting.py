@@ -143,6 +143,7 @@ def test_groups_are_part_of_the_fingerprint():
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
+        (np.ma.array([1, 1, 2, 2, 3, 3], mask=[0, 0, 0, 0, 0, 1]), r"groups must not have masked values, but 1 are"),
         ([1, 2, 3], r"groups must hold one group for each of the 6 rows, got an array of shape \(3,\)"),
         (np.ones((6, 1)), r"got an array of shape \(6, 1\)"),
         ("abcdef", r"got an array of shape \(\)"),

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import BrokenExecutor
@@ -7,7 +10,7 @@ import pytest
 from joblib import delayed
 from joblib.parallel import ThreadingBackend, register_parallel_backend
 
-from skopdist._workers import Workers
+from skopdist._workers import Workers, _end_with
 
 
 class RoundsBackend(ThreadingBackend):
@@ -114,3 +117,44 @@ def test_no_worker_is_started_without_a_call(monkeypatch):
     with Workers(2) as workers:
         assert list(workers.run([], fail)) == []
     assert threading.active_count() == before
+
+
+# What becomes of workers whose parent was killed
+
+WORKER = (
+    "import os, time; from skopdist._workers import _end_with; _end_with({}); print(1, flush=True); time.sleep(600)"
+)
+PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {!r}]); time.sleep(600)"
+
+
+def watchers():
+    return [thread.name for thread in threading.enumerate() if thread.name == "skopdist-parent"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell when a parent has ended")
+def test_a_worker_ends_with_its_parent():
+    code = PARENT.format(WORKER.format("os.getppid()"))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout.readline() == "1\n"
+        parent.kill()
+        # The worker has the same pipe, which closes when it ends.
+        assert parent.stdout.read() == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell when a parent has ended")
+def test_workers_watch_their_parent():
+    with Workers(n_jobs=2) as workers:
+        assert list(workers.run([delayed(watchers)() for _ in range(3)], fail)) == [["skopdist-parent"]] * 3
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1])
+def test_the_caller_watches_nobody(n_jobs):
+    with Workers(n_jobs) as workers:
+        assert list(workers.run([delayed(watchers)()], fail)) == [[]]
+
+
+@pytest.mark.parametrize("parent", [os.getpid(), -1, 2**22])
+def test_a_process_that_is_no_parent_is_not_watched(parent):
+    _end_with(parent)
+    assert watchers() == []

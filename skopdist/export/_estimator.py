@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from sklearn.utils.validation import check_is_fitted
 
+from skopdist._paths import as_path
 from skopdist._prior import Prior, as_prior
 from skopdist._version import __version__
 from skopdist.architecture import Architecture
@@ -107,7 +108,7 @@ def load_estimator(cls: type[_Estimator], path: PathLike) -> _Estimator:
     skorch.exceptions.DeviceWarning
         If a network is to be on a device that this machine lacks; it is then on the CPU.
     """
-    path = Path(path).expanduser()
+    path = as_path(path, "path", "a file that save wrote")
     arrays, texts = _read(path)
     if texts.get("class") != cls.__name__:
         raise ValueError(f"{path} holds a {texts.get('class')}, and not a {cls.__name__}; call load of that class.")

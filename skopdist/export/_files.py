@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from skopdist._paths import as_path
+
 PathLike = str | os.PathLike[str]
 
 
@@ -31,7 +33,7 @@ def written_whole(path: PathLike) -> Iterator[Path]:
     PermissionError
         If nothing may be written to the folder.
     """
-    target = Path(os.fspath(path)).expanduser()
+    target = as_path(path, "path", "a file to write")
     if target.is_dir() or not target.name:
         raise IsADirectoryError(f"Expected the path of a file to write, but {path!r} is a folder; add a name to it.")
     if not target.parent.is_dir():

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from skopdist._paths import as_path
 from skopdist.export._checking import TOLERANCES, Comparison, ExportReport
 from skopdist.export._files import PathLike, written_whole
 from skopdist.export._graph import ExportError, check_fitted, choose_input_type, compute, make_graph
@@ -94,7 +95,7 @@ def read_state_dict(path: PathLike) -> tuple[Arrays, dict[str, Any]]:
         If it is another file, damaged, or of another version of the format.
     """
     try:
-        arrays, texts = read_tensors(Path(path).expanduser())
+        arrays, texts = read_tensors(as_path(path, "path", "a file that to_state_dict wrote"))
         if texts.get("skopdist_kind") != _KIND:
             raise ValueError("it was written by something else")
         if texts.get("skopdist_format") != str(_FORMAT):

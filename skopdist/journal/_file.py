@@ -55,9 +55,10 @@ class JournalFile:
     """A journal's file: locked from opening to closing, changed from :meth:`begin` on."""
 
     def __init__(self, path: Path, wait: bool) -> None:
-        if path.exists() and not path.is_file():
+        # Those of `path` raise where the file system refuses a name, such as a long one; opening it says so better.
+        if os.path.exists(path) and not os.path.isfile(path):
             raise ValueError(f"journal must be the path of a file or a folder, but {path} is neither.")
-        if not path.parent.is_dir():
+        if not os.path.isdir(path.parent):
             raise FileNotFoundError(
                 f"The folder {path.parent} of the journal {path.name} does not exist; create it, or give another path."
             )
@@ -67,6 +68,9 @@ class JournalFile:
         self._waiting: list[bytes] = []
         try:
             self.contents = _parse(self._file.readall(), path)
+        except OSError as error:
+            self.close()
+            raise _place_error(error, path) from error
         except BaseException:
             self.close()
             raise
@@ -155,7 +159,7 @@ class JournalFile:
 def _open_locked(path: Path, wait: bool) -> tuple[FileIO, bool]:
     """Open a file for reading and writing, and lock it; also return whether it had to be made."""
     while True:
-        is_new = not path.exists()
+        is_new = not os.path.exists(path)
         try:
             file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+")
         except OSError as error:
@@ -222,8 +226,8 @@ def _place_error(error: OSError, path: Path) -> OSError:
     """Say of an error of the file system what it means for a search that has not begun."""
     return type(error)(
         error.errno,
-        f"The journal {path} cannot be written to ({error.strerror}), and no trial was made; make room for it, or give "
-        "another path",
+        f"The journal {path} cannot be read and written to ({error.strerror}), and no trial was made; make room for "
+        "it, or give another path",
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
 from skopdist._identity import Identity, differences, fingerprint
+from skopdist._paths import as_path
 from skopdist._random import RandomState, root_entropy
 from skopdist._version import __version__
 from skopdist.journal._file import JournalFile, read_file
@@ -101,18 +101,14 @@ class Journal:
 
     def __init__(
         self,
-        path: str | Path | None,
+        path: str | os.PathLike[str] | None,
         identify: Callable[[], Mapping[str, str]],
         random_state: RandomState = None,
         record: SearchRecord | None = None,
     ) -> None:
-        if isinstance(path, str) and not path.strip():
-            raise ValueError(f"journal must be the path of a file or a folder, or None for no journal; got {path!r}.")
-        if path is not None and not isinstance(path, str | Path):
-            raise TypeError(f"journal must be the path of a file or a folder, or None for no journal; got {path!r}.")
         if record is not None and not isinstance(record, SearchRecord):
             raise TypeError(f"record must be the SearchRecord of an earlier search or None, got {record!r}.")
-        self.path = None if path is None else Path(path).expanduser()
+        self.path = None if path is None else as_path(path, "journal", "a file or a folder, or None for no journal")
         # A path does not keep the separator at its end.
         self._must_be_folder = isinstance(path, str) and path.endswith(("/", os.sep))
         self.trials: list[Trial] = []
@@ -130,7 +126,7 @@ class Journal:
         written: SearchRecord | None = None
         if self.path is not None:
             named = {"seed": str(own) if chosen else "drawn"}
-            is_folder = self.path.is_dir()
+            is_folder = os.path.isdir(self.path)
             if self._must_be_folder and not is_folder:
                 raise FileNotFoundError(f"The folder {self.path} for journals does not exist; create it.")
             if is_folder:
@@ -220,7 +216,7 @@ class Journal:
             )
 
 
-def read_journal(path: str | Path) -> SearchRecord:
+def read_journal(path: str | os.PathLike[str]) -> SearchRecord:
     """Read a journal's file, and leave it as it is.
 
     Parameters
@@ -238,7 +234,7 @@ def read_journal(path: str | Path) -> SearchRecord:
     ValueError
         If the file is no journal, or damaged other than at its end.
     """
-    path = Path(path).expanduser()
+    path = as_path(path, "path", "a journal")
     contents = read_file(path)
     if contents is None:
         raise ValueError(f"{path} is empty; expected a journal, which begins with a header.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from torch import nn
 
@@ -13,6 +14,7 @@ from skopdist.operations._sizes import OperationSize
 
 Factory = Callable[[int], nn.Module]
 ResizedFactory = Callable[[OperationSize], nn.Module]
+Decorated = TypeVar("Decorated", Factory, ResizedFactory)
 
 _N_SPATIAL = (None, 0, 1, 2)
 
@@ -132,12 +134,7 @@ def register_operation(
       (1): ELU(alpha=1.0)
     )
     """
-
-    def decorator(factory: Factory) -> Factory:
-        _register(Operation(name, factory, n_spatial, is_zero, is_identity, resized))
-        return factory
-
-    return decorator
+    return _registering(lambda factory: Operation(name, factory, n_spatial, is_zero, is_identity, resized))
 
 
 def register_stem(name: str, *, n_spatial: int, summarizes: bool = False) -> Callable[[ResizedFactory], ResizedFactory]:
@@ -183,12 +180,7 @@ def register_stem(name: str, *, n_spatial: int, summarizes: bool = False) -> Cal
       (1): Linear(in_features=4, out_features=64, bias=True)
     )
     """
-
-    def decorator(factory: ResizedFactory) -> ResizedFactory:
-        _register(_stem(name, factory, n_spatial, summarizes))
-        return factory
-
-    return decorator
+    return _registering(lambda factory: _stem(name, factory, n_spatial, summarizes))
 
 
 def register_standard(
@@ -200,24 +192,16 @@ def register_standard(
     resized: ResizedFactory | None = None,
 ) -> Callable[[Factory], Factory]:
     """Register a factory of the library, as :func:`register_operation` does those of users."""
-
-    def decorator(factory: Factory) -> Factory:
-        _register(Operation(name, factory, n_spatial, is_zero, is_identity, resized, is_standard=True))
-        return factory
-
-    return decorator
+    return _registering(
+        lambda factory: Operation(name, factory, n_spatial, is_zero, is_identity, resized, is_standard=True)
+    )
 
 
 def register_standard_stem(
     name: str, *, n_spatial: int, summarizes: bool = False
 ) -> Callable[[ResizedFactory], ResizedFactory]:
     """Register a stem of the library, as :func:`register_stem` does those of users."""
-
-    def decorator(factory: ResizedFactory) -> ResizedFactory:
-        _register(replace(_stem(name, factory, n_spatial, summarizes), is_standard=True))
-        return factory
-
-    return decorator
+    return _registering(lambda factory: replace(_stem(name, factory, n_spatial, summarizes), is_standard=True))
 
 
 def get_operation(name: str) -> Operation:
@@ -288,6 +272,16 @@ def is_zero(name: str) -> bool:
 def is_identity(name: str) -> bool:
     """Whether the named operation passes its input on unchanged."""
     return get_operation(name).is_identity
+
+
+def _registering(describe: Callable[[Decorated], Operation]) -> Callable[[Decorated], Decorated]:
+    """Return a decorator that registers the operation that a factory stands for."""
+
+    def decorator(factory: Decorated) -> Decorated:
+        _register(describe(factory))
+        return factory
+
+    return decorator
 
 
 def _register(operation: Operation) -> None:

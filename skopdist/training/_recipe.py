@@ -160,6 +160,18 @@ class Training(BaseEstimator):
         odd = [name for name in given if not isinstance(name, str)]
         if odd:
             raise ValueError(f"net_params must name arguments of skorch.NeuralNetClassifier, got {odd[0]!r}.")
+        own = {f"net_params[{name!r}]": name for name in ("lr", "max_epochs") if name in given}
+        validate_parameter_constraints(
+            {
+                key: [kind for kind in self._parameter_constraints[name] if kind is not None]
+                for key, name in own.items()
+            },
+            {key: given[name] for key, name in own.items()},
+            caller_name=type(self).__name__,
+        )
+        for name, example in (("optimizer", "torch.optim.Adam"), ("criterion", "torch.nn.CrossEntropyLoss")):
+            if name in given and not callable(given[name]):
+                raise ValueError(f"net_params[{name!r}] must be a class such as {example}, got {given[name]!r}.")
         # As in skorch, -1 stands for all samples at once.
         if given.get("batch_size", -1) != -1:
             check_positive_integer("net_params['batch_size']", given["batch_size"])

@@ -101,6 +101,12 @@ def test_lines_in_another_order_are_refused(order, message, whole, tmp_path):
         search(tmp_path / "j")
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "b" * 300 + "/j", "é" * 200])
+def test_a_name_that_the_file_system_refuses(tmp_path, name):
+    with pytest.raises(OSError, match=r"The journal .* cannot be read and written to|The folder .* does not exist"):
+        search(tmp_path / name)
+
+
 # What is left of one is gone on with
 
 
@@ -240,7 +246,7 @@ def test_without_room_for_a_header_no_trial_is_made(tmp_path, monkeypatch):
     evaluated = []
     evaluator = TabularEvaluator(TABLE.space, lambda operations: evaluated.append(1) or 0.5)
     with pytest.raises(
-        OSError, match=r"cannot be written to \(No space left on device\), and no trial was made; make room"
+        OSError, match=r"cannot be read and written to \(No space left on device\), and no trial was made; make room"
     ):
         run_search(RandomSearch(), evaluator, n_trials=2, random_state=0, journal=tmp_path / "j")
     assert evaluated == []
