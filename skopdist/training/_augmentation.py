@@ -13,7 +13,7 @@ Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 def shift(images: Tensor, generator: torch.Generator) -> Tensor:
     """Shift each image at random by up to an eighth of its sides (at least one pixel), repeating its border.
 
-    Nothing about a shift depends on what the images show; mirroring, say, would turn a 2 into something else.
+    Nothing about a shift depends on what the images show; mirroring may turn a digit into something else.
 
     Parameters
     ----------
@@ -64,6 +64,8 @@ AUGMENTATIONS: dict[str, Augmentation] = {"shift": shift, "shift_flip": shift_fl
 def make_augmentation(augment: str | Augmentation | None, n_spatial: int) -> Augmentation | None:
     """Return the augmentation that a user asked for; see :class:`~skopdist.training.Training`.
 
+    What "auto" means for images has been decided before, by the images.
+
     Raises
     ------
     ValueError
@@ -71,9 +73,9 @@ def make_augmentation(augment: str | Augmentation | None, n_spatial: int) -> Aug
     """
     if augment is None or callable(augment):
         return augment
-    if augment == "auto":
-        return shift if n_spatial == 2 else None
     if n_spatial != 2:
+        if augment == "auto":
+            return None
         raise ValueError(
             f"augment={augment!r} is for images, but samples have {n_spatial} spatial dimensions; use 'auto' or None."
         )

@@ -58,7 +58,7 @@ def test_make_augmentation():
     def mine(batch, generator):
         return batch
 
-    assert make_augmentation("auto", 2) is shift
+    assert make_augmentation("shift", 2) is shift
     assert make_augmentation("auto", 1) is None
     assert make_augmentation("auto", 0) is None
     assert make_augmentation(None, 2) is None
