@@ -41,7 +41,7 @@ class HandWrittenResNet:
     Parameters
     ----------
     budget : float
-        Seconds of :meth:`fit`.
+        Seconds of :meth:`fit`. It makes one batch at least.
     mirror : bool
         Whether images are mirrored.
     """
@@ -79,12 +79,13 @@ class HandWrittenResNet:
             self.net.parameters(), lr=0.0, momentum=0.9, nesterov=True, weight_decay=self.weight_decay
         )
         self.n_epochs_ = 0.0
-        while (share := (time.monotonic() - begin) / self.budget) < 1:
+        # One batch at least.
+        while not self.n_epochs_ or time.monotonic() - begin < self.budget:
             for rows in torch.randperm(len(images), generator=generator).split(self.batch_size):
                 # One cycle: up over a fifth of the seconds, and then down as half a cosine.
                 share = min(1.0, (time.monotonic() - begin) / self.budget)
                 factor = 5 * share if share < 0.2 else 0.5 * (1 + math.cos(math.pi * (share - 0.2) / 0.8))
-                if share == 1 or len(rows) == 1:
+                if (share == 1 and self.n_epochs_) or len(rows) == 1:
                     break
                 optimizer.param_groups[0]["lr"] = self.lr * factor
                 logits = self.net(self.augmented(images[rows], generator).contiguous(memory_format=torch.channels_last))

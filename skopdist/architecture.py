@@ -172,8 +172,8 @@ class Architecture:
     cell_types : sequence of str, default=("cell",)
         The name of each cell's type.
     layout : str, default="stack"
-        The layout by which :class:`~skopdist.networks.Network` makes a network of the cells: "stack", "darts",
-        "nasbench101" or "chain".
+        The layout by which :class:`~skopdist.networks.Network` makes a network of the cells: "stack",
+        "halved_stack", "darts", "nasbench101" or "chain".
 
     Raises
     ------
