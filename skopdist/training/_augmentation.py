@@ -11,7 +11,7 @@ Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def shift(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift each image at random by up to an eighth of its sides (at least one pixel), repeating its border.
+    """Shift each image at random by up to a 16th of its sides (at least one pixel), repeating its border.
 
     Nothing about a shift depends on what the images show; mirroring may turn a digit into something else.
 
@@ -30,7 +30,8 @@ def shift(images: Tensor, generator: torch.Generator) -> Tensor:
     device = images.device
 
     def positions(size: int) -> Tensor:
-        most = max(1, size // 8)
+        # An eighth, as is usual for trainings of hundreds of passes, is more than short ones make up for.
+        most = max(1, size // 16)
         offsets = torch.randint(-most, most + 1, (n, 1), generator=generator)
         return (torch.arange(size) + offsets).clamp_(0, size - 1).to(device)  # (n, size)
 

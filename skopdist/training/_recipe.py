@@ -68,7 +68,7 @@ class Training(BaseEstimator):
         Share of each target that is spread evenly over all classes. None takes .02 for flat input, and .1 for series
         and images.
     augment : {"auto", "shift", "shift_flip"}, callable or None, default="auto"
-        "auto" shifts images by up to an eighth of their sides, and leaves everything else as it is. It also mirrors
+        "auto" shifts images by up to a 16th of their sides, and leaves everything else as it is. It also mirrors
         every other image, if mirrored training images are recognised as their class by their nearest neighbours:
         photographs are, digits are not. A callable takes a batch of raw samples and a ``torch.Generator``, and returns
         a batch.
