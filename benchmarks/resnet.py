@@ -99,7 +99,7 @@ class HandWrittenResNet:
     def augmented(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Shift images, mirror half of them, and cut a square out of each."""
         n, _, height, width = images.shape
-        most, hole = max(1, height // 8), height // 4
+        most, hole = max(1, height // 16), height // 4
         padded = functional.pad(images, (most,) * 4)
         tops, lefts, y, x = (
             torch.randint(0, high, (n, 1), generator=generator) for high in (2 * most + 1, 2 * most + 1, height, width)
