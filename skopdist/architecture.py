@@ -173,8 +173,8 @@ class Architecture:
     cell_types : sequence of str, default=("cell",)
         The name of each cell's type.
     layout : str, default="stack"
-        The layout by which :class:`~skopdist.networks.Network` makes a network of the cells: "stack", "darts",
-        "nasbench101" or "chain".
+        The layout by which :class:`~skopdist.networks.Network` makes a network of the cells: "stack",
+        "halved_stack", "darts", "nasbench101" or "chain".
     settings : mapping of str to float, or sequence of (str, float), default=()
         Numbers that were chosen with the cells, such as a width or a learning rate: they take the place of those of who
         trains the network. Afterwards a tuple of pairs, in the order of their names. See :class:`~skopdist.Scalar`.

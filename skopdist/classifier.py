@@ -121,9 +121,9 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     strategy : Strategy or None, default=None
         The search technique; None takes :class:`~skopdist.strategies.BayesianOptimization`.
     search_space : SearchSpace, str or None, default=None
-        A space, or its name: "dense", "sequence", "nasbench201", "nasbench101", "darts" or "macro". None takes the
-        space for the shape of X. A search begins with the few architectures that its space names as known to be good,
-        unless it was made with ``references=()``.
+        A space, or its name: "dense", "sequence", "nasbench201", "image", "nasbench101", "darts" or "macro". None takes
+        the space for the shape of X. A search begins with the few architectures that its space names as known to be
+        good, unless it was made with ``references=()``.
     encoding : Encoding or None, default=None
         The point that the strategy moves; None takes the strategy's own default.
     evaluator : Evaluator or None, default=None

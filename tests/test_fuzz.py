@@ -425,7 +425,7 @@ def parameters(draw, shape, y):
             RandomSearch(), RandomSearch(sequential=True), LocalSearch(), BayesianOptimization(),
             DifferentiableSearch(), RegularizedEvolution(), LocalSearch(trial_batch=0), RandomSearch,
         ],
-        "search_space": ["dense", "sequence", "nasbench201", "nasbench101", "darts", "macro"],
+        "search_space": ["dense", "sequence", "nasbench201", "image", "nasbench101", "darts", "macro"],
         "encoding": [DistributionEncoding(), AdjacencyEncoding(), HybridEncoding()],
         "evaluator": [TrainingEvaluator(**small), SupernetEvaluator(**small), TrainingEvaluator(n_cells=0)],
         "length": [1, 2, 3, 7],

@@ -48,7 +48,7 @@ def test_every_strategy(strategy, iris, tmp_path):
     check(OpDistNASClassifier(strategy, **SETTINGS), *iris, tmp_path / "clf.skops")
 
 
-@pytest.mark.parametrize("space", ["nasbench201", "nasbench101", "darts", "macro"])
+@pytest.mark.parametrize("space", ["nasbench201", "image", "nasbench101", "darts", "macro"])
 def test_every_space_for_images(space, images, tmp_path):
     X, y = images
     check(OpDistNASClassifier(search_space=space, **SETTINGS), X[:60], y[:60], tmp_path / "clf.skops")

@@ -109,6 +109,8 @@ def _describe(clf: Any) -> dict[str, Any]:
     members = []
     for net, weight in zip(clf.nets_, clf.member_weights_.tolist(), strict=True):
         if weight:
+            # Only where predictions are averaged over views of an image.
+            views = getattr(net, "module__views", None)
             sizes = {name: getattr(net, f"module__{name}") for name in ("n_classes", "channels", "n_cells")}
             members.append(
                 {
@@ -116,6 +118,7 @@ def _describe(clf: Any) -> dict[str, Any]:
                     "input_shape": [int(side) for side in net.module__input_shape],
                     **{name: int(size) for name, size in sizes.items()},
                     "weight": weight,
+                    **({} if views is None else {"views": views}),
                 }
             )
     facts = metadata(clf, choose_input_type(clf, None))

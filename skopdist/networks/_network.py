@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from skopdist.networks._categories import Categories, SplitColumns, plan_categor
 from skopdist.networks._cells import CellModule, CellPlan, MakeOperation, make_operation
 from skopdist.networks._inputs import Standardize
 from skopdist.networks._layouts import plan_network
+from skopdist.networks._views import VIEWS, average_views
 from skopdist.operations import get_operation
 
 
@@ -81,6 +82,9 @@ class Network(nn.Module):
     columns : Columns or None, default=None
         What the columns of flat input are, where some hold codes of categories or have gaps: these have vectors, which
         are added to the result of the stem. None takes all for numbers.
+    views : {"shift", "shift_flip"} or None, default=None
+        Views of an image over which predictions are averaged, in evaluation mode only; see
+        :class:`~skopdist.training.Training`. Costs are counted for one.
 
     Raises
     ------
@@ -118,6 +122,7 @@ class Network(nn.Module):
         drop_path: float = 0.0,
         auxiliary_weight: float = 0.0,
         columns: Columns | None = None,
+        views: str | None = None,
     ) -> None:
         super().__init__()
         input_shape = tuple(input_shape)
@@ -127,8 +132,9 @@ class Network(nn.Module):
             input_shape = (columns.n_numbers,)
         stem, layers, head, classify = plan_network(architecture, input_shape, n_classes, channels, n_cells)
         n_spatial = len(input_shape) - 1
-        _check_options(drop_path, auxiliary_weight, n_spatial)
+        _check_options(drop_path, auxiliary_weight, n_spatial, views)
         self.n_spatial = n_spatial
+        self.views = views
         self.precision = precision
         self.standardize = nn.Identity() if scaling is None else Standardize(scaling, n_spatial)
         self.split: SplitColumns | None = None if columns is None else SplitColumns(columns, scaling)
@@ -229,6 +235,11 @@ class Network(nn.Module):
         In training with an auxiliary classifier, its logits are returned too, as the second of two. skorch hands the
         weights over with the samples; they are for the loss, and nothing here depends on them.
         """
+        if self.views is not None and not self.training:
+            return average_views(cast(Callable[[Tensor], Tensor], self._logits), x, self.views)
+        return self._logits(x)
+
+    def _logits(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         dtype = self.classify.weight.dtype
         rows = None
         if not self._continues:
@@ -265,7 +276,7 @@ def _check_operations(architecture: Architecture, input_shape: tuple[int, ...]) 
             )
 
 
-def _check_options(drop_path: float, auxiliary_weight: float, n_spatial: int) -> None:
+def _check_options(drop_path: float, auxiliary_weight: float, n_spatial: int, views: str | None) -> None:
     if not 0 <= drop_path < 1:
         raise ValueError(f"drop_path must be at least 0 and less than 1, got {drop_path!r}.")
     if auxiliary_weight < 0:
@@ -273,6 +284,11 @@ def _check_options(drop_path: float, auxiliary_weight: float, n_spatial: int) ->
     if auxiliary_weight and n_spatial != 2:
         raise ValueError(
             f"auxiliary_weight is for images, but samples have {n_spatial} spatial dimensions; leave it 0."
+        )
+    if views is not None and (views not in VIEWS or n_spatial != 2):
+        raise ValueError(
+            f"views must be None or, for images, one of {list(VIEWS)}; got {views!r} for samples with {n_spatial} "
+            "spatial dimensions."
         )
 
 

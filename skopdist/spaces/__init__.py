@@ -5,6 +5,7 @@ from __future__ import annotations
 from skopdist.spaces._base import STEM, CellKind, SearchSpace
 from skopdist.spaces._darts import DARTSSpace
 from skopdist.spaces._dense import DenseSpace
+from skopdist.spaces._image import ImageSpace
 from skopdist.spaces._macro import MacroSpace
 from skopdist.spaces._nasbench101 import NASBench101Space
 from skopdist.spaces._nasbench201 import NASBench201Space
@@ -16,6 +17,7 @@ __all__ = [
     "CellKind",
     "DARTSSpace",
     "DenseSpace",
+    "ImageSpace",
     "MacroSpace",
     "NASBench101Space",
     "NASBench201Space",
@@ -28,6 +30,7 @@ SPACES: dict[str, type[SearchSpace]] = {
     "dense": DenseSpace,
     "sequence": SequenceSpace,
     "nasbench201": NASBench201Space,
+    "image": ImageSpace,
     "nasbench101": NASBench101Space,
     "darts": DARTSSpace,
     "macro": MacroSpace,
@@ -39,7 +42,7 @@ def make_space(search_space: SearchSpace | str | None, n_spatial: int) -> Search
 
     Parameters
     ----------
-    search_space : SearchSpace, {"dense", "sequence", "nasbench201", "nasbench101", "darts", "macro"} or None
+    search_space : SearchSpace, {"dense", "sequence", "nasbench201", "image", "nasbench101", "darts", "macro"} or None
         None takes the space for the number of spatial dimensions.
     n_spatial : int
         Number of dimensions of a sample behind its channels.

@@ -27,6 +27,8 @@ _REJECTED_DRAWS = 100_000
 _MOST_REFERENCES = 3
 # The type of the cell that stands in the place of the stem, and the one slot that such a cell has.
 STEM = "stem"
+# In other layouts the stem is the network's own.
+_LAYOUTS_WITH_STEMS = ("stack", "halved_stack")
 _STEM_EDGES: tuple[Edge, ...] = ((0, 1),)
 
 
@@ -207,7 +209,7 @@ class SearchSpace(BaseEstimator, ABC):
         names = self.default_stems if given is None else tuple(given)
         if names:
             _check_names(names, self.n_spatial, type(self).__name__, are_stems=True)
-            if self.layout != "stack":
+            if self.layout not in _LAYOUTS_WITH_STEMS:
                 raise ValueError(
                     f"{type(self).__name__} makes networks of the layout {self.layout!r}, which has a stem of its own; "
                     f"stems must be None or empty, got {given!r}."

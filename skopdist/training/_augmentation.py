@@ -11,9 +11,9 @@ Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def shift(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift each image at random by up to an eighth of its sides (at least one pixel), repeating its border.
+    """Shift each image at random by up to a 16th of its sides (at least one pixel), repeating its border.
 
-    Nothing about a shift depends on what the images show; mirroring, say, would turn a 2 into something else.
+    Nothing about a shift depends on what the images show; mirroring may turn a digit into something else.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ def shift(images: Tensor, generator: torch.Generator) -> Tensor:
     device = images.device
 
     def positions(size: int) -> Tensor:
-        most = max(1, size // 8)
+        # An eighth, as is usual for trainings of hundreds of passes, is more than short ones make up for.
+        most = max(1, size // 16)
         offsets = torch.randint(-most, most + 1, (n, 1), generator=generator)
         return (torch.arange(size) + offsets).clamp_(0, size - 1).to(device)  # (n, size)
 
@@ -64,6 +65,8 @@ AUGMENTATIONS: dict[str, Augmentation] = {"shift": shift, "shift_flip": shift_fl
 def make_augmentation(augment: str | Augmentation | None, n_spatial: int) -> Augmentation | None:
     """Return the augmentation that a user asked for; see :class:`~skopdist.training.Training`.
 
+    What "auto" means for images has been decided before, by the images.
+
     Raises
     ------
     ValueError
@@ -71,9 +74,9 @@ def make_augmentation(augment: str | Augmentation | None, n_spatial: int) -> Aug
     """
     if augment is None or callable(augment):
         return augment
-    if augment == "auto":
-        return shift if n_spatial == 2 else None
     if n_spatial != 2:
+        if augment == "auto":
+            return None
         raise ValueError(
             f"augment={augment!r} is for images, but samples have {n_spatial} spatial dimensions; use 'auto' or None."
         )

@@ -24,6 +24,7 @@ from skopdist.networks import Network, batchable
 from skopdist.problem import Problem, Samples, rows_of_bytes
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, BegunData, TensorData, count_batches
+from skopdist.training._mirroring import bears_mirroring
 from skopdist.training._recipe import Training
 from skopdist.training._skorch import INITIALISATION, AuxiliaryNet, OneCycle, StopOnDivergence, WeightedNet, passes
 from skopdist.training._together import train_together
@@ -91,8 +92,16 @@ class Trainer:
     def __post_init__(self) -> None:
         self.training.check()
         # From here on nothing depends on the data any more.
-        object.__setattr__(self, "training", self.training.for_data(self.problem.n_spatial))
-        make_augmentation(self.training.augment, self.problem.n_spatial)
+        training = self.training.for_data(self.problem.n_spatial)
+        if self.problem.n_spatial == 2 and training.augment == "auto":
+            training.augment = "shift_flip" if bears_mirroring(self.problem.training) else "shift"
+        if training.test_time is not None and self.problem.n_spatial != 2:
+            raise ValueError(
+                f"test_time={training.test_time!r} is for images, but samples have {self.problem.n_spatial} spatial "
+                "dimensions; use None."
+            )
+        object.__setattr__(self, "training", training)
+        make_augmentation(training.augment, self.problem.n_spatial)
 
     @classmethod
     def of(cls, problem: Problem, training: Training, n_cells: int | None, channels: int | None, device: str) -> Self:
@@ -371,6 +380,7 @@ class Trainer:
             "module__scaling": samples.scaling,
             "module__columns": problem.columns,
             "module__precision": resolve_precision(training.precision, self.device, n_spatial),
+            "module__views": training.test_time,
             "criterion": nn.CrossEntropyLoss,
             "criterion__label_smoothing": training.label_smoothing,
             **training.optimizer_params(),

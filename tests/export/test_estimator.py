@@ -73,7 +73,7 @@ def test_every_strategy(strategy, iris, tmp_path):
     check(OpDistNASClassifier(strategy, **SETTINGS), *iris, tmp_path / "a")
 
 
-@pytest.mark.parametrize("space", ["sequence", "nasbench201", "nasbench101", "darts", "macro"])
+@pytest.mark.parametrize("space", ["sequence", "nasbench201", "image", "nasbench101", "darts", "macro"])
 def test_every_space(space, images, series, tmp_path):
     X, y = series if space == "sequence" else images
     check(OpDistNASClassifier(search_space=space, **SETTINGS | {"n_members": 2}), X[:60], y[:60], tmp_path / "a")

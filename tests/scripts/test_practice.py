@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_digits, load_iris
 
 
 @pytest.fixture
@@ -52,6 +52,30 @@ def test_the_plain_network_takes_all_kinds_of_data(practice, shape):
 
     network = practice.PlainNetwork(shape, 3, width=8, depth=2)
     assert network(torch.zeros(4, *shape)).shape == (4, 3)
+
+
+@pytest.mark.parametrize("suite", ["digits", "cifar10"])
+def test_the_hand_written_network_makes_a_batch_at_least(practice, suite):
+    X, y = load_digits(return_X_y=True)
+    X = X[:200].reshape(-1, 1, 8, 8)
+    model = practice.make(practice.RESNET, suite, 1e-6, 0)
+    model.widths, model.batch_size = (8, 8), 20
+    model.fit(X, y[:200])
+    assert model.n_epochs_ == pytest.approx(0.1)
+    assert model.mirror == (suite == "cifar10")
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1, rtol=1e-5)
+    assert practice.make(practice.RESNET, "series", 1, 0) is None
+
+
+def test_what_the_hand_written_network_sees(practice):
+    import torch
+
+    images = torch.rand(40, 3, 16, 16) + 1
+    seen = practice.HandWrittenResNet(1, 0, mirror=True).augmented(images, torch.Generator().manual_seed(0))
+    assert seen.shape == images.shape
+    # What is cut out or moved in is the mean, zero.
+    assert 0.02 < float((seen == 0).float().mean()) < 0.3
+    assert torch.isin(seen, torch.cat([images.flatten(), torch.zeros(1)])).all()
 
 
 def test_what_is_measured(practice):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 
 from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace
@@ -32,6 +33,7 @@ def test_stores_what_it_is_given_and_clones():
         ({"weight_decay": -1}, r"'weight_decay' .*Got -1"),
         ({"optimizer": "lion"}, r"'optimizer' .*Got 'lion'"),
         ({"augment": "twirl"}, r"'augment' .*Got 'twirl'"),
+        ({"test_time": "twirl"}, r"'test_time' .*Got 'twirl'"),
         ({"precision": "int4"}, r"'precision' .*Got 'int4'"),
         ({"optimizer": int}, r"optimizer must be 'sgd', 'adamw' or a class of torch.optim, got <class 'int'>"),
         ({"net_params": ["lr"]}, r"'net_params' .*Got \['lr'\]"),
@@ -47,6 +49,30 @@ def test_augmentation_of_images_is_for_images():
     problem = Problem.of(np.arange(6.0)[:, None], np.arange(6) % 2)
     with pytest.raises(ValueError, match=r"augment='shift' is for images.*use 'auto' or None"):
         Trainer(problem, Training(augment="shift"), 1, 4, "cpu")
+
+
+def test_views_are_of_images():
+    problem = Problem.of(np.arange(6.0)[:, None], np.arange(6) % 2)
+    with pytest.raises(ValueError, match=r"test_time='shift' is for images.*have 0 spatial dimensions; use None"):
+        Trainer(problem, Training(test_time="shift"), 1, 4, "cpu")
+
+
+@pytest.mark.parametrize(("augment", "expected"), [("auto", "shift_flip"), ("shift", "shift"), (None, None)])
+def test_images_decide_whether_they_are_mirrored(augment, expected):
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 2
+    X = rng.normal(size=(2, 1, 6, 6))[y] + 0.1 * rng.normal(size=(80, 1, 6, 6))
+    either_way = np.where(np.arange(80)[:, None, None, None] % 4 < 2, X, X[..., ::-1])
+    training = Training(augment=augment)
+    trainer = Trainer(Problem.of(either_way, y), training, 1, 4, "cpu")
+    assert trainer.training.augment == expected
+    assert training.augment == augment
+    if augment == "auto":
+        X, y = load_digits(return_X_y=True)
+        digits = Problem.of(X[:100].reshape(-1, 1, 8, 8), y[:100])
+        assert Trainer(digits, training, 1, 4, "cpu").training.augment == "shift"
+        # Once decided, it stays.
+        assert Trainer(digits, trainer.training, 1, 4, "cpu").training.augment == "shift_flip"
 
 
 @pytest.mark.parametrize(
