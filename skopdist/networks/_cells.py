@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from skopdist.architecture import Cell, Step, ordered_steps
-from skopdist.operations import OperationSize, get_operation, is_zero
+from skopdist.operations import OperationSize, clear, get_operation, is_zero
 
 # Makes what stands at a slot of a cell: (cell type, slot, name of the operation, size) -> module.
 MakeOperation = Callable[[str, int, str, OperationSize], nn.Module]
@@ -189,7 +189,8 @@ class CellModule(nn.Module):
         for step in self.steps:
             # Looked up only now, as the modules in the lists may be replaced.
             module = (self.operations if step.is_edge else self.links)[step.row]
-            value = module(nodes[step.source])  # (n, channels_out, ...)
+            # Your own operations know nothing of series that end early.
+            value = clear(module(nodes[step.source]))  # (n, channels_out, ...)
             if not step.is_edge and step.target == self.output and step.source in self.concatenated:
                 parts[step.source] = value
                 continue

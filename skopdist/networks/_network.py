@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -16,7 +16,7 @@ from skopdist.networks._categories import Categories, SplitColumns, plan_categor
 from skopdist.networks._cells import CellModule, CellPlan, MakeOperation, make_operation
 from skopdist.networks._inputs import Standardize
 from skopdist.networks._layouts import plan_network
-from skopdist.operations import get_operation
+from skopdist.operations import average, clear, ending, get_operation
 
 
 class AuxiliaryHead(nn.Module):
@@ -164,7 +164,7 @@ class Network(nn.Module):
         rows = None
         if self.split is not None:
             x, rows = self.split(x)
-        return self.standardize(x).to(self.classify.weight.dtype), rows
+        return clear(self.standardize(x).to(self.classify.weight.dtype)), rows
 
     @property
     def adapts(self) -> bool:
@@ -182,7 +182,8 @@ class Network(nn.Module):
         weight : Tensor of shape (n,)
             Their positive weights.
         """
-        x, _ = self.prepare(x)
+        with self._ending(x):
+            x, _ = self.prepare(x)
         for module in self.stem.modules():
             if hasattr(module, "adapt"):
                 cast(Any, module).adapt(x, weight)
@@ -193,6 +194,14 @@ class Network(nn.Module):
         In training with an auxiliary classifier, its logits are returned too, as the second of two. skorch hands the
         weights over with the samples; they are for the loss, and nothing here depends on them.
         """
+        with self._ending(x):
+            return self._compute(x)
+
+    def _ending(self, x: Tensor) -> AbstractContextManager[None]:
+        """Note where series end: a padded position is NaN."""
+        return ending(x) if self.n_spatial == 1 else nullcontext()
+
+    def _compute(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         dtype = self.classify.weight.dtype
         x, rows = self.prepare(x)  # (n, features, ...)
         if self.n_spatial == 2:
@@ -212,7 +221,7 @@ class Network(nn.Module):
                     auxiliary = self.auxiliary(latest).to(dtype)  # (n, n_classes)
             x = self.head(latest)  # (n, width, ...)
             if self.n_spatial:
-                x = x.flatten(2).mean(2)  # (n, width)
+                x = average(clear(x.flatten(2)))  # (n, width)
             logits = self.classify(x).to(dtype)  # (n, n_classes)
         return (logits, auxiliary) if self.training and self.auxiliary_weight else logits
 
