@@ -56,7 +56,8 @@ class Network(nn.Module):
 
     Cells work on at most 64 pixels along a side of an image, and on at most 64 positions of a series. The stem strides
     over larger images and pools or strides over longer series; its kernels grow with the stride, so that every position
-    counts.
+    counts. Series may end early, with NaN behind their ends in all channels: the result does not depend on how far they
+    are padded. They may also be longer than `input_shape` says.
 
     Parameters
     ----------
