@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skopdist._padding import pad, refuse_gaps
+
 # So many last sides are numbers of channels: grey, red with green and blue, and these with alpha.
 _COLOURS = (1, 3, 4)
 # Smaller arrays of two equal sides are series as often as they are images.
@@ -23,7 +25,7 @@ _ENCODE = (
 _COUNT = 'give dates and times as numbers, for example by .astype("int64")'
 _SPLIT = "give real and imaginary parts as two columns"
 _CAST = "convert decimals by .astype(float)"
-_STACK = "give series as one array of shape (n, channels, length)"
+_STACK = "give series as one array of shape (n, channels, length), or as a list of arrays of shape (channels, length)"
 _TABULATE = "give a table, such as pandas.DataFrame(X)"
 # What makes an object one that numpy or scipy can make an array of.
 _ARRAY_LIKE = ("__array__", "__array_interface__", "__array_namespace__", "toarray")
@@ -66,10 +68,13 @@ def open_container(X: Any) -> Any:
 def read_values(X: Any) -> Any:
     """Return what :func:`open_container` returned, as an array of numbers where it is a list or holds objects.
 
+    Series of unequal length are padded with NaN.
+
     Raises
     ------
     ValueError
-        If columns hold words, categories, dates or the like, values are masked, or the samples differ in length.
+        If columns hold words, categories, dates or the like, values are masked, or samples differ in shape and are no
+        arrays that are series of unequal length.
     TypeError
         If an object that is no number is among the values of an array.
     """
@@ -116,17 +121,31 @@ def _stacked(X: Any) -> NDArray[Any]:
     except ValueError as error:
         if "inhomogeneous" not in str(error) and "broadcast" not in str(error):
             raise
+    series = _as_series(X)
+    if series is not None:
+        return pad(series)
     shapes = sorted({shape for sample in X for shape in _shapes(sample)})
     lengths = sorted({shape[-1] if shape else 1 for shape in shapes})
     if len(lengths) > 1 and all(len(shape) < 3 for shape in shapes):
         raise ValueError(
             f"The samples of X differ in length: the shortest has {lengths[0]} values, and the longest has "
-            f"{lengths[-1]}; pad or resample all of them to one length."
+            f"{lengths[-1]}; rows of a table must have as many as there are columns, and series of unequal length are "
+            "given as a list of arrays, of the shape (channels, length) each."
         )
     raise ValueError(
         f"The samples of X differ in shape, such as {shapes[0]} and {shapes[-1]}; pad, resample or resize all of them "
         "to one shape."
     )
+
+
+def _as_series(X: Any) -> list[NDArray[Any]] | None:
+    """Return samples as arrays of one or two dimensions; None if they are none, or of both."""
+    # Arrays only: lists of numbers that differ in length may as well be a table in which some are forgotten.
+    if not all(hasattr(sample, "shape") for sample in X):
+        return None
+    series = [_numeric(np.asarray(unmasked("X", _of_tensor("X", sample)))) for sample in X]
+    dimensions = {one.ndim for one in series}
+    return series if dimensions in ({1}, {2}) else None
 
 
 def _shapes(sample: Any) -> Iterator[tuple[int, ...]]:
@@ -398,15 +417,13 @@ def _is_finite(number: Real) -> bool:
 
 
 def place_of_missing(X: NDArray[Any]) -> str:
-    """Say where samples of a series or an image, shape (n, channels, ...), have gaps."""
+    """Say where images, shape (n, channels, height, width), have gaps."""
     missing = np.isnan(X)
     sample, channel, *position = np.argwhere(missing)[0].tolist()
-    where = f"position {position[0]}" if len(position) == 1 else f"position {tuple(position)}"
     return (
         f"Input X contains NaN: {int(missing.sum())} values are missing, the first in sample {sample}, channel "
-        f"{channel}, at {where}. Series and images must have none, for a gap would spread to all around it: fill gaps "
-        "in, for example between their neighbours by np.interp, or drop these samples. Tables of shape (n, features) "
-        "may have some."
+        f"{channel}, at position {tuple(position)}. Images must have none, for a gap would spread to all around it: "
+        "fill gaps in, or drop these samples. Tables of shape (n, features) may have some."
     )
 
 
@@ -503,7 +520,7 @@ def shaped(X: NDArray[Any], input_shape: Sequence[int] | None) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If samples have more than three dimensions, hold nothing, or do not fit `input_shape`.
+        If samples have more than three dimensions, hold nothing, or do not fit `input_shape`, or series have gaps.
     """
     shape = X.shape[1:] if input_shape is None else tuple(input_shape)
     if X.shape[1:] != shape and (X.ndim != 2 or math.prod(shape) != X.shape[1]):
@@ -518,4 +535,7 @@ def shaped(X: NDArray[Any], input_shape: Sequence[int] | None) -> NDArray[Any]:
         )
     if 0 in shape:
         raise ValueError(f"The samples of X have the shape {shape}, which holds no values; give at least one of each.")
-    return X.reshape(len(X), *shape)
+    X = X.reshape(len(X), *shape)
+    if len(shape) == 2 and X.dtype.kind == "f":
+        refuse_gaps(X)
+    return X

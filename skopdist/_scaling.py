@@ -105,13 +105,13 @@ def find_scaling(rows: Rows) -> Scaling:
     low, middle, high = low / unit, middle / unit, high / unit
     first, second, total = np.zeros(len(unit)), np.zeros(len(unit)), rows.weight.sum()
     there = np.zeros(len(unit))
-    has_gaps = rows.columns is not None and bool(rows.columns.gaps)
+    has_gaps = _has_gaps(rows)
     with np.errstate(over="ignore", under="ignore"):
         for block, weight in rows.blocks():
             away = np.clip(block / unit[:, None], low[:, None], high[:, None]) - middle[:, None]
             if has_gaps:
                 is_there = ~np.isnan(away)
-                there += weight @ is_there[:, :, 0]
+                there += weight @ is_there.mean(axis=2)
                 away = np.where(is_there, away, 0.0)
             first += weight @ away.mean(axis=2)
             second += weight @ np.square(away).mean(axis=2)
@@ -133,6 +133,13 @@ def find_scaling(rows: Rows) -> Scaling:
         np.clip(ndtri(_PROBABILITIES), -_OUTERMOST, _OUTERMOST),
         rows.level_weights() / rows.weight.sum(),
     )
+
+
+def _has_gaps(rows: Rows) -> bool:
+    """Whether numbers are missing: some of a table, or those behind the ends of series."""
+    if rows.X.ndim == 3 and rows.X.dtype.kind == "f":
+        return bool(np.isnan(rows.X[:, 0, -1]).any())
+    return rows.columns is not None and bool(rows.columns.gaps)
 
 
 def _some_values(rows: Rows) -> tuple[Array, Array]:

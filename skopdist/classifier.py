@@ -37,6 +37,7 @@ from skopdist._input import (
     shaped,
 )
 from skopdist._integers import Origin
+from skopdist._padding import Lengths, trim
 from skopdist._prior import PriorLike, as_prior
 from skopdist._random import RandomState, Stream, seed
 from skopdist._refit import Refit
@@ -437,8 +438,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         X : {array-like, sparse matrix} of shape (n, features), (n, channels, length) or (n, channels, height, width)
             Numbers, which need no scaling. Tables, (n, features), may be data frames with columns of categories, see
             `categorical_features`, and numbers and categories may be missing: NaN, None or pandas' NA. Images of type
-            uint8 may come as (n, height, width, channels), with 1, 3 or 4 channels, or as (n, height, width). Sparse
-            data are made dense, up to 1 GiB.
+            uint8 may come as (n, height, width, channels), with 1, 3 or 4 channels, or as (n, height, width). Series of
+            unequal length are a list of arrays of shape (channels, length_i) or (length_i,), or an array of shape
+            (n, channels, length) in which all channels of a series are NaN behind its end. Sparse data are made dense,
+            up to 1 GiB.
         y : array-like of shape (n,)
             Class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n,) or None, default=None
@@ -529,6 +532,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of the shape that `fit` saw, but for the number of samples
+            Series may have any length where those of `fit` differed in length, or were given as a list of arrays.
             Levels of a category that `fit` did not see count as the average of those that it saw, and so do missing
             values in columns in which `fit` saw none.
 
@@ -557,7 +561,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             rows = SparseRows(matrix, lambda block: self._origin.count(shaped(block, self.input_shape)))
             self._check_sample_shape(rows.shape[1:])
             return self._predictor(rows)
-        samples = shaped(self._read(as_dense(X)), self.input_shape)
+        samples = self._lengths.extend(shaped(self._read(as_dense(X)), self.input_shape))
         self._check_sample_shape(samples.shape[1:])
         return self._predictor(self._origin.count(samples))
 
@@ -694,7 +698,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         is_used = None if weight is None else np.asarray(weight) != 0
         self._schema = Schema.of(X, self.categorical_features, is_used, self._is_flat)
         self.is_categorical_ = None if self._schema is None else self._schema.is_categorical
-        values = read_values(X) if self._schema is None else self._schema.read(X)
+        values = trim(read_values(X) if self._schema is None else self._schema.read(X))
         self._layout = Layout.of(values, self.input_shape)
         values = self._layout.arrange(values)
         samples, labels = self._validate(values, labels, ensure_min_samples=2)
@@ -702,6 +706,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             # The columns' names, which the numbers do not have.
             validate_data(self, X, skip_check_array=True)
         samples = shaped(samples, self.input_shape)
+        self._lengths = Lengths.of(X, values, samples)
         self._origin = Origin.of(samples)
         samples = self._origin.count(samples)
         doubt = self._layout.doubt(self.input_shape)
@@ -733,7 +738,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     values, ensure_all_finite="allow-nan", estimator=self, input_name="X"
                 )
             return checked
-        samples: NDArray[Any] = self._validate(self._layout.arrange(read_values(X)), reset=False)
+        values = self._lengths.read(read_values(X), self.sample_shape_[0])
+        samples: NDArray[Any] = self._validate(self._layout.arrange(values), reset=False)
         return samples
 
     @property
@@ -742,8 +748,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self.input_shape is None or len(self.input_shape) == 1
 
     def _validate(self, *data: Any, **arguments: Any) -> Any:
-        """Check X, and y where it is given, as scikit-learn does; tables may have gaps."""
-        may_have_gaps = self._is_flat and getattr(data[0], "ndim", 2) == 2
+        """Check X, and y where it is given, as scikit-learn does; tables may have gaps, and series end in NaN."""
+        n_sides = getattr(data[0], "ndim", 2) - 1 if self.input_shape is None else len(self.input_shape)
         # Sums of huge numbers, by which it looks for infinity, are no fault of theirs.
         with np.errstate(over="ignore", invalid="ignore"):
             try:
@@ -752,7 +758,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     *data,
                     dtype=_DTYPES,
                     allow_nd=True,
-                    ensure_all_finite="allow-nan" if may_have_gaps else True,
+                    ensure_all_finite="allow-nan" if n_sides < 3 else True,
                     **arguments,
                 )
             except ValueError as error:
@@ -765,10 +771,11 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return found
 
     def _check_sample_shape(self, shape: tuple[int, ...]) -> None:
-        if shape != self.sample_shape_:
+        if not self._lengths.allow(shape, self.sample_shape_):
+            remedy = ", or fit it to a list of arrays of shape (channels, length), to predict series of any length"
             raise ValueError(
                 f"X has samples of shape {shape}, but OpDistNASClassifier is expecting {self.sample_shape_}, the shape "
-                "that it was fitted with."
+                f"that it was fitted with{remedy if len(shape) == len(self.sample_shape_) == 2 else ''}."
             )
 
     def _earlier(self) -> SearchRecord | None:

@@ -205,7 +205,8 @@ class Problem:
         Parameters
         ----------
         X : ndarray of shape (n, *sample_shape)
-            Finite numbers; numbers of flat samples may be missing, as NaN. It is kept as it is, and must not change.
+            Finite numbers; numbers of flat samples may be missing, as NaN, and NaN stands behind the ends of series. It
+            is kept as it is, and must not change.
         y : ndarray of shape (n,)
             Class labels.
         sample_weight : ndarray of shape (n,) or None, default=None

@@ -318,14 +318,19 @@ def test_objects_that_are_numbers(X):
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        ([[1, 2, 3], [1, 2]], r"differ in length: the shortest has 2 values, and the longest has 3; pad or resample"),
-        ([np.ones(9), np.ones(4), np.ones(5)], r"shortest has 4 .* longest has 9"),
-        (np.array([np.ones(3), np.ones(5)], dtype=object), r"shortest has 3 .* longest has 5"),
-        ([np.ones((1, 3)), np.ones((1, 6))], r"shortest has 3 .* longest has 6"),
+        ([[1, 2, 3], [1, 2]], r"the shortest has 2 values, and the longest has 3; rows .* given as a list of arrays"),
         ([[np.ones(3), np.ones(7)], [np.ones(3), np.ones(3)]], r"shortest has 3 .* longest has 7"),
-        ((pd.Series(np.ones(3)), pd.Series(np.ones(2))), r"shortest has 2 .* longest has 3"),
-        ([torch.ones(3), torch.ones(2)], r"shortest has 2 .* longest has 3"),
-        ([np.ones((1, 9)), np.ones((2, 9))], r"differ in shape, such as \(1, 9\) and \(2, 9\); pad"),
+        (
+            [np.ones((1, 9)), np.ones((2, 8))],
+            r"number of their channels: sample 0 has 1, and sample 1 has 2; give each",
+        ),
+        (
+            [np.ones((1, 9)), np.ones((2, 9))],
+            r"number of their channels: sample 0 has 1, and sample 1 has 2; give each",
+        ),
+        ([np.ones(9), np.ones((2, 9))], r"differ in shape, such as \(2, 9\) and \(9,\)|differ in length"),
+        ([np.ones((1, 4)), np.ones((1, 0))], r"one position at least, but sample 1 has none; drop it"),
+        ([np.ones(4), np.ones(0)], r"one position at least, but sample 1 has none; drop it"),
         ([np.ones((1, 9, 8)), np.ones((1, 9, 9))], r"differ in shape, such as \(1, 9, 8\) and \(1, 9, 9\); .*resize"),
         ([[1, 2], 3], r"differ in length: the shortest has 1 .* longest has 2"),
     ],

@@ -50,6 +50,7 @@ LAYERS = [
         "budget",
     },
     {"_columns", "_input", "_integers", "_paths"},
+    {"_padding"},
 ]
 TORCH = (
     "_final",

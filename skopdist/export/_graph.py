@@ -158,8 +158,14 @@ def make_graph(clf: Any, precision: str) -> Graph:
     Raises
     ------
     ExportError
-        If the data hold integers that no exported graph takes.
+        If the data hold integers that no exported graph takes, or series of unequal length.
     """
+    if clf._lengths.has_shorter:
+        raise ExportError(
+            "The estimator was fitted to series of unequal length, and an exported graph, whose steps are the same for "
+            "all samples, does not see where each of them ends; resample series to one length before fit. Save the "
+            "estimator itself by its save, or by joblib.dump."
+        )
     origin: Origin = clf._origin
     if origin.smallest is not None and origin.smallest.dtype == np.uint64:
         raise ExportError(

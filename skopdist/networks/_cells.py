@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from skopdist.architecture import Cell, Step, ordered_steps
-from skopdist.operations import OperationSize, get_operation, is_zero
+from skopdist.operations import OperationSize, clear, get_operation, is_zero
 
 # Makes what stands at a slot of a cell: (cell type, slot, name of the operation, size) -> module.
 MakeOperation = Callable[[str, int, str, OperationSize], nn.Module]
@@ -176,6 +176,8 @@ class CellModule(nn.Module):
         for slot, name in enumerate(cell.operations):
             row = [make_operation(plan.cell_type, slot, name, size) for size in plan.sizes_at(slot)]
             self.operations.append(row[0] if plan.repeats == 1 else nn.Sequential(*row))
+        # They know nothing of series that end early; those of the library leave zeros behind the ends.
+        self.is_own = [not get_operation(name).is_standard for name in cell.operations]
         self.links = links
         self.drop_path = drop_path
         self.concatenated, self.width = plan.concatenated, plan.width
@@ -190,6 +192,8 @@ class CellModule(nn.Module):
             # Looked up only now, as the modules in the lists may be replaced.
             module = (self.operations if step.is_edge else self.links)[step.row]
             value = module(nodes[step.source])  # (n, channels_out, ...)
+            if step.is_edge and self.is_own[step.row]:
+                value = clear(value)
             if not step.is_edge and step.target == self.output and step.source in self.concatenated:
                 parts[step.source] = value
                 continue

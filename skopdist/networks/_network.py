@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -17,7 +17,7 @@ from skopdist.networks._cells import CellModule, CellPlan, MakeOperation, make_o
 from skopdist.networks._inputs import Standardize
 from skopdist.networks._layouts import plan_network
 from skopdist.networks._views import VIEWS, average_views
-from skopdist.operations import get_operation
+from skopdist.operations import average, clear, ending, get_operation
 
 
 class AuxiliaryHead(nn.Module):
@@ -57,7 +57,8 @@ class Network(nn.Module):
 
     Cells work on at most 64 pixels along a side of an image, and on at most 64 positions of a series. The stem strides
     over larger images and pools or strides over longer series; its kernels grow with the stride, so that every position
-    counts.
+    counts. Series may end early, with NaN behind their ends in all channels: the result does not depend on how far they
+    are padded. They may also be longer than `input_shape` says.
 
     Parameters
     ----------
@@ -172,7 +173,7 @@ class Network(nn.Module):
         rows = None
         if self.split is not None:
             x, rows = self.split(x)
-        return self.standardize(x).to(self.classify.weight.dtype), rows
+        return clear(self.standardize(x).to(self.classify.weight.dtype)), rows
 
     @property
     def adapts(self) -> bool:
@@ -190,7 +191,8 @@ class Network(nn.Module):
         weight : Tensor of shape (n,)
             Their positive weights.
         """
-        x, _ = self.prepare(x)
+        with self._ending(x):
+            x, _ = self.prepare(x)
         for module in self.stem.modules():
             if hasattr(module, "adapt"):
                 cast(Any, module).adapt(x, weight)
@@ -214,7 +216,8 @@ class Network(nn.Module):
         begun : Tensor of shape (n, ...)
             What the network takes in the place of `x` while it is :meth:`continuing`.
         """
-        return cast(Tensor, cast(Any, self._stem_operation).begin(self.prepare(x)[0]))
+        with self._ending(x):
+            return cast(Tensor, cast(Any, self._stem_operation).begin(self.prepare(x)[0]))
 
     @contextmanager
     def continuing(self) -> Iterator[None]:
@@ -235,9 +238,14 @@ class Network(nn.Module):
         In training with an auxiliary classifier, its logits are returned too, as the second of two. skorch hands the
         weights over with the samples; they are for the loss, and nothing here depends on them.
         """
-        if self.views is not None and not self.training:
-            return average_views(cast(Callable[[Tensor], Tensor], self._logits), x, self.views)
-        return self._logits(x)
+        with self._ending(x):
+            if self.views is not None and not self.training:
+                return average_views(cast(Callable[[Tensor], Tensor], self._logits), x, self.views)
+            return self._logits(x)
+
+    def _ending(self, x: Tensor) -> AbstractContextManager[None]:
+        """Note where series end: a padded position is NaN."""
+        return ending(x) if self.n_spatial == 1 else nullcontext()
 
     def _logits(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         dtype = self.classify.weight.dtype
@@ -261,7 +269,7 @@ class Network(nn.Module):
                     auxiliary = self.auxiliary(latest).to(dtype)  # (n, n_classes)
             x = self.head(latest)  # (n, width, ...)
             if self.n_spatial:
-                x = x.flatten(2).mean(2)  # (n, width)
+                x = average(clear(x.flatten(2)))  # (n, width)
             logits = self.classify(x).to(dtype)  # (n, n_classes)
         return (logits, auxiliary) if self.training and self.auxiliary_weight else logits
 

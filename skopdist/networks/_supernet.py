@@ -42,6 +42,8 @@ class MixedOperation(nn.Module):
     names : sequence of str or None
         The k operations; None in the place of those that may not stand there.
     size : OperationSize
+    whole : OperationSize
+        That of stems that leave one position, which counts for all positions of the others.
     partial_channels : int
         Operations see the first channels only, one in `partial_channels` of them; the others pass by unchanged [1]_.
         The output begins with the channels that passed by, so that the next operation sees others. Where the shape
@@ -60,6 +62,7 @@ class MixedOperation(nn.Module):
         slot: int,
         names: Sequence[str | None],
         size: OperationSize,
+        whole: OperationSize,
         partial_channels: int,
     ) -> None:
         super().__init__()
@@ -71,7 +74,12 @@ class MixedOperation(nn.Module):
         self.passes = [name is not None and not is_zero(name) for name in names]
         # An operation that passes nothing on adds nothing to the sum, and no gradient to its weight.
         self.operations = nn.ModuleList(
-            [nn.Identity() if name is None or is_zero(name) else get_operation(name).make(self.size) for name in names]
+            [
+                nn.Identity()
+                if name is None or is_zero(name)
+                else get_operation(name).make(whole if get_operation(name).summarizes else self.size)
+                for name in names
+            ]
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -153,9 +161,10 @@ class Supernet(nn.Module):
         def mix(cell_type: str, slot: int, name: str, size: OperationSize) -> nn.Module:
             allowed = space.allowed[self.cell_types.index(cell_type)]
             names = [name if here else None for name, here in zip(self.operations, allowed, strict=True)]
+            whole = size._replace(stride=max(input_shape[1:], default=1))
             # Nothing of a sample passes its stem by.
             share = 1 if cell_type == STEM else partial_channels
-            return MixedOperation(self.mixture, cell_type, slot, names, size, share)
+            return MixedOperation(self.mixture, cell_type, slot, names, size, whole, share)
 
         self.network = Network(
             space.make_whole(length),

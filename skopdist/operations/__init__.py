@@ -28,6 +28,7 @@ from skopdist.operations._convolutions import (
     conv_bn_relu,
     make_conv,
 )
+from skopdist.operations._ends import average, clear, ending
 from skopdist.operations._images import InvertedResidual
 from skopdist.operations._passing import Zero, resized_identity
 from skopdist.operations._registry import (
@@ -57,8 +58,11 @@ __all__ = [
     "Stackable",
     "Zero",
     "adopt_operations",
+    "average",
+    "clear",
     "conv_bn",
     "conv_bn_relu",
+    "ending",
     "get_operation",
     "is_identity",
     "is_zero",

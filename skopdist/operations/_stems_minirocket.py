@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skopdist.operations._ends import current_ends
 from skopdist.operations._registry import register_standard_stem
 from skopdist.operations._rows import SeriesConv, SeriesNorm, as_rows
 from skopdist.operations._sizes import OperationSize
@@ -46,6 +47,8 @@ class MiniRocketFeatures(nn.Module):
     Parameters
     ----------
     channels : int
+    length : int
+        Positions of the longest series of the training.
 
     Attributes
     ----------
@@ -62,8 +65,10 @@ class MiniRocketFeatures(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, length: int) -> None:
         super().__init__()
+        self.dilations = _dilations(length)
+        self.stride = -(-length // _MOST_POSITIONS)
         kernels = _make_kernels(channels) / _SOFTNESS
         self.n_features = _N_DILATIONS * len(kernels) * _N_THRESHOLDS
         # They follow from the number of channels, and need not be stored.
@@ -81,48 +86,63 @@ class MiniRocketFeatures(nn.Module):
         weight : Tensor of shape (n,)
         """
         n_kernels, n_thresholds = self.thresholds.shape[1:]
+        counts = self._counts(x)
         seen = _some(x, _MOST_SEEN)
+        is_seen = None if counts is None else (_some(counts, _MOST_SEEN) > 0).flatten()  # (n_seen positions,)
         order = torch.arange(1, n_kernels * n_thresholds + 1, dtype=torch.float64, device=x.device)
         for i, found in enumerate(self._responses(seen)):
             values = found.transpose(0, 1).flatten(1)  # (n_kernels, n_seen positions)
+            values = values if is_seen is None else values[:, is_seen]
             values = values[:, :: -(-values.shape[1] // _MOST_VALUES)].sort(dim=1).values
             quantiles = (order + i * len(order)) * _GOLDEN % 1
             places = (quantiles * values.shape[1]).long().reshape(n_kernels, n_thresholds)
             self.thresholds[i] = values.gather(1, places)
-        excess, weight = self._excess(_some(x, _MOST_SCALED)), _some(weight, _MOST_SCALED)
+        counts = None if counts is None else _some(counts, _MOST_SCALED)
+        excess, weight = self._excess(_some(x, _MOST_SCALED), counts), _some(weight, _MOST_SCALED)
         weight = (weight / weight.sum()).to(excess.dtype)
         self.mean = weight @ excess
         self.deviation = (weight @ (excess - self.mean).square()).sqrt() + _SMALLEST_DEVIATION
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, channels, length) to (n, n_features, 1)."""
-        return ((self._excess(x) - self.mean) / self.deviation)[:, :, None]
+        return ((self._excess(x, self._counts(x)) - self.mean) / self.deviation)[:, :, None]
 
-    def _excess(self, x: Tensor) -> Tensor:
+    def _counts(self, x: Tensor) -> Tensor | None:
+        """Return how much each position counts, shape (n, 1, positions); None where all count the same."""
+        ends = current_ends()
+        if ends is None:
+            return None
+        ends.divide(x.shape[2], self.stride)
+        n_positions = -(-x.shape[2] // self.stride)
+        return ends.mask(n_positions) / ends.counts(n_positions)[:, None, None].to(x.dtype)
+
+    def _excess(self, x: Tensor, counts: Tensor | None) -> Tensor:
         """Return the share of positions above each threshold less that below, shape (n, n_features)."""
-        step = max(1, _BLOCK // (len(self.kernels) * min(x.shape[2], _MOST_POSITIONS)))
         # A graph that is exported has a free number of samples.
-        blocks = [x] if torch.compiler.is_exporting() else x.split(step)
-        return torch.cat([self._excess_of_block(block) for block in blocks])
+        n_at_once = max(1, _BLOCK * self.stride // (len(self.kernels) * x.shape[2]))
+        step = len(x) if torch.compiler.is_exporting() else n_at_once
+        if len(x) <= step:
+            return self._excess_of_block(x, counts)
+        parts = [None] * len(x) if counts is None else counts.split(step)
+        return torch.cat([self._excess_of_block(*block) for block in zip(x.split(step), parts, strict=False)])
 
-    def _excess_of_block(self, x: Tensor) -> Tensor:
-        parts = [
-            (found - thresholds[:, j, None]).clamp_(-1, 1).mean(dim=2)  # (n, n_kernels)
-            for found, thresholds in zip(self._responses(x), self.thresholds, strict=True)
-            for j in range(_N_THRESHOLDS)
-        ]
+    def _excess_of_block(self, x: Tensor, counts: Tensor | None) -> Tensor:
+        parts = []
+        for found, thresholds in zip(self._responses(x), self.thresholds, strict=True):
+            for j in range(_N_THRESHOLDS):
+                above = (found - thresholds[:, j, None]).clamp_(-1, 1)  # (n, n_kernels, positions)
+                parts.append(above.mean(dim=2) if counts is None else (above * counts).sum(dim=2))
         return torch.cat(parts, dim=1)
 
     def _responses(self, x: Tensor) -> Iterator[Tensor]:
         """Convolve with the kernels at each dilation, shapes (n, n_kernels, positions)."""
-        stride = -(-x.shape[2] // _MOST_POSITIONS)
         rows, kernels = as_rows(x), self.kernels.to(x.dtype)
         known, found = 0, x
-        for dilation in _dilations(x.shape[2]):
+        for dilation in self.dilations:
             # Short series have few that differ.
             if dilation != known:
                 padding = (0, _TAPS // 2 * dilation)
-                found = functional.conv2d(rows, kernels, None, (1, stride), padding, (1, dilation)).squeeze(2)
+                found = functional.conv2d(rows, kernels, None, (1, self.stride), padding, (1, dilation)).squeeze(2)
                 known = dilation
             yield found
 
@@ -138,7 +158,7 @@ class MiniRocketStem(nn.Module):
 
     def __init__(self, size: OperationSize) -> None:
         super().__init__()
-        self.features = MiniRocketFeatures(size.channels_in)
+        self.features = MiniRocketFeatures(size.channels_in, size.stride)
         self.mix = SeriesConv(self.features.n_features, size.channels_out, 1)
         self.norm = SeriesNorm(size.channels_out)
 

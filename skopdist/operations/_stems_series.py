@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skopdist.operations._ends import average, clear
 from skopdist.operations._registry import register_standard_stem
 from skopdist.operations._rows import SeriesConv, SeriesNorm, SeriesPool, beside, divided
 from skopdist.operations._sizes import OperationSize
@@ -22,6 +23,8 @@ from skopdist.operations._sizes import OperationSize
 _LARGEST_WINDOW = 8
 _SMALLEST_VARIANCE = 1e-4
 _SCALES = (9, 19, 39)
+# Of fixed filters, for each series, that are in memory at a time.
+_MOST_RESPONSES = 2**21
 # Lengths of the fixed filters.
 _ALTERNATING, _PEAKS = (2, 4, 8, 16, 32, 64), (6, 12, 24, 48, 96)
 
@@ -90,19 +93,26 @@ class FixedFilters(nn.Module):
         channels_in, channels_out, stride = size
         self.stride = stride
         self.register_buffer("filters", _fixed_filters(), persistent=False)
+        self.pool = SeriesPool("max", stride, stride)
         self.norm = SeriesNorm(channels_in * len(self.filters))
         self.mix = SeriesConv(channels_in * len(self.filters), channels_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, channels_in, length) to (n, channels_out, length / stride), rounded up."""
+        # A few channels at a time: there are many times as many responses as values, before they are pooled.
+        step = max(1, _MOST_RESPONSES // (len(self.filters) * x.shape[2]))
+        parts = [self._respond(part) for part in x.split(step, dim=1)]
+        found = beside(parts) if len(parts) > 1 else parts[0]
+        return cast(Tensor, self.mix(self.norm(found)))
+
+    def _respond(self, x: Tensor) -> Tensor:
+        """Map (n, m, length) to (n, m * n_filters, length / stride)."""
         n, channels, length = x.shape
         rows = x.reshape(n * channels, 1, 1, length)
         width = self.filters.shape[3]
         found = functional.conv2d(rows, self.filters.to(x.dtype), padding=(0, width // 2)).relu()
-        if self.stride > 1:
-            found = functional.max_pool2d(found, (1, self.stride), (1, self.stride), ceil_mode=True)
-        found = found.reshape(n, channels * len(self.filters), found.shape[3])
-        return cast(Tensor, self.mix(self.norm(found)))
+        found = found.reshape(n, channels * len(self.filters), length)
+        return cast(Tensor, self.pool(found)) if self.stride > 1 else found
 
 
 def _fixed_filters() -> Tensor:
@@ -129,8 +139,8 @@ class NormalizeEach(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, channels, length) to the same shape."""
-        centred = x - x.mean(dim=2, keepdim=True)
-        return centred / (centred.square().mean(dim=2, keepdim=True) + _SMALLEST_VARIANCE).sqrt()
+        centred = clear(x - average(x)[:, :, None])
+        return centred / (average(centred.square())[:, :, None] + _SMALLEST_VARIANCE).sqrt()
 
 
 @register_standard_stem("multi_scale_stem", n_spatial=1)

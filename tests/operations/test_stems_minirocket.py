@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from skopdist.operations import OperationSize, get_operation
+from skopdist.operations import OperationSize, clear, ending, get_operation
 from skopdist.operations._stems_minirocket import _SOFTNESS, MiniRocketFeatures, _dilations
 from skopdist.testing import check_operation
 
 
 def make_features(x, weight=None):
-    features = MiniRocketFeatures(x.shape[1])
+    features = MiniRocketFeatures(x.shape[1], x.shape[2])
     features.adapt(x, torch.ones(len(x)) if weight is None else weight)
     return features
 
@@ -18,7 +18,7 @@ def test_contract():
 
 
 def test_kernels():
-    kernels = MiniRocketFeatures(1).kernels[:, 0, 0] * _SOFTNESS
+    kernels = MiniRocketFeatures(1, 30).kernels[:, 0, 0] * _SOFTNESS
     assert kernels.shape == (84, 9)
     assert len(kernels.unique(dim=0)) == 84
     assert (kernels.sum(dim=1).abs() < 1e-5).all(), "the level must not count"
@@ -27,8 +27,8 @@ def test_kernels():
 
 @pytest.mark.parametrize("n_channels", [2, 5, 40])
 def test_kernels_look_at_some_of_many_channels(n_channels):
-    kernels = MiniRocketFeatures(n_channels).kernels
-    torch.testing.assert_close(kernels, MiniRocketFeatures(n_channels).kernels)
+    kernels = MiniRocketFeatures(n_channels, 30).kernels
+    torch.testing.assert_close(kernels, MiniRocketFeatures(n_channels, 30).kernels)
     n_seen = (kernels[:, :, 0, 0] != 0).sum(dim=1)
     assert n_seen.min() >= 1
     assert n_seen.max() == min(n_channels, 9)
@@ -49,7 +49,7 @@ def test_features_are_what_they_are_said_to_be():
     torch.manual_seed(0)
     x = torch.randn(6, 2, 30)
     features = make_features(x)
-    known = (features._excess(x) + 1) / 2
+    known = (features._excess(x, None) + 1) / 2
     i, kernel, j = 5, 17, 2
     dilation = _dilations(30)[i]
     padded = np.pad(x.numpy(), [(0, 0), (0, 0), (4 * dilation, 4 * dilation)])
@@ -89,6 +89,24 @@ def test_flat_parts_are_no_matter_of_rounding():
     x = torch.cat([torch.zeros(4, 1, 30), torch.randn(4, 1, 30)], dim=2)
     features = make_features(x)
     torch.testing.assert_close(features(x + 1e-7 * torch.randn(x.shape)), features(x), atol=1e-2, rtol=0)
+
+
+def test_padding_says_nothing(monkeypatch):
+    torch.manual_seed(0)
+    x = torch.randn(6, 2, 40)
+    padded = torch.nn.functional.pad(x, (0, 25), value=torch.nan)
+    padded[:3, :, 30:] = torch.nan
+    features = MiniRocketFeatures(2, 40)
+    with ending(padded):
+        features.adapt(clear(padded), torch.ones(6))
+        known = features(clear(padded))
+    with ending(padded[:, :, :40]):
+        torch.testing.assert_close(features(clear(padded[:, :, :40])), known, atol=1e-3, rtol=0)
+        monkeypatch.setattr("skopdist.operations._stems_minirocket._BLOCK", 1)
+        torch.testing.assert_close(features(clear(padded[:, :, :40])), known, atol=1e-3, rtol=0)
+    # Those that are not padded are as they are alone, and those that are as if they were so long.
+    torch.testing.assert_close(features(x[3:]), known[3:], atol=1e-3, rtol=0)
+    torch.testing.assert_close(features(x[:3, :, :30]), known[:3], atol=1e-3, rtol=0)
 
 
 def test_a_constant_series_has_features_too():

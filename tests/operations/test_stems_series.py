@@ -62,3 +62,11 @@ def test_level_and_scale_of_a_series_say_nothing_behind_normalisation():
     assert torch.allclose(module(moved), module(x), atol=2e-3)
     constant = NormalizeEach()(torch.full((1, 1, 9), 5.0))
     assert torch.equal(constant, torch.zeros(1, 1, 9))
+
+
+def test_many_channels_are_filtered_a_few_at_a_time(monkeypatch):
+    torch.manual_seed(0)
+    filters, x = FixedFilters(OperationSize(5, 4, 3)).eval(), torch.randn(2, 5, 50)
+    expected = filters(x)
+    monkeypatch.setattr("skopdist.operations._stems_series._MOST_RESPONSES", 2 * 17 * 50)
+    assert torch.allclose(filters(x), expected, atol=1e-6)
