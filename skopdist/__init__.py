@@ -2,6 +2,7 @@
 
 import logging
 
+from skopdist._environment import show_versions
 from skopdist._prior import Prior
 from skopdist._refit import Refit
 from skopdist._version import __version__
@@ -9,7 +10,16 @@ from skopdist.architecture import Architecture, Cell
 from skopdist.classifier import OpDistNASClassifier
 from skopdist.distribution import OperationDistribution
 
-__all__ = ["Architecture", "Cell", "OpDistNASClassifier", "OperationDistribution", "Prior", "Refit", "__version__"]
+__all__ = [
+    "Architecture",
+    "Cell",
+    "OpDistNASClassifier",
+    "OperationDistribution",
+    "Prior",
+    "Refit",
+    "__version__",
+    "show_versions",
+]
 
 # A library logs, and the application decides what becomes of it.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
