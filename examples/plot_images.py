@@ -24,9 +24,10 @@ X[np.random.default_rng(0).random(X.shape) < 0.1] = np.nan
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=400, test_size=400, stratify=y, random_state=0)
 
 # %%
-# The pipeline is fitted, scored and searched like any other. Parameters of the classifier are called ``clf__...``.
+# The pipeline is fitted, scored and searched like any other. Parameters of the classifier are called ``clf__...``. One
+# accuracy on 400 images has a standard error of about .013, so that small differences between the two mean nothing.
 
-clf = OpDistNASClassifier(input_shape=(1, 8, 8), n_trials=3, max_epochs=10, n_cells=2, channels=8, random_state=0)
+clf = OpDistNASClassifier(input_shape=(1, 8, 8), n_trials=3, max_epochs=8, n_cells=1, channels=8, random_state=0)
 scores = {}
 for fill in (SimpleImputer(), KNNImputer()):
     pipeline = Pipeline([("fill", fill), ("clf", clf)]).fit(X_train, y_train)
