@@ -25,7 +25,7 @@ from skopdist.export import to_onnx
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=600, stratify=y, random_state=0)
 clf = OpDistNASClassifier(
-    input_shape=(1, 8, 8), limits={"params": 5_000}, n_trials=5, max_epochs=10, channels=8, n_cells=1, random_state=0
+    input_shape=(1, 8, 8), limits={"params": 5_000}, n_trials=5, max_epochs=6, channels=8, n_cells=1, random_state=0
 )
 clf.fit(X_train, y_train)
 n_parameters = sum(parameter.numel() for parameter in clf.net_.module_.parameters())

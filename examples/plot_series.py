@@ -40,7 +40,7 @@ X_test, y_test = simulate(100, rng)
 # %%
 # The shape of ``X`` says that these are series, and the search takes a space of operations along time.
 
-clf = OpDistNASClassifier(n_trials=4, n_members=2, max_epochs=15, n_cells=2, channels=16, random_state=0)
+clf = OpDistNASClassifier(n_trials=4, n_members=2, max_epochs=10, n_cells=2, channels=16, random_state=0)
 clf.fit(X_train, y_train)
 print(f"Test accuracy {clf.score(X_test, y_test):.3f}")
 print(clf.best_distribution_)

@@ -26,7 +26,7 @@ from skopdist.training import Training
 
 N_SEEDS, N_TRIALS, LENGTH = 20, 10, 3
 space = DenseSpace(["linear_relu", "linear_tanh", "skip_connect"], stems=[], references=[])
-training = TrainingEvaluator(space, n_cells=1, channels=8, training=Training(max_epochs=3), scoring="neg_log_loss")
+training = TrainingEvaluator(space, n_cells=1, channels=8, training=Training(max_epochs=2), scoring="neg_log_loss")
 training.fit(*load_wine(return_X_y=True), random_state=0)
 
 begin = time.perf_counter()

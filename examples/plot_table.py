@@ -37,7 +37,7 @@ print(X_train.head(), X_train.isna().sum(), sep="\n\n")
 # Nothing is encoded, filled or scaled beforehand. The distribution has a row for the *stem* as well, the way in which
 # numbers enter the network.
 
-clf = OpDistNASClassifier(n_trials=10, max_epochs=10, n_cells=1, random_state=0).fit(X_train, y_train)
+clf = OpDistNASClassifier(n_trials=10, max_epochs=8, n_cells=1, random_state=0).fit(X_train, y_train)
 print(f"Categories: {list(X.columns[clf.is_categorical_])}")
 print(f"Test accuracy {clf.score(X_test, y_test):.3f}, of {len(clf.nets_)} networks together")
 print(f"Stem and cell: {clf.best_architecture_}")

@@ -8,7 +8,7 @@ predict together.
 """
 
 # %%
-# The same estimator with three, six and twelve seconds, on measurements of tumours. What there is time for depends on
+# The same estimator with three, five and eight seconds, on measurements of tumours. What there is time for depends on
 # the machine, and so do the figures.
 
 import matplotlib.pyplot as plt
@@ -21,7 +21,7 @@ from skopdist import OpDistNASClassifier
 X, y = load_breast_cancer(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
 
-budgets, losses = (3, 6, 12), []
+budgets, losses = (3, 5, 8), []
 for seconds in budgets:
     clf = OpDistNASClassifier(max_time=seconds, random_state=0).fit(X_train, y_train)
     losses.append(log_loss(y_test, clf.predict_proba(X_test)))
