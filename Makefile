@@ -61,7 +61,7 @@ typecheck: venv  ## mypy, strictly
 	$(BIN)/mypy skopdist
 
 docs: $(VENV)/.installed-docs  ## the documentation, into docs/_build/html
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -j 2 -b html docs docs/_build/html
 
 $(VENV)/.installed-bench: $(VENV)/.installed
 	@$(PIP) install -qq -c constraints.txt -e '.[bench,plot]'

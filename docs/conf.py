@@ -64,5 +64,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
+    "within_subsection_order": "FileNameSortKey",
     "show_memory": False,
+    # Examples at a time; a build would take twice as long one by one.
+    "parallel": 2,
 }

@@ -37,29 +37,14 @@ grid = [
 # Whole fits run in parallel here, and each search takes one worker. With ``OpDistNASClassifier(n_jobs=2)`` instead it
 # would be the trials of one search.
 
+search = GridSearchCV(pipeline, grid, cv=3, n_jobs=2, error_score="raise").fit(X_train, y_train)
+results = search.cv_results_
+print(grid_table(results))
+print(f"\nTest accuracy of the best: {search.score(X_test, y_test):.4f}")
+print(f"Its distribution: {search.best_estimator_['clf'].best_distribution_}")
 
-def main():
-    search = GridSearchCV(pipeline, grid, cv=3, n_jobs=2, error_score="raise").fit(X_train, y_train)
-    results = search.cv_results_
-    print(grid_table(results))
-    print(f"\nTest accuracy of the best: {search.score(X_test, y_test):.4f}")
-    print(f"Its distribution: {search.best_estimator_['clf'].best_distribution_}")
-
-    # %%
-    # With so few trials the differences are hardly larger than their deviations over the splits, as the picture shows.
-
-    _, ax = plt.subplots(figsize=(8, 4), layout="constrained")
-    for k, encoding in enumerate(encodings):
-        rows = [i for i, params in enumerate(results["params"]) if params["clf__encoding"] is encoding]
-        where = np.arange(len(rows)) + 0.2 * k
-        ax.errorbar(
-            results["mean_test_score"][rows], where, xerr=results["std_test_score"][rows], fmt="o", label=str(encoding)
-        )
-    ax.set_yticks(np.arange(len(rows)) + 0.1, [_name(results["params"][i]) for i in rows])
-    ax.set(xlabel="accuracy in cross-validation", title="Strategies and encodings")
-    ax.legend()
-    ax.figure.savefig("skopdist_grid_search.png", dpi=120)
-    print("Picture: skopdist_grid_search.png")
+# %%
+# With so few trials the differences are hardly larger than their deviations over the splits, as the picture shows.
 
 
 def _name(params):
@@ -67,6 +52,15 @@ def _name(params):
     return type(params["clf__strategy"]).__name__ + ("" if n_initial is None else f", n_initial={n_initial}")
 
 
-# Workers import this file, and must not search as well.
-if __name__ == "__main__":
-    main()
+_, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+for k, encoding in enumerate(encodings):
+    rows = [i for i, params in enumerate(results["params"]) if params["clf__encoding"] is encoding]
+    where = np.arange(len(rows)) + 0.2 * k
+    ax.errorbar(
+        results["mean_test_score"][rows], where, xerr=results["std_test_score"][rows], fmt="o", label=str(encoding)
+    )
+ax.set_yticks(np.arange(len(rows)) + 0.1, [_name(results["params"][i]) for i in rows])
+ax.set(xlabel="accuracy in cross-validation", title="Strategies and encodings")
+ax.legend()
+ax.figure.savefig("skopdist_grid_search.png", dpi=120)
+print("Picture: skopdist_grid_search.png")

@@ -2,6 +2,7 @@
 
 import logging
 
+from skopdist._environment import show_versions
 from skopdist._prior import Prior
 from skopdist._refit import Refit
 from skopdist._scalar import Scalar
@@ -19,6 +20,7 @@ __all__ = [
     "Refit",
     "Scalar",
     "__version__",
+    "show_versions",
 ]
 
 # A library logs, and the application decides what becomes of it.

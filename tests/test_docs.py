@@ -30,7 +30,7 @@ NOT_RUN = {"docs/guide/parallel.md": 3, "docs/guide/watching.md": 1}
 # Written by Sphinx.
 GENERATED = {"_build", "auto_examples", "generated"}
 # Of fences: other ones may hold no code of Python, for nothing would run it.
-LANGUAGES = {"python", "console", "{toctree}", "{eval-rst}"}
+LANGUAGES = {"python", "console", "{toctree}", "{eval-rst}", "{include}"}
 
 DIRECTIVE = re.compile(r"<!-- (?P<kind>setup|run with|not run): ?(?P<text>.*?)-->", re.DOTALL)
 FENCE = re.compile(
@@ -199,6 +199,36 @@ def test_errors_name_the_line_of_the_page():
     with pytest.raises(ZeroDivisionError) as caught:
         run_page("page.md", "# A page\n\n```python\nn = 1\n\nn / 0\n```\n")
     assert caught.traceback[-1].lineno + 1 == 6
+
+
+LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+def anchors_of(page):
+    """List what a link may name behind `#`: the headings of a page, as GitHub and MyST write them."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#{1,3} +(.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def written(path):
+    """Return the file that a page of the gallery is made of, and any other path as it is."""
+    if "auto_examples" not in path.parts:
+        return path
+    return ROOT / "examples" / ("GALLERY_HEADER.rst" if path.stem == "index" else f"{path.stem}.py")
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in pages()])
+def test_links_lead_somewhere(page):
+    text = FENCE.sub("", COMMENT.sub("", page.read_text(encoding="utf-8")))
+    for target in (link["target"] for link in LINK.finditer(text)):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        path = written((page.parent / name).resolve()) if name else page
+        assert path.exists(), f"{target}: there is no such file"
+        assert not anchor or anchor in anchors_of(path), f"{target}: there is no such heading"
 
 
 # What is public in these is public, and in the reference, as a name of the package itself.

@@ -19,7 +19,7 @@ MODULES = {
 
 # The layers, from top to bottom; a module may import from those below its own. Within a layer of one package, its own.
 LAYERS = [
-    {"testing"},
+    {"testing", "__main__"},
     {"classifier", "tables"},
     {"_final", "export"},
     {"committee"},
@@ -33,7 +33,7 @@ LAYERS = [
     {"spaces", "journal"},
     {"problem", "_device", "_refit", "trial", "_strides"},
     {"operations", "architecture", "_prior"},
-    {"distribution"},
+    {"distribution", "_environment"},
     {
         "_callbacks",
         "_identity",
@@ -60,6 +60,7 @@ TORCH = (
     "networks",
     "training",
     "_device",
+    "_environment",
     "evaluators._training",
     "evaluators._supernet",
 )

@@ -154,7 +154,7 @@ def test_the_caller_watches_nobody(n_jobs):
         assert list(workers.run([delayed(watchers)()], fail)) == [[]]
 
 
-@pytest.mark.parametrize("parent", [os.getpid(), -1, 2**22])
+@pytest.mark.parametrize("parent", [os.getpid(), -1, 2**22], ids=["itself", "nobody", "unknown"])
 def test_a_process_that_is_no_parent_is_not_watched(parent):
     _end_with(parent)
     assert watchers() == []
