@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _common as common  # before numpy: it limits the threads
+import _common  # noqa: F401 - before numpy: it limits the threads
 import numpy as np
 
 # isort: split

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _onnx import PEERS, Predict, convert, milliseconds, session, timings, versions
+from _onnx import PEERS, Predict, convert, session, timings, versions
 from export_tables import file_table, speed_table
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits

@@ -3,10 +3,10 @@
 
     python benchmarks/frontier.py [--data DIR] [--datasets digits SwedishLeaf] [--seeds 5] [--quick] [--report]
 
-For each limit a search of four trials, three of them of cells that are known to be good, whose networks use the limit up (``fill_limits``), and one
-network that is trained on all training rows; everything else is the default. It is written to a file of ONNX. So are
-gradient boosting, a random forest and logistic regression (scikit-learn's defaults, but for scaled features of the
-latter), by skl2onnx.
+For each limit a search of four trials, three of them of cells that are known to be good if these are within the limit,
+and one network that is trained on all training rows; everything else is the default. Depth and width are open, so that
+``fit`` uses the limit up. The network is written to a file of ONNX. So are gradient boosting, a random forest and
+logistic regression (scikit-learn's defaults, but for scaled features of the latter), by skl2onnx.
 
 "Gradient boosting, as small" has as many iterations as fit into the size of the network's file, and of trees with 4, 8,
 16 or 31 leaves those that are best on a quarter of the training rows, held out.
@@ -72,6 +72,7 @@ def measure_network(split: datasets.Split, budget: str, seed: int, quick: bool) 
             "validation": clf.best_score_,
             "n_cells": clf.n_cells_,
             "channels": clf.channels_,
+            "trials": [[costs.n_parameters(trial.architecture), trial.score] for trial in clf.trials_],
             "architecture": str(clf.refit_architecture_),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "flops": costs.flops(clf.refit_architecture_),

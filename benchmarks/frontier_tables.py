@@ -45,8 +45,8 @@ def _line(text: str, rows: Sequence[dict[str, Any]]) -> list[str]:
 def frontier_table(rows: common.Rows, dataset: str) -> str:
     """Lay the networks of all limits out beside the other models: means over the seeds."""
     header = [
-        dataset, "seeds", "accuracy", "cells × channels", "parameters", "MFLOPs", "KiB, ONNX", "ms", "ms in a batch of 100",
-        "CPU s",
+        dataset, "seeds", "accuracy", "cells × channels", "parameters", "MFLOPs", "KiB, ONNX", "ms, batch of 1",
+        "batch of 100", "CPU s",
     ]  # fmt: skip
     body = []
     for model, budgets in ((OURS, BUDGETS), (AS_SMALL, BUDGETS), *((peer, ("",)) for peer in PEERS)):

@@ -126,9 +126,9 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     length : int or None, default=None
         Number of operations in a cell, any integer >= 1; None takes the space's default.
     n_cells : int or None, default=None
-        Depth: number of cells; None takes 3.
+        Depth: number of cells; None takes 3, or what `limits` allow.
     channels : int or None, default=None
-        Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input.
+        Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input, or what `limits` allow.
     max_epochs : int or None, default=None
         Epochs of each training; None takes those of `training`, 20 unless said otherwise.
     n_members : int or None, default=None
@@ -147,7 +147,9 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         The most that what predicts may cost: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds for one sample)
         and ``"latency"`` (seconds for one sample on the device). A committee counts as a whole. No strategy proposes
         anything beyond a limit, and nothing beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`.
-        Measured latencies differ from fit to fit, and so may the search.
+        Where `n_cells` or `channels` is None, depth and width are chosen so that the limits are used up, with up to 3
+        cells and up to twice the usual width; see :func:`~skopdist.networks.fill_limits`. Measured latencies differ
+        from fit to fit, and so may the search.
     training : Training or None, default=None
         The recipe by which all networks are trained: batch size, learning rate, optimiser, weight decay, augmentation,
         precision and more; None takes :class:`Training() <skopdist.training.Training>`. A grid may set its
@@ -228,6 +230,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     stop_reason_ : str
         Why the search ended; see :class:`~skopdist.search.SearchResult`. Where a callback or Ctrl-C ended the training
         of the members behind it, it is "callback" or "interrupted".
+    n_cells_, channels_ : int
+        Depth and width of the networks of the search, as they were given or chosen.
     fit_time_ : float
         Seconds that `fit` took.
     net_ : skorch.NeuralNetClassifier
