@@ -62,10 +62,11 @@ def draw_frontier(rows: Sequence[dict[str, Any]], path: Path) -> None:
                     [row[column] for row in some],
                     [row["accuracy"] for row in some],
                     # What has a limit has a front.
-                    "-" if model in _LABEL and column == "kib" else "",
+                    linestyle="-" if model in _LABEL and column == "kib" else "none",
                     color=colour, marker=marker, markersize=5, label=_LABEL.get(model, model),
                 )  # fmt: skip
             axis.set(xscale="log", xlabel=text, title=name)
+            axis.xaxis.set_minor_formatter("")
             axis.grid(alpha=0.3)
         line[0].set_ylabel("test accuracy")
     handles, labels = axes[0, 0].get_legend_handles_labels()

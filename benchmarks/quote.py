@@ -203,7 +203,7 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "export-files": lambda _: file_table(results("export")),
     "export-speed": lambda _: speed_table(results("export")),
     "frontier": lambda dataset: frontier_table(results("frontier"), dataset),
-    "frontier-accuracy": lambda what: accuracy_text(results("frontier"), *what.split(", ")),
+    "frontier-accuracy": lambda what: accuracy_text(results("frontier"), *what.split(", ", 1)),
     "limited": lambda _: limited_table(results("limited")),
     "transfer": lambda suite: transfer_table(results("transfer"), suite),
     "spaces": spaces,

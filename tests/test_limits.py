@@ -6,6 +6,7 @@ import pytest
 from sklearn.base import clone
 
 from skopdist import OpDistNASClassifier
+from skopdist.display import estimator_html
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.journal import read_journal
 from skopdist.networks import NetworkCosts
@@ -72,7 +73,7 @@ def test_an_evaluator_keeps_its_own_size(iris):
     assert (clf.n_cells_, clf.channels_) != (3, 64)
 
 
-@pytest.mark.parametrize("parameters", [{"n_members": 2, "n_trials": 4}, {"max_time": 2.0}, {"n_jobs": 2}], ids=str)
+@pytest.mark.parametrize("parameters", [{"n_members": 2, "n_trials": 4}, {"max_time": 60.0}], ids=str)
 def test_however_it_is_fitted(parameters, iris):
     clf = make(limits={"params": 9000}, **parameters).fit(*iris)
     assert n_parameters(clf) <= 9000
@@ -92,7 +93,7 @@ def test_a_supernet_has_the_size_too(iris):
 def test_a_limit_that_nothing_meets(images):
     message = (
         r"No architecture of length 6 in NASBench201Space is within the limit limits\[\"params\"\]=100, where the "
-        r"smallest possible cost is 2\d\d\. Raise the limit, .* n_cells=1, channels=4"
+        r"smallest possible cost is \d+\. Raise the limit, .* n_cells=1, channels=4"
     )
     with pytest.raises(ValueError, match=message):
         make(limits={"params": 100}).fit(*images)
@@ -136,4 +137,4 @@ def test_clones_and_pickles(iris):
 
 def test_a_notebook_shows_the_size(iris):
     clf = make(limits={"params": 9000}).fit(*iris)
-    assert f"n_cells={clf.n_cells_}, channels={clf.channels_}, " in clf._repr_html_()
+    assert f"n_cells={clf.n_cells_}, channels={clf.channels_}, " in estimator_html(clf)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from skopdist.architecture import Architecture
 from skopdist.encodings import DistributionEncoding, LimitedEncoding
@@ -96,15 +97,15 @@ def fill_limits(
     depths = range(usual_cells, 0, -1) if n_cells is None else (n_cells,)
     widths = [w for w in _WIDTHS if w <= _WIDER * usual] if channels is None else [channels]
 
-    def fits(depth: int, width: int) -> bool:
+    def is_beyond(width: int, depth: int) -> bool:
         found = costs.of_size(depth, width).limits(limits)
         within = sum(all(limit.allows(architecture) for limit in found) for architecture in typical)
-        return 2 * within >= len(typical)
+        return 2 * within < len(typical)
 
     for depth in depths:
         narrowest = _NARROW * usual if channels is None and depth > min(depths) else 0
         wide = [w for w in widths if w >= narrowest]
-        n = bisect_left(wide, True, key=lambda width, depth=depth: not fits(depth, width))
+        n = bisect_left(wide, True, key=partial(is_beyond, depth=depth))
         if n:
             return depth, wide[n - 1]
     depth, width = min(depths), min(widths)
