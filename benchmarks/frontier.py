@@ -80,7 +80,7 @@ def measure_network(split: datasets.Split, budget: str, seed: int, quick: bool) 
             "bytes": exported.n_bytes,
             "fit_cpu_seconds": seconds,
             "n_trials": settings["n_trials"],
-            **timings({"onnx": session(path)}, X_test, quick),
+            **timings({"onnx": session(path)}, X_test.astype(np.float64), quick),
         }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
 # Those that train many networks.
-SLOW = {"plot_digits", "plot_grid_search"}
+SLOW = {"plot_digits", "plot_frontier", "plot_grid_search"}
 OWN = ("operation", "space", "encoding", "strategy", "evaluator")
 
 

@@ -44,7 +44,7 @@ def test_table(tables, rows):
     assert tables.accuracy_text(rows, "digits", "5,000 parameters") == ".9850"
 
 
-def easy(n=120):
+def easy(n=240):
     rng = np.random.default_rng(0)
     y = np.arange(n) % 3
     X = (rng.normal(size=(n, 8)) + 4 * y[:, None]).astype(np.float32)
