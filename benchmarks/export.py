@@ -24,26 +24,15 @@ import numpy as np
 # isort: split
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-import onnx
-import onnxruntime
-import onnxscript
-import skl2onnx
 import torch
-from export_tables import BATCHES, file_table, speed_table
+from _onnx import PEERS, Predict, convert, session, timings, versions
+from export_tables import file_table, speed_table
 from numpy.typing import NDArray
-from skl2onnx.common import _container
 from sklearn.datasets import load_digits
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from skopdist import OpDistNASClassifier
 from skopdist.export import to_onnx, to_torch_export
@@ -58,53 +47,17 @@ SHAPES = {
     "darts": (1, 8, 8),
     "macro": (1, 8, 8),
 }
-PEERS: dict[str, Callable[[], Any]] = {
-    "gradient boosting": lambda: HistGradientBoostingClassifier(random_state=0),
-    "random forest": lambda: RandomForestClassifier(random_state=0),
-    "logistic regression": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-}
 COMMITTEE, N_TEST = 4, 1000
 SEARCH: dict[str, Any] = {"n_trials": 4}
 QUICK_SEARCH: dict[str, Any] = {"n_trials": 1, "max_epochs": 1, "n_cells": 1, "channels": 8}
 QUICK_SPACES, QUICK_TEST = ("dense", "nasbench201"), 100
-# Of each timing: calls at least and at most, and seconds after which there are no more.
-CALLS, SECONDS, QUICK_CALLS, QUICK_SECONDS = (20, 1000), 2.0, (3, 20), 0.1
 Split = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
-Predict = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 def split(seed: int, n_test: int) -> Split:
     X, y = load_digits(return_X_y=True)
     parts = train_test_split(X, y, test_size=N_TEST, stratify=y, random_state=seed)
     return parts[0], parts[1][:n_test], parts[2], parts[3][:n_test]
-
-
-def session(path: Path) -> Predict:
-    """Return what computes probabilities with a file of ONNX."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    found = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    name, output = found.get_inputs()[0].name, found.get_outputs()[-1].name
-    return lambda X: found.run([output], {name: X})[0]
-
-
-def milliseconds(predict: Predict, X: NDArray[Any], batch: int, quick: bool) -> float:
-    """Return the milliseconds for a sample in batches of a size, as the median of calls."""
-    (fewest, most), seconds = (QUICK_CALLS, QUICK_SECONDS) if quick else (CALLS, SECONDS)
-    rows = [X[start : start + batch].copy() for start in range(0, len(X) - batch + 1, batch)]
-    predict(rows[0])
-    times: list[float] = []
-    begin = time.perf_counter()
-    while len(times) < fewest or (len(times) < most and time.perf_counter() - begin < seconds):
-        part = rows[len(times) % len(rows)]
-        start = time.perf_counter()
-        predict(part)
-        times.append(time.perf_counter() - start)
-    return 1000 * float(np.median(times)) / batch
-
-
-def timings(ways: dict[str, Predict], X: NDArray[Any], quick: bool) -> dict[str, float]:
-    return {f"ms {name} {n}": milliseconds(way, X, n, quick) for name, way in ways.items() for n in BATCHES}
 
 
 def measure_network(space: str, members: int, seed: int, quick: bool) -> dict[str, Any]:
@@ -147,33 +100,20 @@ def measure_network(space: str, members: int, seed: int, quick: bool) -> dict[st
         }
 
 
-def make_node(*arguments: Any, **attributes: Any) -> Any:
-    """Make a node of ONNX. skl2onnx 1.20 has booleans in lists of integers, which protobuf 7 refuses."""
-    whole = {
-        name: [int(item) if isinstance(item, bool | np.bool) else item for item in value]
-        if isinstance(value, list)
-        else value
-        for name, value in attributes.items()
-    }
-    return onnx.helper.make_node(*arguments, **whole)
-
-
 def measure_peer(name: str, seed: int, quick: bool) -> dict[str, Any]:
     X, X_test, y, y_test = split(seed, QUICK_TEST if quick else N_TEST)
     model = PEERS[name]().fit(X, y)
     # Features in single precision, as converted trees take them.
     X_test = X_test.astype(np.float32)
-    with mock.patch.object(_container, "make_node", make_node):
-        found = skl2onnx.to_onnx(model, X_test[:1], options={"zipmap": False})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.onnx"
-        path.write_bytes(found.SerializeToString())
+        n_bytes = convert(model, X_test, path)
         ways: dict[str, Predict] = {"predict_proba": model.predict_proba, "onnx": session(path)}
         probabilities = model.predict_proba(X_test)
         return {
             "accuracy": float(np.mean(model.classes_[probabilities.argmax(axis=1)] == y_test)),
             "difference": float(np.abs(ways["onnx"](X_test) - probabilities).max()),
-            "bytes": path.stat().st_size,
+            "bytes": n_bytes,
             **timings(ways, X_test, quick),
         }
 
@@ -194,10 +134,6 @@ def run(rows: common.Rows, seed: int, quick: bool) -> None:
                     model=space, members=members, seed=seed, **found, load=common.load_average(), versions=versions()
                 )
                 print(rows.rows[-1], flush=True)
-
-
-def versions() -> dict[str, str]:
-    return {module.__name__: module.__version__ for module in (onnx, onnxruntime, onnxscript, skl2onnx)}
 
 
 def report(rows: common.Rows) -> None:

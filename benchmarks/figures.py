@@ -20,6 +20,7 @@ from _common import RESULTS, Rows
 from _drawing import LABEL, STYLE, TITLE, plt, save, write_csv
 from claims import ENCODINGS, PREDICTORS, SIZES, TABLES, summary
 from figure_any_length import draw_lengths, length_rows
+from figure_frontier import draw_frontier, frontier_rows
 from search_figures import cost_rows, draw_costs, draw_encodings, draw_peers, regret_rows
 
 AMONG = {"all": "all that it was not trained on", "best tenth": "the best tenth of those that it was not trained on"}
@@ -104,13 +105,19 @@ def length_figures(results: Path, output: Path) -> None:
         draw_lengths(rows, output / "any_length.svg")
 
 
+def frontier_figures(results: Path, output: Path) -> None:
+    """Draw accuracy over the size of the file and over the latency."""
+    if rows := with_data("frontier", frontier_rows, results, output / "frontier.csv"):
+        draw_frontier(rows, output / "frontier.svg")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the stored rows")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent.parent / "docs" / "figures")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    for draw in (claims_figures, search_figures, cost_figures, length_figures):
+    for draw in (claims_figures, search_figures, cost_figures, length_figures, frontier_figures):
         draw(arguments.results, arguments.output)
     return 0
 

@@ -29,6 +29,7 @@ from equal_cost import budget_table
 from equal_cost import correlation_table as short_training_table
 from export_tables import file_table, speed_table
 from faults import fault_table, left_text
+from frontier_tables import accuracy_text, frontier_table
 from limited import limited_table
 from memory import first_fit_text, fit_table, one_row_text, pickle_table, predict_text
 from practice import practice_table
@@ -201,6 +202,8 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "practice": lambda what: practice_table(results("practice"), what.split()[0], int(what.split()[1])),
     "export-files": lambda _: file_table(results("export")),
     "export-speed": lambda _: speed_table(results("export")),
+    "frontier": lambda dataset: frontier_table(results("frontier"), dataset),
+    "frontier-accuracy": lambda what: accuracy_text(results("frontier"), *what.split(", ", 1)),
     "limited": lambda _: limited_table(results("limited")),
     "transfer": lambda suite: transfer_table(results("transfer"), suite),
     "spaces": spaces,

@@ -54,7 +54,7 @@ from skopdist.encodings import Encoding, Limit, LimitedEncoding
 from skopdist.evaluators import Evaluator, SupernetEvaluator, SupervisedEvaluator, TrainingEvaluator
 from skopdist.export import load_estimator, save_estimator
 from skopdist.journal import Journal, SearchRecord
-from skopdist.networks import NetworkCosts, pareto_front
+from skopdist.networks import NetworkCosts, fill_limits, pareto_front
 from skopdist.problem import Problem
 from skopdist.search import SearchFailedError, SearchResult, run_search, space_identity, tabulate
 from skopdist.spaces import SPACES, SearchSpace, make_space
@@ -141,9 +141,9 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     length : int or None, default=None
         Number of operations in a cell, any integer >= 1; None takes the space's default.
     n_cells : int or None, default=None
-        Depth: number of cells; None takes 3.
+        Depth: number of cells; None takes 3, or what `limits` allow.
     channels : int or None, default=None
-        Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input.
+        Width of the first cell; None takes 16 for images, 32 for series and 64 for flat input, or what `limits` allow.
     max_epochs : int or None, default=None
         Epochs of each training; None takes those of `training`, 20 unless said otherwise.
     n_members : int or None, default=None
@@ -162,7 +162,9 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         The most that what predicts may cost: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds for one sample)
         and ``"latency"`` (seconds for one sample on the device). A committee counts as a whole. No strategy proposes
         anything beyond a limit, and nothing beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`.
-        Measured latencies differ from fit to fit, and so may the search.
+        Where `n_cells` or `channels` is None, depth and width are chosen so that the limits are used up, with up to 3
+        cells and up to twice the usual width; see :func:`~skopdist.networks.fill_limits`. Measured latencies differ
+        from fit to fit, and so may the search.
     training : Training or None, default=None
         The recipe by which all networks are trained: batch size, learning rate, optimiser, weight decay, augmentation,
         precision and more; None takes :class:`Training() <skopdist.training.Training>`. A grid may set its
@@ -243,6 +245,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     stop_reason_ : str
         Why the search ended; see :class:`~skopdist.search.SearchResult`. Where a callback or Ctrl-C ended the training
         of the members behind it, it is "callback" or "interrupted".
+    n_cells_, channels_ : int
+        Depth and width of the networks of the search, as they were given or chosen.
     fit_time_ : float
         Seconds that `fit` took.
     net_ : skorch.NeuralNetClassifier
@@ -493,9 +497,11 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         watch: Watch,
     ) -> None:
         problem = self._make_problem(X, y, sample_weight, groups)
-        with Journal(self.journal, lambda: self._identity(problem), self.random_state, self._earlier()) as book:
-            self.evaluator_ = self._make_evaluator().fit_problem(problem, seed(book.seed, Stream.SPLIT))
-            trainer = getattr(self.evaluator_, "trainer_", None) or self._make_trainer(problem)
+        size = self._size(problem)
+        with Journal(self.journal, lambda: self._identity(problem, size), self.random_state, self._earlier()) as book:
+            self.evaluator_ = self._make_evaluator(size).fit_problem(problem, seed(book.seed, Stream.SPLIT))
+            trainer = getattr(self.evaluator_, "trainer_", None) or self._make_trainer(problem, size)
+            self.n_cells_, self.channels_ = trainer.n_cells, trainer.channels
             self.classes_ = problem.classes
             self.sample_shape_ = problem.sample_shape
             # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
@@ -790,18 +796,36 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         return record
 
-    def _identity(self, problem: Problem) -> Identity:
+    def _identity(self, problem: Problem, size: Mapping[str, int]) -> Identity:
         """Describe what the trials depend on, the seed and the library aside."""
         settings = {name: value for name, value in self.get_params(deep=False).items() if name not in _FREE}
         settings = {name: value for name, value in settings.items() if name not in _DECIDED_BY_RECIPE}
         settings |= {"strategy": self._strategy(), "prior": as_prior(self.prior), "training": self._recipe()}
-        settings |= {"limits": self._member_limits()}
-        space = getattr(self.evaluator, "space", None) if self.search_space is None else self.search_space
+        settings |= {"limits": self._member_limits(), **size}
         validation = getattr(self.evaluator, "validation_fraction", self.validation_fraction)
-        identity = {"data": problem.fingerprint_for(validation)} | space_identity(make_space(space, problem.n_spatial))
+        identity = {"data": problem.fingerprint_for(validation)} | space_identity(self._space(problem))
         for name, value in settings.items():
             identity |= value.identity() if isinstance(value, Evaluator) else describe_parts(name, value)
         return identity
+
+    def _space(self, problem: Problem) -> SearchSpace:
+        space = getattr(self.evaluator, "space", None) if self.search_space is None else self.search_space
+        return make_space(space, problem.n_spatial)
+
+    def _size(self, problem: Problem) -> dict[str, int]:
+        """Return depth and width as far as they are given, or limits are to be used up; see :func:`fill_limits`."""
+        given = {name: getattr(self, name) for name in ("n_cells", "channels") if getattr(self, name) is not None}
+        limits = self._member_limits()
+        has_own = self.evaluator is not None and "n_cells" in self.evaluator.get_params(deep=False)
+        if has_own or len(given) == 2 or all(value is None for value in limits.values()):
+            return given
+        if self.warm_start and hasattr(self, "_record"):
+            # Measured anew, a latency might lead to another size, which the earlier trials do not have.
+            return {"n_cells": self.n_cells_, "channels": self.channels_} | given
+        device = resolve_devices(self.device)[0]
+        costs = NetworkCosts(problem.sample_shape, len(problem.classes), device=device, columns=problem.columns)
+        n_cells, channels = fill_limits(limits, costs, self._space(problem), self.length, **given)
+        return {"n_cells": n_cells, "channels": channels}
 
     def _member_limits(self) -> dict[str, float | None]:
         """Return the limits of a single network: a committee counts as a whole, so that each member has its share."""
@@ -866,11 +890,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         named = {name: getattr(self, name) for name in _DECIDED_BY_RECIPE if getattr(self, name) is not None}
         return training.set_params(**named)
 
-    def _make_evaluator(self) -> Evaluator:
+    def _make_evaluator(self, size: Mapping[str, int]) -> Evaluator:
         if self.evaluator is not None:
             return clone(self.evaluator)
         kind = SupernetEvaluator if self._strategy().needs_gradient else TrainingEvaluator
-        size = {name: getattr(self, name) for name in ("n_cells", "channels") if getattr(self, name) is not None}
         return kind(
             self.search_space,
             training=self._recipe(),
@@ -895,9 +918,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             problem.columns,
         )
 
-    def _make_trainer(self, problem: Problem) -> Trainer:
+    def _make_trainer(self, problem: Problem, size: Mapping[str, int]) -> Trainer:
         """Make what trains the final network, where the evaluator trains none."""
-        return Trainer.of(problem, self._recipe(), self.n_cells, self.channels, resolve_devices(self.device)[0])
+        device = resolve_devices(self.device)[0]
+        return Trainer.of(problem, self._recipe(), size.get("n_cells"), size.get("channels"), device)
 
     def _search(self, plan: _Plan, book: Journal, budget: Budget, n_final: int | None, watch: Watch) -> SearchResult:
         """Search behind the trials on record."""

@@ -7,7 +7,16 @@ import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
 # Those that train many networks.
-SLOW = {"plot_digits", "plot_export", "plot_grid_search", "plot_images", "plot_parallel", "plot_series", "plot_time"}
+SLOW = {
+    "plot_digits",
+    "plot_export",
+    "plot_frontier",
+    "plot_grid_search",
+    "plot_images",
+    "plot_parallel",
+    "plot_series",
+    "plot_time",
+}
 # What some need beside the extra "plot".
 NEEDS = {"plot_export": ("onnxscript", "onnxruntime"), "plot_table": ("pandas",)}
 OWN = ("operation", "space", "encoding", "strategy", "evaluator")

@@ -52,6 +52,7 @@ LAYERS = [
     {"_columns", "_input", "_integers", "_paths"},
     {"_padding"},
 ]
+PICTURES = ("skopdist.display._picture", "skopdist.display._cost_picture")
 TORCH = (
     "_final",
     "committee",
@@ -136,8 +137,8 @@ def test_extras_are_imported_late(module):
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     extras = {"matplotlib", "pandas", "polars", "dask", "distributed", "ray", "onnx", "optuna", "hypothesis", "pytest"}
     extras |= {"mlflow", "onnxruntime", "onnxscript", "safetensors", "skl2onnx"}
-    lazy = set(imports_of(MODULES[module])) if module != "skopdist.display._picture" else set()
-    assert not {name for name in lazy if name.split(".")[0] == "matplotlib"}, "only the picture draws"
+    lazy = set(imports_of(MODULES[module])) if module not in PICTURES else set()
+    assert not {name for name in lazy if name.split(".")[0] == "matplotlib"}, "only pictures draw"
     for node in tree.body:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) else []

@@ -9,10 +9,10 @@ from html import escape
 from typing import Any
 
 from skopdist.architecture import Architecture
+from skopdist.display._cost_picture import costs_of
 from skopdist.display._drawing import GREY, LETTER, Drawing, colors_of, shortened, shown_operations, title_of
 from skopdist.display._text import describe, rank
 from skopdist.distribution import OperationDistribution
-from skopdist.networks import NetworkCosts
 from skopdist.trial import Trial
 
 _MOST_CLASSES, _LONGEST_LABEL, _ROWS = 10, 30, 10
@@ -182,17 +182,11 @@ def _size(estimator: Any) -> str:
     if not nets:
         return ""
     n_parameters = sum(parameter.numel() for net in nets for parameter in net.module_.parameters())
+    first = nets[0]
     many = f"{len(nets)} together: " if len(nets) > 1 else ""
+    many += f"n_cells={first.module__n_cells}, channels={first.module__channels}, "
     try:
-        first = nets[0]
-        costs = NetworkCosts(
-            estimator.sample_shape_,
-            len(estimator.classes_),
-            first.module__channels,
-            first.module__n_cells,
-            "cpu",
-            first.module__columns,
-        )
+        costs = costs_of(estimator, first.module__n_cells, first.module__channels)
         flops = sum(costs.flops(net.module__architecture) for net in nets)
     except Exception:  # noqa: BLE001 - operations may be the user's; the page shows the rest
         return f"{many}{n_parameters:,} parameters"

@@ -88,7 +88,7 @@ class SearchDisplay:
         if self._forecast_pairs():
             parts.append(self._plot_forecasts)
         if axes is None:
-            axes = _new_axes(2, math.ceil(len(parts) / 2), (10, 3.8 * math.ceil(len(parts) / 2)))
+            axes = new_axes(2, math.ceil(len(parts) / 2), (10, 3.8 * math.ceil(len(parts) / 2)))
             for ax in axes[len(parts) :]:
                 ax.remove()
         self.figure_ = axes[0].figure
@@ -119,8 +119,8 @@ class SearchDisplay:
         margin = max(max(scores) - min(scores), 1e-3)
         ax.set_ylim(min(scores) - margin, max(scores) + margin / 4)
         for i, (name, score) in enumerate((self.references or {}).items(), start=1):
-            ax.axhline(score, linestyle="--", color=f"C{i}", label=f"{_plain(name)} ({score:.3f})")
-        ax.set(xlabel="trial", ylabel=_plain(self.score_name), title="Search")
+            ax.axhline(score, linestyle="--", color=f"C{i}", label=f"{plain(name)} ({score:.3f})")
+        ax.set(xlabel="trial", ylabel=plain(self.score_name), title="Search")
         ax.locator_params(axis="x", integer=True)
         ax.legend(fontsize="small", loc="lower right")
 
@@ -139,9 +139,9 @@ class SearchDisplay:
             heights = [places[t, o] for o in shown[t]]
             widths = [self.distribution.probabilities[t, o] for o in shown[t]]
             positions, thick = zip(*heights, strict=True)
-            bars = ax.barh(positions, widths, height=thick, label=_plain(cell_type))
+            bars = ax.barh(positions, widths, height=thick, label=plain(cell_type))
             ax.bar_label(bars, fmt="%.2f", padding=3)
-        ax.set_yticks(range(n), [_plain(names[o]) for o in order])
+        ax.set_yticks(range(n), [plain(names[o]) for o in order])
         ax.invert_yaxis()
         ax.set(xlabel="probability", xlim=(0, 1.1), title="Best operation distribution")
         if len(types) > 1:
@@ -162,7 +162,7 @@ class SearchDisplay:
                 share = rows[:, t, o]
                 if not share.any():
                     continue
-                label = None if name in seen else _plain(name)
+                label = None if name in seen else plain(name)
                 seen.add(name)
                 ax.bar(numbers, share, 1.0, bottom, color=colors[name], label=label, linewidth=0)
                 bottom = bottom + share
@@ -170,7 +170,7 @@ class SearchDisplay:
         if first_final is not None and first_final > numbers[0]:
             ax.axvline(first_final - 0.5, color="black", linewidth=1, linestyle=":")
         if len(types) > 1:
-            ax.set_yticks([1.15 * (len(types) - 1 - t) + 0.5 for t in range(len(types))], [_plain(t) for t in types])
+            ax.set_yticks([1.15 * (len(types) - 1 - t) + 0.5 for t in range(len(types))], [plain(t) for t in types])
         else:
             ax.set_ylabel("probability")
         height = 1.15 * (len(types) - 1) + 1
@@ -187,7 +187,7 @@ class SearchDisplay:
         ax.plot([low, high], [low, high], color=GREY, linewidth=1, linestyle=":")
         ax.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
         title = "Predicted from the trials before, and scored"
-        ax.set(xlabel=f"predicted {_plain(self.score_name)}", ylabel=_plain(self.score_name), title=title)
+        ax.set(xlabel=f"predicted {plain(self.score_name)}", ylabel=plain(self.score_name), title=title)
         ax.figure.colorbar(points, ax=ax, label="trial")
 
     def _forecast_pairs(self) -> list[tuple[float, float, float]]:
@@ -258,7 +258,7 @@ class ArchitectureDisplay:
             legend = 0.25 * math.ceil(len(set(architecture.operations)) / 3)
             heights = [(d.above + d.below) * _INCH + 2 * _MARGIN + (0 if d.has_names else legend) for d in drawings]
             width = max(d.width for d in drawings) * _INCH + 2 * _MARGIN
-            axes = _new_axes(1, len(drawings), (max(width, 3.0), sum(heights)), heights)
+            axes = new_axes(1, len(drawings), (max(width, 3.0), sum(heights)), heights)
         if len(axes) < len(drawings):
             raise ValueError(f"Expected one of the axes for each of {len(drawings)} cells, got {len(axes)}.")
         colors = colors_of((*(self.operations or ()), *architecture.operations))
@@ -266,7 +266,7 @@ class ArchitectureDisplay:
         width = max(drawing.width for drawing in drawings)
         for i, (ax, drawing) in enumerate(zip(axes, drawings, strict=False)):
             _draw_cell(ax, drawing, colors, (width - drawing.width) / 2)
-            ax.set_title(_plain(title_of(architecture.cell_types, i)), fontsize="medium")
+            ax.set_title(plain(title_of(architecture.cell_types, i)), fontsize="medium")
         self.figure_ = axes[0].figure
         self.axes_ = np.array(axes[: len(drawings)])
         return self
@@ -289,7 +289,7 @@ def _draw_cell(ax: Axes, drawing: Drawing, colors: Mapping[str, str], space: flo
         is_strong = arc.operation and arc.is_used
         ax.add_patch(PathPatch(curve, linewidth=2.2 if arc.operation else 1.2, alpha=1 if is_strong else 0.5, **style))
         if arc.operation and drawing.has_names:
-            at, text = (middle, arc.rise + 3), _plain(shortened(arc.operation))
+            at, text = (middle, arc.rise + 3), plain(shortened(arc.operation))
             shade = 1 if arc.is_used else 0.6
             ax.text(*at, text, ha="center", va="bottom", fontsize=9, alpha=shade, path_effects=halo)
     for place, name in drawing.nodes:
@@ -303,17 +303,17 @@ def _draw_cell(ax: Axes, drawing: Drawing, colors: Mapping[str, str], space: flo
         used = {arc.operation for arc in drawing.arcs}
         for name in (name for name in colors if name in used):
             line = "-" if colors[name] != GREY else ":"
-            ax.plot([], [], color=colors[name], linewidth=2.2, linestyle=line, label=_plain(name))
+            ax.plot([], [], color=colors[name], linewidth=2.2, linestyle=line, label=plain(name))
         ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text that matplotlib shows as it is: a dollar sign begins no formula, and no label is hidden."""
     plain = str(text).replace("$", r"\$")
     return f" {plain}" if plain.startswith("_") else plain
 
 
-def _new_axes(
+def new_axes(
     n_columns: int, n_rows: int, size: tuple[float, float], heights: Sequence[float] | None = None
 ) -> list[Axes]:
     try:

@@ -118,6 +118,12 @@ class NetworkCosts:
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state, _seconds=dict(state["_seconds"]))
 
+    def of_size(self, n_cells: int, channels: int) -> NetworkCosts:
+        """Return the costs of networks of another depth and width, which take over what is known of single modules."""
+        other = NetworkCosts(self.input_shape, self.n_classes, channels, n_cells, self.device, self.columns)
+        other._parameters, other._flops, other._seconds = self._parameters, self._flops, self._seconds
+        return other
+
     def n_parameters(self, architecture: Architecture) -> int:
         """Count the parameters of an architecture's network, exactly."""
         return sum(n * _known(self._parameters, part, _count_parameters) for (part, _), n in self._placed(architecture))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from skopdist._device import computing, resolve_precision
 from skopdist.architecture import Architecture
-from skopdist.networks import Network, batchable
+from skopdist.networks import Network, batchable, usual_size
 from skopdist.problem import Problem, Samples, rows_of_bytes
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, BegunData, TensorData, count_batches
@@ -30,9 +30,6 @@ from skopdist.training._skorch import INITIALISATION, AuxiliaryNet, OneCycle, St
 from skopdist.training._together import train_together
 
 PREDICTION_BATCH = 512
-# Width of the first cell where the user chose none, by the number of spatial dimensions of a sample.
-_CHANNELS = {0: 64, 1: 32, 2: 16}
-_N_CELLS = 3
 # Networks in one graph: more of them gain little.
 _MOST_TOGETHER = 16
 # Samples of networks in one graph are standardised beforehand, each set of rows once; these take half of so many bytes.
@@ -109,8 +106,8 @@ class Trainer:
 
         None takes 3 cells, and a first cell 16 channels wide for images, 32 for series and 64 for flat input.
         """
-        width = _CHANNELS[problem.n_spatial] if channels is None else channels
-        return cls(problem, training, _N_CELLS if n_cells is None else n_cells, width, device)
+        depth, width = usual_size(problem.n_spatial)
+        return cls(problem, training, n_cells or depth, channels or width, device)
 
     def with_settings_of(self, architecture: Architecture) -> Self:
         """Return the trainer with the settings that an architecture carries in place of its own.

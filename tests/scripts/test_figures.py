@@ -14,7 +14,10 @@ def figures(script):
 
 
 def test_without_rows_nothing_is_drawn(figures, tmp_path, capsys):
-    for draw in (figures.claims_figures, figures.search_figures, figures.cost_figures, figures.length_figures):
+    for draw in (
+        figures.claims_figures, figures.search_figures, figures.cost_figures, figures.length_figures,
+        figures.frontier_figures,
+    ):  # fmt: skip
         draw(tmp_path, tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert "No rows of search_efficiency.py" in capsys.readouterr().err
@@ -59,3 +62,24 @@ def test_accuracy_over_length_is_drawn(figures, script, tmp_path):
         (found, *_) = csv.DictReader(file)
     assert found["accuracy_mean"] == "55.0"
     assert (found["accuracy_low"], found["accuracy_high"]) == ("50.0", "60.0")
+
+
+def test_the_frontier_is_drawn(figures, script, tmp_path):
+    rows = script("_common").Rows(tmp_path / "frontier.jsonl", ())
+    sizes = {"bytes": 2048, "ms onnx 1": 0.5}
+    for seed, accuracy in enumerate((0.9, 0.8)):
+        rows.add(dataset="digits", model="skopdist", budget="1 MFLOP", seed=seed, accuracy=accuracy, **sizes)
+    rows.add(dataset="digits", model="random forest", budget="", seed=0, accuracy=0.7, **sizes)
+    # No model is as small.
+    rows.add(dataset="digits", model="gradient boosting, as small", budget="1 MFLOP", seed=0)
+    figures.frontier_figures(tmp_path, tmp_path)
+    text = (tmp_path / "frontier.svg").read_text(encoding="utf-8")
+    for label in ("KiB of the file of ONNX", "networks within the limits", "random forest", "digits"):
+        assert label in text
+    with (tmp_path / "frontier.csv").open(newline="") as file:
+        data = list(csv.DictReader(file))
+    assert [(row["model"], row["n_seeds"], float(row["kib"])) for row in data] == [
+        ("skopdist", "2", 2.0),
+        ("random forest", "1", 2.0),
+    ]
+    assert float(data[0]["accuracy"]) == pytest.approx(0.85)
