@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from skopdist.operations._ends import clear, current_ends
 
@@ -48,6 +49,13 @@ class SeriesConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, channels_in, length) to (n, channels_out, length / stride)."""
         _note_stride(x, self.stride[1])
+        if x.shape[2] == 1:
+            # Around a single position there is nothing: only the middle of the kernels counts.
+            middle = self.weight[:, :, 0, self.kernel_size[1] // 2]
+            if self.groups == 1:
+                return functional.linear(x[:, :, 0], middle)[:, :, None]
+            if self.groups == len(middle):
+                return x * middle
         rows = as_rows(x).contiguous(memory_format=torch.channels_last)
         return super().forward(rows).squeeze(2)
 

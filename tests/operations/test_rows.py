@@ -21,6 +21,15 @@ def test_it_convolves_as_torch_convolves_series(kernel, stride, dilation, groups
     assert torch.allclose(conv(x), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(("channels_out", "groups"), [(12, 1), (6, 6), (12, 6), (6, 2)])
+def test_a_single_position_is_convolved_as_any(channels_out, groups):
+    torch.manual_seed(0)
+    conv = SeriesConv(6, channels_out, 5, groups=groups)
+    x = torch.randn(3, 6, 1)
+    expected = functional.conv1d(x, conv.weight.squeeze(2), None, 1, 2, 1, groups)
+    torch.testing.assert_close(conv(x), expected, atol=1e-6, rtol=0)
+
+
 def test_it_normalises_as_torch_normalises_series():
     x = torch.randn(5, 4, 7)
     ours, theirs = SeriesNorm(4), nn.BatchNorm1d(4)
