@@ -42,12 +42,12 @@ class MixedOperation(nn.Module):
     names : sequence of str or None
         The k operations; None in the place of those that may not stand there.
     size : OperationSize
-    whole : OperationSize
-        That of stems that leave one position, which counts for all positions of the others.
     partial_channels : int
         Operations see the first channels only, one in `partial_channels` of them; the others pass by unchanged [1]_.
         The output begins with the channels that passed by, so that the next operation sees others. Where the shape
         changes, operations see all channels.
+    whole : OperationSize or None, default=None
+        The size of stems that leave one position, which counts for all positions of the others.
 
     References
     ----------
@@ -62,8 +62,8 @@ class MixedOperation(nn.Module):
         slot: int,
         names: Sequence[str | None],
         size: OperationSize,
-        whole: OperationSize,
         partial_channels: int,
+        whole: OperationSize | None = None,
     ) -> None:
         super().__init__()
         self.mixture = mixture
@@ -77,7 +77,7 @@ class MixedOperation(nn.Module):
             [
                 nn.Identity()
                 if name is None or is_zero(name)
-                else get_operation(name).make(whole if get_operation(name).summarizes else self.size)
+                else get_operation(name).make(whole if whole and get_operation(name).summarizes else self.size)
                 for name in names
             ]
         )
@@ -164,7 +164,7 @@ class Supernet(nn.Module):
             whole = size._replace(stride=max(input_shape[1:], default=1))
             # Nothing of a sample passes its stem by.
             share = 1 if cell_type == STEM else partial_channels
-            return MixedOperation(self.mixture, cell_type, slot, names, size, whole, share)
+            return MixedOperation(self.mixture, cell_type, slot, names, size, share, whole)
 
         self.network = Network(
             space.make_whole(length),

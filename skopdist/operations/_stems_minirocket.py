@@ -118,11 +118,10 @@ class MiniRocketFeatures(nn.Module):
 
     def _excess(self, x: Tensor, counts: Tensor | None) -> Tensor:
         """Return the share of positions above each threshold less that below, shape (n, n_features)."""
-        # A graph that is exported has a free number of samples.
-        n_at_once = max(1, _BLOCK * self.stride // (len(self.kernels) * x.shape[2]))
-        step = len(x) if torch.compiler.is_exporting() else n_at_once
-        if len(x) <= step:
+        if torch.compiler.is_exporting():
+            # The graph has a free number of samples.
             return self._excess_of_block(x, counts)
+        step = max(1, _BLOCK * self.stride // (len(self.kernels) * x.shape[2]))
         parts = [None] * len(x) if counts is None else counts.split(step)
         return torch.cat([self._excess_of_block(*block) for block in zip(x.split(step), parts, strict=False)])
 

@@ -22,7 +22,7 @@ class SequenceSpace(DAGSpace):
     --------
     >>> from skopdist.spaces import SequenceSpace
     >>> SequenceSpace().sample(SequenceSpace().uniform(), length=3, random_state=0)
-    Architecture(cell: none 0>1 | conv_5 0>2, conv_9 1>2; stem: multi_scale_stem 0>1)
+    Architecture(cell: none 0>1 | conv_5 0>2, conv_9 1>2; stem: minirocket_stem 0>1)
     """
 
     default_operations = ("none", "skip_connect", "conv_5", "conv_9", "dil_conv_9", "sep_conv_9", "max_pool_3")

@@ -74,7 +74,7 @@ def test_dead_edges_are_not_computed_and_change_nothing():
 def test_large_inputs_are_strided_down_by_the_stem(shape):
     space = SPACES[len(shape) - 1]
     network = Network(space.sample(space.uniform(), 3, 0), shape, 2, channels=4, n_cells=1)
-    inner = network.stem(torch.randn(1, *shape))
+    inner = network.stem(torch.randn(2, *shape))
     assert max(inner.shape[2:]) <= 64
 
 
