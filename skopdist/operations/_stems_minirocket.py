@@ -19,11 +19,11 @@ from skopdist.operations._sizes import OperationSize
 _TAPS, _HEAVY = 9, 3
 _N_DILATIONS, _N_THRESHOLDS = 8, 4
 # Of longer series, patterns are looked for at every second position, at every third, and so on.
-_MOST_POSITIONS = 2048
+_MOST_POSITIONS = 512
 # Channels that a kernel looks at, where there are many.
 _MOST_CHANNELS = 9
-# Samples, and values of each kernel in them, that thresholds are chosen by; and samples that features are scaled by.
-_MOST_SEEN, _MOST_VALUES, _MOST_SCALED = 64, 2047, 512
+# Samples that thresholds and scales are chosen by, and values of each kernel in them.
+_MOST_SEEN, _MOST_VALUES = 64, 2047
 # Numbers that are held at a time.
 _BLOCK = 2**22
 # Multiples of the golden ratio are spread evenly between 0 and 1.
@@ -87,8 +87,9 @@ class MiniRocketFeatures(nn.Module):
         """
         n_kernels, n_thresholds = self.thresholds.shape[1:]
         counts = self._counts(x)
+        counts = None if counts is None else _some(counts, _MOST_SEEN)
         seen = _some(x, _MOST_SEEN)
-        is_seen = None if counts is None else (_some(counts, _MOST_SEEN) > 0).flatten()  # (n_seen positions,)
+        is_seen = None if counts is None else (counts > 0).flatten()  # (n_seen positions,)
         order = torch.arange(1, n_kernels * n_thresholds + 1, dtype=torch.float64, device=x.device)
         for i, found in enumerate(self._responses(seen)):
             values = found.transpose(0, 1).flatten(1)  # (n_kernels, n_seen positions)
@@ -97,8 +98,7 @@ class MiniRocketFeatures(nn.Module):
             quantiles = (order + i * len(order)) * _GOLDEN % 1
             places = (quantiles * values.shape[1]).long().reshape(n_kernels, n_thresholds)
             self.thresholds[i] = values.gather(1, places)
-        counts = None if counts is None else _some(counts, _MOST_SCALED)
-        excess, weight = self._excess(_some(x, _MOST_SCALED), counts), _some(weight, _MOST_SCALED)
+        excess, weight = self._excess(seen, counts), _some(weight, _MOST_SEEN)
         weight = (weight / weight.sum()).to(excess.dtype)
         self.mean = weight @ excess
         self.deviation = (weight @ (excess - self.mean).square()).sqrt() + _SMALLEST_DEVIATION

@@ -34,9 +34,9 @@ PREDICTION_BATCH = 512
 _MOST_TOGETHER = 16
 # Samples of networks in one graph are standardised beforehand, each set of rows once; these take half of so many bytes.
 _MOST_BYTES = 2**30
-# What comes before the first weights is computed once if it takes at most so many bytes; and the share of the time of a
-# training that it may take.
-_MOST_BEGUN, _BEGINNING = 2**30, 0.5
+# What comes before the first weights is computed once if it takes at most so many bytes, for so many samples at a time,
+# and in this share of the time of a training.
+_MOST_BEGUN, _BEGUN_AT_ONCE, _BEGINNING = 2**30, 64, 0.5
 # Samples that a network sees before its training.
 _MOST_SHOWN = 4096
 # The settings of an architecture that a trainer applies, and what skorch calls them: those of the network, and those of
@@ -174,7 +174,8 @@ class Trainer:
             net.notify("on_train_begin", X=dataset, y=y)
             begin = time.monotonic()
             begun = self._begin(net, dataset, seed)
-            seconds_once = time.monotonic() - begin
+            # Where time ran out, what it would take for all samples.
+            seconds_once = (time.monotonic() - begin) * len(dataset) / len(begun)
             try:
                 with nullcontext() if begun is dataset else net.module_.continuing():
                     net.fit_loop(begun, y)
@@ -204,7 +205,7 @@ class Trainer:
         # In some order, for the time may not be enough for all.
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
         blocks: list[Tensor] = []
-        for rows in order.split(PREDICTION_BATCH):
+        for rows in order.split(_BEGUN_AT_ONCE):
             blocks.append(network.begin(dataset.gather(rows)[0].to(device)))
             if self.max_time is not None and time.monotonic() - begin > _BEGINNING * self.max_time:
                 break

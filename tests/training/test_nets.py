@@ -384,7 +384,7 @@ def test_what_has_no_weights_is_computed_once(weight, monkeypatch):
 
 
 def test_where_time_is_short_a_part_of_the_samples_is_trained_on(monkeypatch):
-    monkeypatch.setattr("skopdist.training._nets.PREDICTION_BATCH", 8)
+    monkeypatch.setattr("skopdist.training._nets._BEGUN_AT_ONCE", 8)
     problem = make_data(1)
     trainer = Trainer(problem, Training(**RECIPE), n_cells=1, channels=4, device="cpu", max_time=0.0)
     net = trainer.train(minirocket(), problem.everything, 0)
