@@ -48,7 +48,8 @@ def test_encodings_take_any_length(encoding, space):
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=str)
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
 def test_strategies_take_any_space_and_length(strategy, encoding, space):
-    check_strategy(strategy, encoding, space, lengths=LENGTHS)
+    # Encodings take every length, which is another test.
+    check_strategy(strategy, encoding, space, lengths=(1, 2, 3, 7, 16, 40))
 
 
 @given(st.sampled_from(SPACES), st.integers(1, 40), st.integers(0, 2**32), st.sampled_from([0.2, 1.0, 5.0]))
