@@ -112,7 +112,8 @@ class Workers:
             how = "generator" if _streams() else "list"
             self._parallel = self._pool.enter_context(Parallel(self._n_jobs, return_as=how, pre_dispatch="n_jobs"))
         if effective_n_jobs(self._n_jobs) > 1:
-            calls = [delayed(_call)(os.getpid(), *call) for call in calls]
+            # The arguments stay arguments, which dask sends to its workers once, and not with each call.
+            calls = [delayed(_call)(os.getpid(), function, *args, **named) for function, args, named in calls]
         yield from self._parallel(calls)
 
     def _dismiss(self) -> None:
@@ -120,7 +121,7 @@ class Workers:
         self._pool.close()
 
 
-def _call(parent: int, function: Callable[..., Result], args: tuple[Any, ...], keywords: dict[str, Any]) -> Result:
+def _call(parent: int, function: Callable[..., Result], /, *args: Any, **keywords: Any) -> Result:
     """Call a function in a worker, which does not outlive its parent."""
     _end_with(parent)
     return function(*args, **keywords)
