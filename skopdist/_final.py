@@ -52,7 +52,7 @@ _LEVEL = 3 + FRAMES
 
 @dataclass(frozen=True, eq=False)
 class Final:
-    """What predicts in the end.
+    """The networks that predict in the end, and what is known of them.
 
     Attributes
     ----------

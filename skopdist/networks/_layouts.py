@@ -92,7 +92,7 @@ def _stack(
     if STEM in architecture.cell_types:
         given, size = architecture.cell(STEM), stem.size
         if get_operation(given.operations[0]).summarizes:
-            size = size._replace(stride=max(input_shape[1:], default=1))
+            size = size.summarizing(input_shape[1:])
         stem = CellPlan(given, (size,), STEM)
     layers: list[Layer] = []
     for i in range(n_cells):

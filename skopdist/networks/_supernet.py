@@ -46,8 +46,8 @@ class MixedOperation(nn.Module):
         Operations see the first channels only, one in `partial_channels` of them; the others pass by unchanged [1]_.
         The output begins with the channels that passed by, so that the next operation sees others. Where the shape
         changes, operations see all channels.
-    whole : OperationSize or None, default=None
-        The size of stems that leave one position, which counts for all positions of the others.
+    sides : tuple of int, default=()
+        Those of the input, for stems that leave one position: it counts for all positions of the others.
 
     References
     ----------
@@ -63,7 +63,7 @@ class MixedOperation(nn.Module):
         names: Sequence[str | None],
         size: OperationSize,
         partial_channels: int,
-        whole: OperationSize | None = None,
+        sides: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.mixture = mixture
@@ -74,13 +74,12 @@ class MixedOperation(nn.Module):
         self.passes = [name is not None and not is_zero(name) for name in names]
         # An operation that passes nothing on adds nothing to the sum, and no gradient to its weight.
         self.operations = nn.ModuleList(
-            [
-                nn.Identity()
-                if name is None or is_zero(name)
-                else get_operation(name).make(whole if whole and get_operation(name).summarizes else self.size)
-                for name in names
-            ]
+            [nn.Identity() if name is None or is_zero(name) else self._make(name, sides) for name in names]
         )
+
+    def _make(self, name: str, sides: Sequence[int]) -> nn.Module:
+        operation = get_operation(name)
+        return operation.make(self.size.summarizing(sides) if operation.summarizes else self.size)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map a batch of shape (n, channels_in, ...) to one of shape (n, channels_out, ...)."""
@@ -161,10 +160,9 @@ class Supernet(nn.Module):
         def mix(cell_type: str, slot: int, name: str, size: OperationSize) -> nn.Module:
             allowed = space.allowed[self.cell_types.index(cell_type)]
             names = [name if here else None for name, here in zip(self.operations, allowed, strict=True)]
-            whole = size._replace(stride=max(input_shape[1:], default=1))
             # Nothing of a sample passes its stem by.
             share = 1 if cell_type == STEM else partial_channels
-            return MixedOperation(self.mixture, cell_type, slot, names, size, share, whole)
+            return MixedOperation(self.mixture, cell_type, slot, names, size, share, tuple(input_shape[1:]))
 
         self.network = Network(
             space.make_whole(length),

@@ -28,3 +28,7 @@ class OperationSize(NamedTuple):
     def output_shape(self, sides: Sequence[int]) -> tuple[int, ...]:
         """Return the channels and the sides of the output, for an input of these sides."""
         return (self.channels_out, *(-(-side // self.stride) for side in sides))
+
+    def summarizing(self, sides: Sequence[int]) -> OperationSize:
+        """Return the size of what leaves one position of an input of these sides."""
+        return self._replace(stride=max(sides, default=1))

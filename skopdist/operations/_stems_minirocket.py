@@ -122,8 +122,9 @@ class MiniRocketFeatures(nn.Module):
             # The graph has a free number of samples.
             return self._excess_of_block(x, counts)
         step = max(1, _BLOCK * self.stride // (len(self.kernels) * x.shape[2]))
-        parts = [None] * len(x) if counts is None else counts.split(step)
-        return torch.cat([self._excess_of_block(*block) for block in zip(x.split(step), parts, strict=False)])
+        blocks = x.split(step)
+        parts = [None] * len(blocks) if counts is None else counts.split(step)
+        return torch.cat([self._excess_of_block(*block) for block in zip(blocks, parts, strict=True)])
 
     def _excess_of_block(self, x: Tensor, counts: Tensor | None) -> Tensor:
         parts = []

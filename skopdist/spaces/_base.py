@@ -501,7 +501,7 @@ class SearchSpace(BaseEstimator, ABC):
             )
 
     def _completed(self, architecture: Architecture) -> Architecture:
-        """Give an architecture without settings the usual ones."""
+        """Return an architecture, with the usual settings if it has none."""
         return architecture if architecture.settings else replace(architecture, settings=self._usual_settings)
 
     @property

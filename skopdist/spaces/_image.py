@@ -1,9 +1,9 @@
 """Cells for images in networks that halve them at once."""
 
-from skopdist.spaces._dag import DAGSpace
+from skopdist.spaces._nasbench201 import NASBench201Space
 
 
-class ImageSpace(DAGSpace):
+class ImageSpace(NASBench201Space):
     """The cells of NAS-Bench-201 in networks that a CPU trains in a quarter of the time.
 
     The stem divides images of 16 pixels a side or more by two, or by twice as much as in
@@ -25,9 +25,5 @@ class ImageSpace(DAGSpace):
     Architecture(cell: skip_connect 0>1 | avg_pool_3x3 0>2, none 1>2; stem: conv_stem 0>1)
     """
 
-    default_operations = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
     default_stems = ("conv_stem", "whitening_stem")
-    default_length = 6
-    n_spatial = 2
-    strongest_operation = "nor_conv_3x3"
     layout = "halved_stack"

@@ -51,11 +51,12 @@ def check_operation(name: str, random_state: int = 0) -> None:
 
 
 def _check_module(operation: Operation, size: OperationSize, sides: tuple[int, ...], rng: np.random.Generator) -> None:
+    size = size.summarizing(sides) if operation.summarizes else size
     where = f"The operation {operation.name!r} of {size}"
     module = operation.make(size)
     x = _batch(rng.normal(size=(3, size.channels_in, *sides))).requires_grad_(not operation.is_stem)
     y = module(x)
-    expected = (3, *(1 if operation.summarizes and i else side for i, side in enumerate(size.output_shape(sides))))
+    expected = (3, *size.output_shape(sides))
     assert tuple(y.shape) == expected, f"{where} must map {tuple(x.shape)} to {expected}, got {tuple(y.shape)}."
     assert bool(y.isfinite().all()), f"{where} gave values that are not finite."
     if operation.is_zero:

@@ -16,3 +16,13 @@ def result():
         return operations.count("nor_conv_3x3") / 6
 
     return run_search(RandomSearch(), TabularEvaluator(NASBench201Space(), score), n_trials=20, random_state=0)
+
+
+@pytest.fixture
+def pyplot():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    yield plt
+    plt.close("all")

@@ -7,16 +7,6 @@ from skopdist.networks import NetworkCosts
 from skopdist.strategies import RandomSearch
 
 
-@pytest.fixture
-def pyplot():
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    yield plt
-    plt.close("all")
-
-
 def texts(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 

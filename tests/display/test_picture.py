@@ -19,16 +19,6 @@ def darts():
     return run_search(BayesianOptimization(), table, n_trials=12, random_state=0)
 
 
-@pytest.fixture
-def pyplot():
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    yield plt
-    plt.close("all")
-
-
 def test_display_draws_what_was_found(result, pyplot, tmp_path):
     display = SearchDisplay(result.trials, result.best_distribution, references={"majority": 0.1}).plot()
     scores, bars, _ = display.axes_

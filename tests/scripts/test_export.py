@@ -3,10 +3,8 @@ import pytest
 
 
 @pytest.fixture
-def export(script):
-    for name in ("onnx", "onnxruntime", "onnxscript", "skl2onnx"):
-        pytest.importorskip(name)
-    return script("export")
+def export(onnx_script):
+    return onnx_script("export")
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@ import pytest
 
 
 @pytest.fixture
-def frontier(script):
-    for name in ("onnx", "onnxruntime", "onnxscript", "skl2onnx"):
-        pytest.importorskip(name)
-    return script("frontier")
+def frontier(onnx_script):
+    return onnx_script("frontier")
 
 
 @pytest.fixture
