@@ -192,9 +192,11 @@ class FinalStage:
         """Return into how many parts the rows are divided that members hold out; 0 if they hold out nothing."""
         if n_members == 1 or not isinstance(self.evaluator, SupervisedEvaluator):
             return 0
-        # Members that train together take half of the time or less.
         is_timed = self.budget.is_limited and self.expected > 0
-        fitting = 2 * self.budget.left / self.expected if is_timed else np.inf
+        fitting = self.budget.left / self.expected if is_timed else np.inf
+        if self.trainer.problem.n_spatial == 0:
+            # Members that train together take half of the time or less.
+            fitting *= 2
         if fitting < 4:
             n_rows = len(self.trainer.problem.everything)
             return _N_FOLDS_ALONE if n_rows >= _N_FOLDS_ALONE * _FEWEST_HELD_OUT else 0

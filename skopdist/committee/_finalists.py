@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skopdist.architecture import Architecture
+from skopdist.architecture import Architecture, Cell
 from skopdist.search import SearchResult
+from skopdist.spaces import STEM
 from skopdist.trial import Trial
 
 
@@ -18,7 +19,8 @@ def rank_finalists(search: SearchResult, references: Sequence[Architecture], n: 
     the references among them, so that short trainings and few held-out rows, which may mislead, can hardly lead below
     what is known to be good. The best reference is the first one, unless another one is better by more than the
     standard error of their difference. It also comes first among the finalists, unless that of the strategy is better
-    than it by as much: where time is short, the first is all that is trained.
+    than it by as much: where time is short, the first is all that is trained. The second is the best one of another
+    stem, where the space has several: networks that see the input otherwise err otherwise.
 
     Parameters
     ----------
@@ -30,19 +32,33 @@ def rank_finalists(search: SearchResult, references: Sequence[Architecture], n: 
     """
     if search.best_trial.fidelity == 1:
         return _by_score(search.trials)
-    finalists = search.strategy.finalists(n)
+    finalists = search.strategy.finalists(len(search.trials))
     by_architecture = {trial.architecture: trial for trial in search.trials if trial.status == "ok"}
     known = [by_architecture[a] for a in references if a in by_architecture]
     if not known:
-        return finalists
+        return _varied(finalists)[:n]
     reference = known[0]
     for other in known[1:]:
         reference = other if _is_better(other, reference) else reference
     others = [architecture for architecture in finalists if architecture != reference.architecture]
     first = by_architecture.get(others[0]) if others else None
     if first is not None and _is_better(first, reference):
-        return [*others[: n - 1], reference.architecture] if n > 1 else others[:1]
-    return [reference.architecture, *others][:n]
+        varied = _varied(others)
+        return [*varied[: n - 1], reference.architecture] if n > 1 else varied[:1]
+    return _varied([reference.architecture, *others])[:n]
+
+
+def _varied(ranked: Sequence[Architecture]) -> list[Architecture]:
+    """Bring the first one whose stem differs from that of the very first to the second place."""
+    other = next((architecture for architecture in ranked if _stem(architecture) != _stem(ranked[0])), None)
+    if other is None:
+        return list(ranked)
+    first, *rest = ranked
+    return [first, other, *(architecture for architecture in rest if architecture != other)]
+
+
+def _stem(architecture: Architecture) -> Cell | None:
+    return architecture.cell(STEM) if STEM in architecture.cell_types else None
 
 
 def _by_score(trials: Sequence[Trial]) -> list[Architecture]:

@@ -7,7 +7,7 @@ Both follow the same steps of the same :class:`~skopdist.Cell`: :meth:`CellPlan.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -107,7 +107,8 @@ class CellPlan:
     def sizes_at(self, slot: int) -> list[OperationSize]:
         """List the sizes of the operations in a row at a slot; only the first one strides or changes the width."""
         size = self.sizes[slot]
-        return [size, *[OperationSize(size.channels_out, size.channels_out)] * (self.repeats - 1)]
+        following = replace(size, channels_in=size.channels_out, stride=1)
+        return [size, *[following] * (self.repeats - 1)]
 
     def work(self, given: Sequence[tuple[int, ...]]) -> tuple[list[Work], tuple[int, ...]]:
         """List the modules of the cell with the sides of their inputs, and return the sides of the output.

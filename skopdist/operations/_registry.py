@@ -10,6 +10,7 @@ from typing import TypeVar
 from torch import nn
 
 from skopdist.operations._convolutions import relu_conv_bn
+from skopdist.operations._rows import at_point
 from skopdist.operations._sizes import OperationSize
 
 Factory = Callable[[int], nn.Module]
@@ -69,7 +70,8 @@ class Operation:
         An operation without ``resized`` stands behind a 1x1 convolution where the shape changes.
         """
         if size.keeps_shape:
-            return self.factory(size.channels_out)
+            module = self.factory(size.channels_out)
+            return at_point(module) if size.is_point else module
         if self.resized is not None:
             return self.resized(size)
         return nn.Sequential(relu_conv_bn(size, 1), self.factory(size.channels_out))

@@ -60,6 +60,18 @@ class SeriesConv(nn.Conv2d):
         return super().forward(rows).squeeze(2)
 
 
+def at_point(module: nn.Module) -> nn.Module:
+    """Return a module for series of a single position: its kernels have a single value.
+
+    With longer ones it would compute the same, and drag weights along that nothing moves.
+    """
+    if type(module) is SeriesConv:
+        return SeriesConv(module.in_channels, module.out_channels, 1, groups=module.groups)
+    for name, child in module.named_children():
+        setattr(module, name, at_point(child))
+    return module
+
+
 class SeriesNorm(nn.BatchNorm2d):
     """Normalise each channel of series over batch and positions."""
 

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 
-class OperationSize(NamedTuple):
+@dataclass(frozen=True)
+class OperationSize:
     """The size of an operation: its channels, and how it strides.
+
+    ``channels_in, channels_out, stride = size`` unpacks it.
 
     Attributes
     ----------
     channels_in, channels_out : int
     stride : int
         By how much every axis is divided, rounded up.
+    is_point : bool
+        Whether series have a single position there, behind a stem that summarizes. The library's kernels have a single
+        value then, for there is nothing around the position.
     """
 
     channels_in: int
     channels_out: int
     stride: int = 1
+    is_point: bool = False
+
+    def __iter__(self) -> Iterator[int]:
+        yield from (self.channels_in, self.channels_out, self.stride)
 
     @property
     def keeps_shape(self) -> bool:
@@ -31,4 +41,4 @@ class OperationSize(NamedTuple):
 
     def summarizing(self, sides: Sequence[int]) -> OperationSize:
         """Return the size of what leaves one position of an input of these sides."""
-        return self._replace(stride=max(sides, default=1))
+        return replace(self, stride=max(sides, default=1))

@@ -306,7 +306,10 @@ class SearchSpace(BaseEstimator, ABC):
         edges, links = self._potential_edges(length), self._potential_links(length)
         # What passes nothing on would take the slots off the paths.
         name = next((name for name in self._body_operations if not is_zero(name)), self._body_operations[0])
-        return self.make_architecture([self.make_cell([name] * len(edges), edges, links)] * len(self.body_types))
+        cells = [self.make_cell([name] * len(edges), edges, links)] * len(self.body_types)
+        # What stands behind a stem that summarizes is smaller than what the others need.
+        stems = sorted(self._stem_operations, key=lambda name: get_operation(name).summarizes)
+        return self.make_architecture([*cells, *map(self.make_stem, stems[:1])])
 
     def make_architecture(self, cells: Sequence[Cell]) -> Architecture:
         """Make an architecture of this space from one cell for each cell type.

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +24,7 @@ from skopdist.networks import Network, batchable, usual_size
 from skopdist.problem import Problem, Samples, rows_of_bytes
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, BegunData, TensorData, count_batches
+from skopdist.training._beginnings import Beginning, Beginnings, describe_stem
 from skopdist.training._mirroring import bears_mirroring
 from skopdist.training._recipe import Training
 from skopdist.training._skorch import INITIALISATION, AuxiliaryNet, OneCycle, StopOnDivergence, WeightedNet, passes
@@ -71,6 +72,8 @@ class Trainer:
     drop_path : float, default=0.0
         The probability with which an operation's result is dropped while training; see
         :class:`~skopdist.networks.Network`.
+    beginnings : Beginnings, optional
+        What earlier trainings computed that later ones need again.
 
     Raises
     ------
@@ -85,6 +88,7 @@ class Trainer:
     device: str
     max_time: float | None = None
     drop_path: float = 0.0
+    beginnings: Beginnings = field(default_factory=Beginnings, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.training.check()
@@ -169,16 +173,16 @@ class Trainer:
         # skorch's splits ask for the targets where they are stratified; others get a whole data set and no more.
         y = samples.labels() if net.train_split is not None and held_out is None else None
         with computing(net.device):
-            _initialize(net, seed, samples)
+            _initialize(net, seed)
             # As NeuralNet.partial_fit does, which however takes Ctrl-C for the end of the training.
             net.notify("on_train_begin", X=dataset, y=y)
             begin = time.monotonic()
-            begun = self._begin(net, dataset, seed)
+            begun = self._begin(net, architecture, dataset, seed)
             # Where time ran out, what it would take for all samples.
-            seconds_once = (time.monotonic() - begin) * len(dataset) / len(begun)
+            seconds_once = (time.monotonic() - begin) * len(dataset) / (len(dataset) if begun is None else len(begun))
             try:
-                with nullcontext() if begun is dataset else net.module_.continuing():
-                    net.fit_loop(begun, y)
+                with nullcontext() if begun is None else net.module_.continuing():
+                    net.fit_loop(dataset if begun is None else begun, y)
             except KeyboardInterrupt as error:
                 if not _raised_by_callback(error):
                     raise
@@ -188,20 +192,31 @@ class Trainer:
             net.train_split = None
         return net, seconds_once
 
-    def _begin(self, net: NeuralNetClassifier, dataset: TensorData, seed: int) -> TensorData | BegunData:
-        """Compute once what a network computes before its first weights; where time runs out, of a part of the samples.
+    def _begin(
+        self, net: NeuralNetClassifier, architecture: Architecture, dataset: TensorData, seed: int
+    ) -> BegunData | None:
+        """Show a network the samples, and compute once what comes before its first weights.
 
-        Nothing is computed where the samples change from epoch to epoch, somebody else looks at them, or it would take
-        too much memory.
+        Where time runs out, that is done of a part of the samples. None where nothing is computed: the samples change
+        from epoch to epoch, somebody else looks at them, or it would take too much memory.
         """
-        network, training = net.module_, self.training
+        network, training, samples = net.module_, self.training, dataset.samples
         changes = make_augmentation(training.augment, self.problem.n_spatial) is not None
         if not network.begins or changes or training.given or net.train_split is not None:
-            return dataset
-        device, begin, n = next(network.parameters()).device, time.monotonic(), len(dataset)
+            show(network, samples)
+            return None
+        stem = describe_stem(network, architecture)
+        known = self.beginnings.find(samples, stem)
+        if known is not None:
+            for name, buffer in network.stem.named_buffers():
+                buffer.copy_(known.buffers[name])
+            return BegunData(dataset, torch.arange(len(dataset)), known.begun)
+        begin, n = time.monotonic(), len(dataset)
+        show(network, samples)
+        device = next(network.parameters()).device
         one = network.begin(dataset.gather(torch.arange(1))[0].to(device))
         if n * one.nbytes > _MOST_BEGUN:
-            return dataset
+            return None
         # In some order, for the time may not be enough for all.
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
         blocks: list[Tensor] = []
@@ -211,7 +226,11 @@ class Trainer:
                 break
         begun = torch.cat(blocks)
         rows, places = order[: len(begun)].sort()
-        return BegunData(dataset, rows, begun[places.to(device)])
+        begun = begun[places.to(device)]
+        if len(begun) == n:
+            buffers = {name: buffer.clone() for name, buffer in network.stem.named_buffers()}
+            self.beginnings.keep(samples, stem, Beginning(buffers, begun))
+        return BegunData(dataset, rows, begun)
 
     def seconds_for(self, architecture: Architecture, samples: Samples, seed: int, seconds: float) -> float:
         """Return the seconds that a training takes, judged by one that is ended early.
@@ -232,7 +251,8 @@ class Trainer:
             Infinite if the training fails.
         """
         try:
-            replace(self, max_time=0.0).train(architecture, samples, seed)
+            # What it may find out is to be seen by the one that is timed.
+            replace(self, max_time=0.0, beginnings=Beginnings()).train(architecture, samples, seed)
             begin = time.monotonic()
             net, seconds_once = replace(self, max_time=seconds)._train(architecture, samples, seed)
         except Exception:  # noqa: BLE001 - the trials will fail as well, and say why
@@ -351,7 +371,8 @@ class Trainer:
             nets, datasets = [net for net, _ in made], [dataset for _, dataset in made]
             with computing(self.device):
                 for net, (_, rows, seed, _) in zip(nets, group, strict=True):
-                    _initialize(net, seed, rows)
+                    _initialize(net, seed)
+                    show(net.module_, rows)
                 training = self.with_settings_of(group[0][0]).training
                 failures = train_together(nets, datasets, training, self.max_time)
             return [net if failure is None else failure for net, failure in zip(nets, failures, strict=True)]
@@ -420,11 +441,10 @@ class Trainer:
         return WeightedNet(Network, **params | {"criterion__reduction": "none"}), dataset
 
 
-def _initialize(net: NeuralNetClassifier, seed: int, samples: Samples) -> None:
+def _initialize(net: NeuralNetClassifier, seed: int) -> None:
     with INITIALISATION:
         torch.manual_seed(seed)
         net.initialize()
-    show(net.module_, samples)
 
 
 def show(network: Network, samples: Samples) -> None:

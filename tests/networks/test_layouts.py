@@ -6,7 +6,7 @@ from skopdist._strides import slot_strides, stage_starts
 from skopdist.networks import Network
 from skopdist.networks._cells import CellPlan
 from skopdist.networks._layouts import plan_network, series_stride
-from skopdist.operations import register_operation
+from skopdist.operations import SeriesConv, register_operation
 from skopdist.spaces import DARTSSpace, DenseSpace, MacroSpace, NASBench101Space, NASBench201Space, SequenceSpace
 
 SPACES = [NASBench201Space(), NASBench101Space(), DARTSSpace(), MacroSpace()]
@@ -119,3 +119,12 @@ def test_cells_of_an_own_operation_need_no_layout_of_their_own():
 
     space = DenseSpace(["test_negative"])
     assert Network(space.sample(space.uniform(), 3, 0), (4,), 2)(torch.randn(2, 4)).shape == (2, 2)
+
+
+def test_behind_a_stem_that_summarizes_nothing_is_halved():
+    space = SequenceSpace(operations=("conv_5", "sep_conv_19"), stems=("minirocket_stem",))
+    network = Network(space.sample(space.uniform(), 6, 0), (2, 50), 3, channels=8, n_cells=6)
+    assert [type(layer).__name__ for layer in network.cells] == ["CellModule"] * 2, "the first third, and no reductions"
+    kernels = {module.kernel_size for module in network.cells.modules() if isinstance(module, SeriesConv)}
+    assert kernels == {(1, 1)}
+    assert network(torch.randn(4, 2, 50)).shape == (4, 3)

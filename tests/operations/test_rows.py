@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn import functional
 
 from skopdist.operations import SeriesConv, SeriesNorm, SeriesPool
-from skopdist.operations._rows import beside, divided
+from skopdist.operations._rows import at_point, beside, divided
 
 
 def is_innermost(x):
@@ -60,3 +60,12 @@ def test_channels_stay_innermost_from_layer_to_layer():
 def test_channels_are_divided_evenly():
     assert divided(8, 3) == [3, 3, 2]
     assert divided(2, 3) == [1, 1, 0]
+
+
+def test_at_a_single_position_kernels_have_one_value():
+    module = nn.Sequential(
+        nn.ReLU(), SeriesConv(6, 6, 9, dilation=4, groups=6), nn.Sequential(SeriesConv(6, 6, 5), SeriesNorm(6))
+    )
+    small = at_point(module)
+    assert [tuple(weight.shape) for weight in small.parameters()] == [(6, 1, 1, 1), (6, 6, 1, 1), (6,), (6,)]
+    assert small(torch.randn(4, 6, 1)).shape == (4, 6, 1)

@@ -17,6 +17,7 @@ from skopdist.operations._stems_minirocket import MiniRocketStem
 from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
 from skopdist.training import Predictor, Trainer, Training
+from skopdist.training._beginnings import Beginnings
 
 SPACES = {0: DenseSpace(), 1: SequenceSpace(), 2: NASBench201Space()}
 SHAPES = {0: (5,), 1: (2, 9), 2: (1, 6, 6)}
@@ -390,6 +391,26 @@ def test_where_time_is_short_a_part_of_the_samples_is_trained_on(monkeypatch):
     net = trainer.train(minirocket(), problem.everything, 0)
     assert net.history[0, "batches", 0, "train_batch_size"] == 8
     assert len(net.history) == 1
+    later = replace(trainer, max_time=None).train(minirocket(), problem.everything, 0)
+    assert sum(batch["train_batch_size"] for batch in later.history[0, "batches"]) == 30, "a part is not kept"
+
+
+def test_what_has_no_weights_is_computed_once_for_all_trainings(monkeypatch):
+    calls = []
+    begin = MiniRocketStem.begin
+    monkeypatch.setattr(MiniRocketStem, "begin", lambda stem, x: calls.append(len(x)) or begin(stem, x))
+    problem = make_data(1).split(seed=0)
+    trainer = Trainer(problem, Training(**RECIPE), n_cells=1, channels=4, device="cpu")
+    trainer.train(minirocket(), problem.everything, 0)
+    assert calls == [1, 30]
+    later = trainer.train(minirocket(), problem.everything, 1)
+    assert calls == [1, 30]
+    alone = replace(trainer, beginnings=Beginnings()).train(minirocket(), problem.everything, 1)
+    assert calls == [1, 30] * 2
+    for name, value in alone.module_.state_dict().items():
+        torch.testing.assert_close(later.module_.state_dict()[name], value, rtol=0, atol=0)
+    trainer.train(minirocket(), problem.training, 0)
+    assert calls == [1, 30] * 2 + [1, len(problem.training)], "other rows"
 
 
 @pytest.mark.parametrize(

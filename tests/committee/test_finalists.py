@@ -1,0 +1,56 @@
+from types import SimpleNamespace
+
+import pytest
+
+from skopdist.committee import rank_finalists
+from skopdist.spaces import SequenceSpace
+from skopdist.trial import Trial
+
+SPACE = SequenceSpace(stems=("minirocket_stem", "multi_scale_stem"))
+
+
+def draw(stem, seed):
+    cell = SPACE.sample(SPACE.uniform(), 3, random_state=seed).cells[0]
+    return SPACE.make_architecture([cell, SPACE.make_stem(stem)])
+
+
+ROCKETS = [draw("minirocket_stem", seed) for seed in range(4)]
+MULTI_SCALES = [draw("multi_scale_stem", seed) for seed in range(2)]
+
+
+def search(*scores, fidelity=0.25, error=0.01):
+    """What a search knows of architectures, with the scores of their trials."""
+    trials = [
+        Trial(architecture, SPACE.encode(architecture), score, fidelity=fidelity, score_error=error, index=i)
+        for i, (architecture, score) in enumerate(scores)
+    ]
+    ranked = [trial.architecture for trial in sorted(trials, key=lambda trial: -trial.score)]
+    best = max(trials, key=lambda trial: trial.score)
+    strategy = SimpleNamespace(finalists=lambda n: ranked[:n])
+    return SimpleNamespace(trials=trials, best_trial=best, strategy=strategy)
+
+
+def test_full_trainings_are_ranked_by_their_scores():
+    found = search((ROCKETS[0], 0.5), (ROCKETS[1], 0.7), (MULTI_SCALES[0], 0.6), fidelity=1.0)
+    assert rank_finalists(found, [ROCKETS[0]], 1) == [ROCKETS[1], MULTI_SCALES[0], ROCKETS[0]]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 9])
+def test_the_second_has_another_stem(n):
+    found = search((ROCKETS[0], 0.9), (ROCKETS[1], 0.8), (MULTI_SCALES[0], 0.3), (MULTI_SCALES[1], 0.2))
+    expected = [ROCKETS[0], MULTI_SCALES[0], ROCKETS[1], MULTI_SCALES[1]][:n]
+    assert rank_finalists(found, [], n) == expected
+    assert rank_finalists(found, [ROCKETS[0]], n) == expected
+
+
+def test_where_all_stems_are_alike_the_scores_decide():
+    found = search((ROCKETS[0], 0.7), (ROCKETS[1], 0.9), (ROCKETS[2], 0.8))
+    assert rank_finalists(found, [], 3) == [ROCKETS[1], ROCKETS[2], ROCKETS[0]]
+
+
+def test_a_reference_comes_first_unless_it_is_clearly_worse():
+    close = search((ROCKETS[0], 0.900), (ROCKETS[1], 0.905))
+    assert rank_finalists(close, [ROCKETS[0]], 2) == [ROCKETS[0], ROCKETS[1]]
+    far = search((ROCKETS[0], 0.5), (ROCKETS[1], 0.9), (ROCKETS[2], 0.8), (MULTI_SCALES[0], 0.3))
+    assert rank_finalists(far, [ROCKETS[0]], 3) == [ROCKETS[1], MULTI_SCALES[0], ROCKETS[0]], "it is among them"
+    assert rank_finalists(far, [ROCKETS[0]], 1) == [ROCKETS[1]]
