@@ -13,36 +13,25 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skopdist._callbacks import FRAMES, CallbackSupportMixin, with_callbacks
 from skopdist._device import resolve_devices
 from skopdist._final import Final, FinalStage
 from skopdist._identity import Identity, describe_parts
 from skopdist._input import (
-    Layout,
     check_input_shape,
-    open_container,
-    place_of_missing,
-    read_labels,
-    read_values,
-    read_weights,
-    shaped,
 )
-from skopdist._integers import Origin
-from skopdist._padding import Lengths, trim
 from skopdist._prior import PriorLike, as_prior
 from skopdist._random import RandomState, Stream, seed
+from skopdist._reader import Reader, with_reader
 from skopdist._refit import Refit
-from skopdist._schema import Schema, check_categorical_features
-from skopdist._sparse import SparseRows, as_dense, is_sparse_table
+from skopdist._schema import check_categorical_features
 from skopdist._splitting import Splitter, SplitterConstraint
 from skopdist._validation import RealInterval
 from skopdist._watching import Watch
@@ -86,7 +75,6 @@ _FREE = {
     "random_state",
     "verbose",
 }
-_DTYPES = [np.float64, np.float32, np.uint8, np.int64, np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -405,7 +393,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(with_reader(state))
         self._prepare_to_predict()
 
     def __sklearn_tags__(self) -> Tags:
@@ -561,15 +549,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 "This OpDistNASClassifier has no network to predict with: it was fitted with refit=False, or its last "
                 "fit failed. Fit it with refit=True, or make a network of best_architecture_ yourself."
             )
-        X = open_container(X)
-        if is_sparse_table(X) and self._schema is None:
-            matrix = self._validate(X, reset=False, accept_sparse="csr")
-            rows = SparseRows(matrix, lambda block: self._origin.count(shaped(block, self.input_shape)))
-            self._check_sample_shape(rows.shape[1:])
-            return self._predictor(rows)
-        samples = self._lengths.extend(shaped(self._read(as_dense(X)), self.input_shape))
-        self._check_sample_shape(samples.shape[1:])
-        return self._predictor(self._origin.count(samples))
+        return self._predictor(self._reader.read(self, X))
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the logarithms of the class probabilities; see :meth:`predict_proba`."""
@@ -698,31 +678,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _make_problem(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
     ) -> Problem:
-        X = as_dense(open_container(X))
-        labels = read_labels(y)
-        weight = None if sample_weight is None else read_weights(sample_weight)
-        is_used = None if weight is None else np.asarray(weight) != 0
-        self._schema = Schema.of(X, self.categorical_features, is_used, self._is_flat)
-        self.is_categorical_ = None if self._schema is None else self._schema.is_categorical
-        values = trim(read_values(X) if self._schema is None else self._schema.read(X))
-        self._layout = Layout.of(values, self.input_shape)
-        values = self._layout.arrange(values)
-        samples, labels = self._validate(values, labels, ensure_min_samples=2)
-        if self._schema is not None:
-            # The columns' names, which the numbers do not have.
-            validate_data(self, X, skip_check_array=True)
-        samples = shaped(samples, self.input_shape)
-        self._lengths = Lengths.of(X, values, samples)
-        self._origin = Origin.of(samples)
-        samples = self._origin.count(samples)
-        doubt = self._layout.doubt(self.input_shape)
-        if doubt is not None:
-            warnings.warn(doubt, stacklevel=3 + FRAMES)
-        if weight is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                weight = _check_sample_weight(weight, samples, dtype=np.float64, ensure_non_negative=True)
-        levels = None if self._schema is None else self._schema.levels
-        problem = Problem.of(samples, labels, weight, self.class_weight, groups, levels)
+        self._reader, given = Reader.learn(self, X, y, sample_weight, self.categorical_features, self.input_shape)
+        self.is_categorical_ = self._reader.is_categorical
+        levels = self._reader.levels
+        problem = Problem.of(given.samples, given.labels, given.weight, self.class_weight, groups, levels)
         if not problem.everything.scaling.varies:
             warnings.warn(
                 "X is constant, in all of its features or channels, so there is nothing to tell the classes apart by: "
@@ -730,59 +689,6 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 stacklevel=3 + FRAMES,
             )
         return problem
-
-    def _read(self, X: Any) -> NDArray[Any]:
-        """Read and check what is to be predicted, as `fit` read its samples; the channels come first."""
-        is_table = len(self.sample_shape_) == 1
-        schema = Schema.of_others(X, self.n_features_in_) if self._schema is None and is_table else self._schema
-        if schema is not None and Schema.reads(X):
-            # Columns in another order, or of other names, before their values.
-            validate_data(self, X, reset=False, skip_check_array=True)
-            values = schema.read(X)
-            with np.errstate(over="ignore", invalid="ignore"):
-                checked: NDArray[Any] = check_array(
-                    values, ensure_all_finite="allow-nan", estimator=self, input_name="X"
-                )
-            return checked
-        values = self._lengths.read(read_values(X), self.sample_shape_[0])
-        samples: NDArray[Any] = self._validate(self._layout.arrange(values), reset=False)
-        return samples
-
-    @property
-    def _is_flat(self) -> bool:
-        """Whether flat rows are samples as they are, and no series or images."""
-        return self.input_shape is None or len(self.input_shape) == 1
-
-    def _validate(self, *data: Any, **arguments: Any) -> Any:
-        """Check X, and y where it is given, as scikit-learn does; tables may have gaps, and series end in NaN."""
-        n_sides = getattr(data[0], "ndim", 2) - 1 if self.input_shape is None else len(self.input_shape)
-        # Sums of huge numbers, by which it looks for infinity, are no fault of theirs.
-        with np.errstate(over="ignore", invalid="ignore"):
-            try:
-                found = validate_data(
-                    self,
-                    *data,
-                    dtype=_DTYPES,
-                    allow_nd=True,
-                    ensure_all_finite="allow-nan" if n_sides < 3 else True,
-                    **arguments,
-                )
-            except ValueError as error:
-                if "Input X contains NaN" not in str(error) or issparse(data[0]):
-                    raise
-                samples = shaped(np.asarray(data[0], dtype=np.float64), self.input_shape)
-                raise ValueError(place_of_missing(samples)) from error
-            if len(data) > 1:
-                check_classification_targets(found[1])
-        return found
-
-    def _check_sample_shape(self, shape: tuple[int, ...]) -> None:
-        if not self._lengths.allow(shape, self.sample_shape_):
-            remedy = ", or fit it to a list of arrays of shape (channels, length), to predict series of any length"
-            raise ValueError(
-                f"X has samples of shape {shape}, but OpDistNASClassifier is expecting {self.sample_shape_}, the shape "
-                f"that it was fitted with{remedy if len(shape) == len(self.sample_shape_) == 2 else ''}."
-            )
 
     def _earlier(self) -> SearchRecord | None:
         """Return the record of the last fit, where this one is to go on with it."""

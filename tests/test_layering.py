@@ -31,7 +31,7 @@ LAYERS = [
     {"networks", "formats"},
     {"encodings"},
     {"spaces", "journal"},
-    {"problem", "_device", "_refit", "trial", "_strides"},
+    {"problem", "_device", "_reader", "_refit", "trial", "_strides"},
     {"operations", "architecture", "_prior"},
     {"distribution", "_environment"},
     {
