@@ -6,7 +6,6 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -22,11 +21,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skopdist._callbacks import FRAMES, CallbackSupportMixin, with_callbacks
 from skopdist._device import resolve_devices
-from skopdist._final import Final, FinalStage
+from skopdist._final import Final, FinalStage, sample_like
 from skopdist._identity import Identity, describe_parts
-from skopdist._input import (
-    check_input_shape,
-)
+from skopdist._input import check_input_shape
+from skopdist._plan import Plan
 from skopdist._prior import PriorLike, as_prior
 from skopdist._random import RandomState, Stream, seed
 from skopdist._reader import Reader, with_reader
@@ -36,11 +34,11 @@ from skopdist._splitting import Splitter, SplitterConstraint
 from skopdist._validation import RealInterval
 from skopdist._watching import Watch
 from skopdist.architecture import Architecture
-from skopdist.budget import SHORT, Budget
-from skopdist.committee import Committee
+from skopdist.budget import Budget
+from skopdist.committee import Committee, members_behind, usual_members
 from skopdist.display import Progress, estimator_html
-from skopdist.encodings import Encoding, Limit, LimitedEncoding
-from skopdist.evaluators import Evaluator, SupernetEvaluator, SupervisedEvaluator, TrainingEvaluator
+from skopdist.encodings import Encoding, LimitedEncoding
+from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
 from skopdist.export import load_estimator, save_estimator
 from skopdist.journal import Journal, SearchRecord
 from skopdist.networks import NetworkCosts, fill_limits, pareto_front
@@ -53,9 +51,6 @@ from skopdist.trial import Trial
 
 # Trials where the user chose no number, and the most where time decides.
 _N_TRIALS, _MOST_TRIALS = 20, 10_000
-# Members where the user chose no number: so many for each trial, and the most of them, also where time decides. With
-# fewer trials there is one, for several would cost more than the whole search.
-_MEMBERS_PER_TRIAL, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME, _FEWEST_TRIALS = 0.4, 8, 32, 10
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 # What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
 _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
@@ -75,31 +70,6 @@ _FREE = {
     "random_state",
     "verbose",
 }
-
-
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """How a search is run.
-
-    Attributes
-    ----------
-    limits : list of Limit
-        Those of a single network.
-    references : list of Architecture
-        Known to be good, and within the limits: the search begins with them.
-    max_time : float or None
-        Seconds of the search.
-    fidelity : float
-        The share of a full training that each trial is given.
-    expected : float
-        Seconds that a full training is expected to take; 0 where it is not known.
-    """
-
-    limits: list[Limit]
-    references: list[Architecture]
-    max_time: float | None
-    fidelity: float
-    expected: float
 
 
 class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -578,9 +548,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         architecture : Architecture
         """
         check_is_fitted(self)
-        length = self.best_architecture_.length if length is None else length
-        drawn = self.evaluator_.search_space.sample(self.best_distribution_, length, random_state)
-        return replace(drawn, settings=self.best_architecture_.settings)
+        space = self.evaluator_.search_space
+        return sample_like(self.best_architecture_, self.best_distribution_, space, length, random_state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a file of numbers and texts, in which nothing can run code.
@@ -748,38 +717,16 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return _N_TRIALS if self.max_time is None or self._strategy().needs_gradient else _MOST_TRIALS
 
     def _choose_members(self, recorded: Sequence[Trial]) -> int:
-        """Return how many members are wanted, as far as time allows.
-
-        More than one are trained behind a search of short trials, one behind a search of full trainings. Where the user
-        leaves the number open, trials on record decide which of these it is.
-        """
+        """Return how many members are wanted, as far as time allows."""
         if not self.refit:
             return 1
-        is_open, is_limited = self.n_members is None, any(v is not None for v in self._member_limits().values())
-        trains = isinstance(self.evaluator_, TrainingEvaluator)
-        if self.n_members is not None:
-            n = self.n_members
-        elif is_limited or not isinstance(self.evaluator_, SupervisedEvaluator):
-            n = 1
-        elif self.max_time is not None:
-            n = _MOST_MEMBERS_IN_TIME
-        elif self._n_trials < _FEWEST_TRIALS:
-            n = 1
-        else:
-            n = min(int(_MEMBERS_PER_TRIAL * self._n_trials), _MOST_MEMBERS)
-        if not trains or not recorded:
-            return n
-        # The longest one: time may have cut others.
-        were_short = max(trial.fidelity for trial in recorded) < 1
-        if is_open:
-            return max(n, 2) if were_short else 1
-        if were_short != (n > 1):
-            raise ValueError(
-                f"The trials on record are {'short' if were_short else 'full'} trainings, but n_members={n} goes with "
-                f"{'short' if n > 1 else 'full'} ones. Give n_members={'2 or more' if were_short else 1}, or None, or "
-                "another journal."
-            )
-        return n
+        n, evaluator = self.n_members, self.evaluator_
+        if n is None:
+            is_limited = any(value is not None for value in self._member_limits().values())
+            n = usual_members(self._n_trials, evaluator, is_limited, self.max_time is not None)
+        # Other evaluators know no short trials.
+        trains = isinstance(evaluator, TrainingEvaluator)
+        return members_behind(recorded, n, is_open=self.n_members is None) if trains else n
 
     def _wanted_members(self, n_members: int) -> int | None:
         """Return how many networks are to be trained behind the search, or None where time decides."""
@@ -829,7 +776,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         device = resolve_devices(self.device)[0]
         return Trainer.of(problem, self._recipe(), size.get("n_cells"), size.get("channels"), device)
 
-    def _search(self, plan: _Plan, book: Journal, budget: Budget, n_final: int | None, watch: Watch) -> SearchResult:
+    def _search(self, plan: Plan, book: Journal, budget: Budget, n_final: int | None, watch: Watch) -> SearchResult:
         """Search behind the trials on record."""
         strategy, encoding = self._strategy(), self.encoding
         if plan.limits:
@@ -877,24 +824,21 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         shown |= {name: getattr(costs, name) for name in ("flops", "latency") if name in limited}
         self.pareto_front_ = pareto_front(result.trials, shown)
 
-    def _plan(self, trainer: Trainer, costs: NetworkCosts, book: Journal, budget: Budget, is_short: bool) -> _Plan:
-        """Decide how long the search is, and that of its trials, and what it begins with."""
-        limits, space = costs.limits(self._member_limits()), self.evaluator_.search_space
+    def _plan(self, trainer: Trainer, costs: NetworkCosts, book: Journal, budget: Budget, is_short: bool) -> Plan:
         # Where trials build on each other, they are not those of single architectures.
-        known = [] if self._strategy().needs_gradient else space.reference_architectures(self.length)
-        references = [a for a in known if all(limit.allows(a) for limit in limits)]
-        if not budget.is_limited:
-            return _Plan(limits, references, None, SHORT if is_short else 1.0, 0.0)
-        expected = 0.0
-        if isinstance(self.evaluator_, SupervisedEvaluator):
-            entropy = seed(book.seed, Stream.PROBE)
-            first = references[0] if references else space.sample(space.uniform(), self.length, entropy)
-            expected = trainer.seconds_for(first, trainer.problem.training, entropy, budget.for_probe)
-        seconds, fidelity = budget.for_search(expected, effective_n_jobs(budget.n_jobs(self.n_jobs)), is_short)
-        if is_short and book.trials:
-            # Trials on record go on as they began.
-            fidelity = max(trial.fidelity for trial in book.trials)
-        return _Plan(limits, references, max(seconds if self.refit else budget.left, 1e-3), fidelity, expected)
+        space, builds = self.evaluator_.search_space, self._strategy().needs_gradient
+        return Plan.of(
+            costs.limits(self._member_limits()),
+            () if builds else space.reference_architectures(self.length),
+            trainer=trainer,
+            evaluator=self.evaluator_,
+            length=self.length,
+            book=book,
+            budget=budget,
+            n_workers=effective_n_jobs(budget.n_jobs(self.n_jobs)),
+            is_short=is_short,
+            is_last=not self.refit,
+        )
 
     def _keep_final(self, final: Final) -> None:
         """Set what predicts, and what is known of it."""

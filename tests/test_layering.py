@@ -21,7 +21,7 @@ MODULES = {
 LAYERS = [
     {"testing", "__main__"},
     {"classifier", "tables"},
-    {"_final", "export"},
+    {"_final", "_plan", "export"},
     {"committee"},
     {"search", "_watching"},
     {"tracking"},

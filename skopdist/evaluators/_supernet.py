@@ -22,7 +22,7 @@ from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.networks import Supernet
 from skopdist.problem import Problem, Samples
 from skopdist.spaces import SearchSpace
-from skopdist.training import Augmentation, Training, affordable
+from skopdist.training import Augmentation, Predict, Training, affordable
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, TensorData
 from skopdist.training._nets import show
@@ -198,9 +198,9 @@ class SupernetEvaluator(SupervisedEvaluator):
             if not self.space_.is_valid(architecture):
                 return Outcome(self._dummy_score(), cost, "invalid", gradient, info)
             alone = self.supernet_.one_hot(architecture).to(device)
-            predict = partial(self._probabilities, mixture=alone)
+            predict: Predict = partial(self._probabilities, mixture=alone)
             if self._seconds < math.inf:
-                held_out = affordable(held_out, _SCORING * self._seconds, predict)
+                held_out, predict = affordable(held_out, _SCORING * self._seconds, predict)
             score, error = self.scorer_.with_error(predict, held_out)
         return Outcome(score, cost, "ok", gradient, info, error)
 

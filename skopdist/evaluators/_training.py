@@ -16,7 +16,7 @@ from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
 from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.spaces import SearchSpace
-from skopdist.training import Predictor, Training, affordable, passes
+from skopdist.training import Predict, Predictor, Training, affordable, passes
 from skopdist.training._nets import SETTINGS
 
 # Fewer rows are not made fewer still for short trainings.
@@ -134,9 +134,10 @@ class TrainingEvaluator(SupervisedEvaluator):
         problem, trainer = self.problem_, self.trainer_
         net = trainer.train(architecture, problem.training, seed, problem.held_out)
         n_passes = passes(net, len(problem.training))
-        held_out, predict = problem.held_out, Predictor(net.module_, problem.n_spatial)
+        held_out = problem.held_out
+        predict: Predict = Predictor(net.module_, problem.n_spatial)
         if trainer.max_time is not None:
-            held_out = affordable(held_out, _SCORING * trainer.max_time, predict)
+            held_out, predict = affordable(held_out, _SCORING * trainer.max_time, predict)
         info = {
             "n_parameters": sum(parameter.numel() for parameter in net.module_.parameters()),
             "n_epochs": len(net.history),
