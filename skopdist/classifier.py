@@ -618,7 +618,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return load_estimator(cls, path)
 
     def _check_parameters(self) -> None:
-        """Refuse parameters that are out of range, or that say something that the evaluator says too."""
+        """Refuse parameters that are out of range."""
         parameters = self.get_params(deep=False)
         checked = {name: parameters[name] for name in self._parameter_constraints}
         validate_parameter_constraints(self._parameter_constraints, checked, caller_name=type(self).__name__)
@@ -630,6 +630,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self._recipe().check()
         if isinstance(self.refit, Refit):
             self.refit.check()
+        self._check_evaluator(parameters)
+
+    def _check_evaluator(self, parameters: Mapping[str, Any]) -> None:
+        """Refuse parameters that say something that an evaluator of the user's says too."""
         if self.evaluator is None:
             return
         decided = set(self.evaluator.get_params(deep=False))
