@@ -15,7 +15,7 @@ import numpy as np
 from skorch import NeuralNetClassifier
 
 from skopdist._callbacks import FRAMES
-from skopdist._random import Stream, seed
+from skopdist._random import RandomState, Stream, seed
 from skopdist._refit import Refit
 from skopdist._watching import Watch
 from skopdist.architecture import Architecture
@@ -31,13 +31,15 @@ from skopdist.committee import (
     train_members,
 )
 from skopdist.display import describe
+from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Limit
 from skopdist.evaluators import Evaluator, SupervisedEvaluator, TrainingEvaluator
 from skopdist.search import SearchResult
+from skopdist.spaces import SearchSpace
 from skopdist.training import Trainer
 from skopdist.trial import Trial
 
-__all__ = ["Final", "FinalStage"]
+__all__ = ["Final", "FinalStage", "sample_like"]
 
 _LOGGER = logging.getLogger("skopdist.classifier")
 
@@ -218,12 +220,9 @@ class FinalStage:
         return drawn if is_allowed else None
 
     def _sample(self, *key: int) -> Architecture:
-        best, length = self.search.best_architecture, self.refit.length
+        search, space = self.search, self.evaluator.search_space
         entropy = seed(self.entropy, *key)
-        drawn = self.evaluator.search_space.sample(
-            self.search.best_distribution, best.length if length is None else length, entropy
-        )
-        return dataclasses.replace(drawn, settings=best.settings)
+        return sample_like(search.best_architecture, search.best_distribution, space, self.refit.length, entropy)
 
     def _trainer(self) -> Trainer:
         trainer, refit, best = self.trainer, self.refit, self.search.best_trial
@@ -284,6 +283,28 @@ class FinalStage:
         problem = evaluator.problem_
         net = evaluator.trainer_.train(best.architecture, problem.training, best.seed, problem.held_out)
         return Final((net,), best.architecture, (1.0,))
+
+
+def sample_like(
+    best: Architecture,
+    distribution: OperationDistribution,
+    space: SearchSpace,
+    length: int | None = None,
+    random_state: RandomState = None,
+) -> Architecture:
+    """Draw an architecture from a distribution, with the settings of the best one.
+
+    Parameters
+    ----------
+    best : Architecture
+    distribution : OperationDistribution
+    space : SearchSpace
+    length : int or None, default=None
+        Number of operations in a cell; None takes that of the best one.
+    random_state : int, Generator, RandomState or None, default=None
+    """
+    drawn = space.sample(distribution, best.length if length is None else length, random_state)
+    return dataclasses.replace(drawn, settings=best.settings)
 
 
 def _succeeded(trained: Sequence[Member | str]) -> list[Member]:

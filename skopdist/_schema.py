@@ -29,7 +29,7 @@ from skopdist._input import (
 )
 from skopdist._integers import Origin
 
-__all__ = ["Level", "Schema", "check_categorical_features"]
+__all__ = ["Level", "Schema", "Table", "check_categorical_features"]
 
 # A level of a category; None stands for missing values.
 Level: TypeAlias = str | int | float | None
@@ -82,7 +82,7 @@ class Schema:
         """
         if categorical_features is None:
             return None
-        by_type, table = isinstance(categorical_features, str), _Table.of(X) if is_flat else None
+        by_type, table = isinstance(categorical_features, str), Table.of(X) if is_flat else None
         if table is None:
             named = np.asarray(categorical_features)
             if not by_type and named.size and (named.dtype.kind != "b" or named.any()):
@@ -108,17 +108,9 @@ class Schema:
         return cls(tuple(levels), tuple(origins))
 
     @classmethod
-    def of_others(cls, X: Any, n_features: int) -> Self | None:
-        """Return a schema of numbers alone for a table that holds others, so that these are told; None for others."""
-        table = _Table.of(X)
-        if table is None or table.is_numeric:
-            return None
+    def of_numbers(cls, n_features: int) -> Self:
+        """Make the schema of a table of plain numbers, which refuses columns that hold anything else by their names."""
         return cls((None,) * n_features, (0,) * n_features)
-
-    @staticmethod
-    def reads(X: Any) -> bool:
-        """Whether X is a table, as :meth:`read` takes it."""
-        return _Table.of(X) is not None
 
     @property
     def is_categorical(self) -> NDArray[np.bool_]:
@@ -130,12 +122,16 @@ class Schema:
 
         Categories are the indices of their levels, or -1 where they have none; missing numbers are NaN.
 
+        Parameters
+        ----------
+        X : Table, data frame, array of shape (n, features) or nested list
+
         Raises
         ------
         ValueError
             If a column of numbers holds anything else, or one of text holds numbers, or the reverse.
         """
-        table = _Table.of(X)
+        table = Table.of(X)
         assert table is not None
         values = np.empty((table.n_rows, len(table)))
         for i, (known, origin) in enumerate(zip(self.levels, self.origins, strict=True)):
@@ -143,7 +139,7 @@ class Schema:
         return values
 
 
-class _Table:
+class Table:
     """The columns of a data frame, or of an array of two dimensions.
 
     Attributes
@@ -162,7 +158,9 @@ class _Table:
 
     @classmethod
     def of(cls, X: Any) -> Self | None:
-        """Make the table of X, None if it is none."""
+        """Make the table of X, None if it is none; one that was made before is returned as it is."""
+        if isinstance(X, cls):
+            return X
         if hasattr(X, "dtypes") and hasattr(X, "columns"):
             names = names_of_columns(X)
             return cls(X, [kind_of(dtype) for dtype in X.dtypes], names) if names else None
@@ -260,7 +258,7 @@ def check_categorical_features(categorical_features: Any) -> None:
         raise ValueError(message)
 
 
-def _chosen(table: _Table, chosen: NDArray[Any]) -> NDArray[np.bool_]:
+def _chosen(table: Table, chosen: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which columns the user named, shape (features,)."""
     n = len(table)
     mask = np.zeros(n, dtype=bool)
@@ -294,7 +292,7 @@ def _chosen(table: _Table, chosen: NDArray[Any]) -> NDArray[np.bool_]:
     return mask
 
 
-def _refuse_columns(table: _Table, is_category: NDArray[np.bool_]) -> None:
+def _refuse_columns(table: Table, is_category: NDArray[np.bool_]) -> None:
     """Refuse columns that are neither numbers nor categories, those of a frame all at once."""
     foreign: dict[str, str] = {}
     for i, kind in enumerate(table.kinds):
@@ -331,13 +329,13 @@ def _not_a_number(values: Collection[Any]) -> Any:
     return next(value for value in there if conversion_error(np.fromiter([value], dtype=object)) is not None)
 
 
-def _find_origin(table: _Table, i: int) -> int:
+def _find_origin(table: Table, i: int) -> int:
     values = table.numeric(i)
     smallest = None if values is None else Origin.of(values[:, None]).smallest
     return 0 if smallest is None else int(smallest[0])
 
 
-def _find_levels(table: _Table, i: int, used: NDArray[np.bool_] | None) -> tuple[Level, ...]:
+def _find_levels(table: Table, i: int, used: NDArray[np.bool_] | None) -> tuple[Level, ...]:
     """Return the levels of a column, sorted, with None behind them if values are missing."""
     values = table.numeric(i)
     if values is not None:
@@ -357,7 +355,7 @@ def _find_levels(table: _Table, i: int, used: NDArray[np.bool_] | None) -> tuple
     return (*sorted(known), None) if None in levels else tuple(sorted(known))
 
 
-def _distinct(table: _Table, i: int, objects: Sequence[Any]) -> set[Any]:
+def _distinct(table: Table, i: int, objects: Sequence[Any]) -> set[Any]:
     """Return the different objects of a column of categories."""
     try:
         return set(objects)
@@ -384,7 +382,7 @@ def _level(value: Any) -> Level:
     return str(value)
 
 
-def _read_codes(table: _Table, i: int, levels: tuple[Level, ...]) -> NDArray[np.float64]:
+def _read_codes(table: Table, i: int, levels: tuple[Level, ...]) -> NDArray[np.float64]:
     """Return the index of each value's level, -1 where it is not known."""
     codes: dict[Level, int] = {level: code for code, level in enumerate(levels)}
     are_text = isinstance(levels[0], str) if levels and levels[0] is not None else None
@@ -409,7 +407,7 @@ def _read_codes(table: _Table, i: int, levels: tuple[Level, ...]) -> NDArray[np.
     return np.fromiter(map(known.__getitem__, objects), dtype=np.float64, count=len(objects))
 
 
-def _read_numbers(table: _Table, i: int, origin: int) -> NDArray[np.float64]:
+def _read_numbers(table: Table, i: int, origin: int) -> NDArray[np.float64]:
     values = table.numeric(i)
     if values is None:
         objects = table.objects(i)

@@ -6,52 +6,39 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skopdist._callbacks import FRAMES, CallbackSupportMixin, with_callbacks
 from skopdist._device import resolve_devices
-from skopdist._final import Final, FinalStage
+from skopdist._final import Final, FinalStage, sample_like
 from skopdist._identity import Identity, describe_parts
-from skopdist._input import (
-    Layout,
-    check_input_shape,
-    open_container,
-    place_of_missing,
-    read_labels,
-    read_values,
-    read_weights,
-    shaped,
-)
-from skopdist._integers import Origin
-from skopdist._padding import Lengths, trim
+from skopdist._input import check_input_shape
+from skopdist._plan import Plan
 from skopdist._prior import PriorLike, as_prior
 from skopdist._random import RandomState, Stream, seed
+from skopdist._reader import Reader, with_reader
 from skopdist._refit import Refit
-from skopdist._schema import Schema, check_categorical_features
-from skopdist._sparse import SparseRows, as_dense, is_sparse_table
+from skopdist._schema import check_categorical_features
 from skopdist._splitting import Splitter, SplitterConstraint
 from skopdist._validation import RealInterval
 from skopdist._watching import Watch
 from skopdist.architecture import Architecture
-from skopdist.budget import SHORT, Budget
-from skopdist.committee import Committee
+from skopdist.budget import Budget
+from skopdist.committee import Committee, members_behind, usual_members
 from skopdist.display import Progress, estimator_html
-from skopdist.encodings import Encoding, Limit, LimitedEncoding
-from skopdist.evaluators import Evaluator, SupernetEvaluator, SupervisedEvaluator, TrainingEvaluator
+from skopdist.encodings import Encoding, LimitedEncoding
+from skopdist.evaluators import Evaluator, SupernetEvaluator, TrainingEvaluator
 from skopdist.export import load_estimator, save_estimator
 from skopdist.journal import Journal, SearchRecord
 from skopdist.networks import NetworkCosts, fill_limits, pareto_front
@@ -64,9 +51,6 @@ from skopdist.trial import Trial
 
 # Trials where the user chose no number, and the most where time decides.
 _N_TRIALS, _MOST_TRIALS = 20, 10_000
-# Members where the user chose no number: so many for each trial, and the most of them, also where time decides. With
-# fewer trials there is one, for several would cost more than the whole search.
-_MEMBERS_PER_TRIAL, _MOST_MEMBERS, _MOST_MEMBERS_IN_TIME, _FEWEST_TRIALS = 0.4, 8, 32, 10
 _POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
 # What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
 _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
@@ -86,32 +70,6 @@ _FREE = {
     "random_state",
     "verbose",
 }
-_DTYPES = [np.float64, np.float32, np.uint8, np.int64, np.uint64]
-
-
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """How a search is run.
-
-    Attributes
-    ----------
-    limits : list of Limit
-        Those of a single network.
-    references : list of Architecture
-        Known to be good, and within the limits: the search begins with them.
-    max_time : float or None
-        Seconds of the search.
-    fidelity : float
-        The share of a full training that each trial is given.
-    expected : float
-        Seconds that a full training is expected to take; 0 where it is not known.
-    """
-
-    limits: list[Limit]
-    references: list[Architecture]
-    max_time: float | None
-    fidelity: float
-    expected: float
 
 
 class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -405,7 +363,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return state
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(with_reader(state))
         self._prepare_to_predict()
 
     def __sklearn_tags__(self) -> Tags:
@@ -561,15 +519,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 "This OpDistNASClassifier has no network to predict with: it was fitted with refit=False, or its last "
                 "fit failed. Fit it with refit=True, or make a network of best_architecture_ yourself."
             )
-        X = open_container(X)
-        if is_sparse_table(X) and self._schema is None:
-            matrix = self._validate(X, reset=False, accept_sparse="csr")
-            rows = SparseRows(matrix, lambda block: self._origin.count(shaped(block, self.input_shape)))
-            self._check_sample_shape(rows.shape[1:])
-            return self._predictor(rows)
-        samples = self._lengths.extend(shaped(self._read(as_dense(X)), self.input_shape))
-        self._check_sample_shape(samples.shape[1:])
-        return self._predictor(self._origin.count(samples))
+        return self._predictor(self._reader.read(self, X))
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the logarithms of the class probabilities; see :meth:`predict_proba`."""
@@ -598,9 +548,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         architecture : Architecture
         """
         check_is_fitted(self)
-        length = self.best_architecture_.length if length is None else length
-        drawn = self.evaluator_.search_space.sample(self.best_distribution_, length, random_state)
-        return replace(drawn, settings=self.best_architecture_.settings)
+        space = self.evaluator_.search_space
+        return sample_like(self.best_architecture_, self.best_distribution_, space, length, random_state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a file of numbers and texts, in which nothing can run code.
@@ -669,7 +618,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return load_estimator(cls, path)
 
     def _check_parameters(self) -> None:
-        """Refuse parameters that are out of range, or that say something that the evaluator says too."""
+        """Refuse parameters that are out of range."""
         parameters = self.get_params(deep=False)
         checked = {name: parameters[name] for name in self._parameter_constraints}
         validate_parameter_constraints(self._parameter_constraints, checked, caller_name=type(self).__name__)
@@ -681,6 +630,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self._recipe().check()
         if isinstance(self.refit, Refit):
             self.refit.check()
+        self._check_evaluator(parameters)
+
+    def _check_evaluator(self, parameters: Mapping[str, Any]) -> None:
+        """Refuse parameters that say something that an evaluator of the user's says too."""
         if self.evaluator is None:
             return
         decided = set(self.evaluator.get_params(deep=False))
@@ -698,31 +651,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _make_problem(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
     ) -> Problem:
-        X = as_dense(open_container(X))
-        labels = read_labels(y)
-        weight = None if sample_weight is None else read_weights(sample_weight)
-        is_used = None if weight is None else np.asarray(weight) != 0
-        self._schema = Schema.of(X, self.categorical_features, is_used, self._is_flat)
-        self.is_categorical_ = None if self._schema is None else self._schema.is_categorical
-        values = trim(read_values(X) if self._schema is None else self._schema.read(X))
-        self._layout = Layout.of(values, self.input_shape)
-        values = self._layout.arrange(values)
-        samples, labels = self._validate(values, labels, ensure_min_samples=2)
-        if self._schema is not None:
-            # The columns' names, which the numbers do not have.
-            validate_data(self, X, skip_check_array=True)
-        samples = shaped(samples, self.input_shape)
-        self._lengths = Lengths.of(X, values, samples)
-        self._origin = Origin.of(samples)
-        samples = self._origin.count(samples)
-        doubt = self._layout.doubt(self.input_shape)
-        if doubt is not None:
-            warnings.warn(doubt, stacklevel=3 + FRAMES)
-        if weight is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                weight = _check_sample_weight(weight, samples, dtype=np.float64, ensure_non_negative=True)
-        levels = None if self._schema is None else self._schema.levels
-        problem = Problem.of(samples, labels, weight, self.class_weight, groups, levels)
+        self._reader, given = Reader.learn(self, X, y, sample_weight, self.categorical_features, self.input_shape)
+        self.is_categorical_ = self._reader.is_categorical
+        levels = self._reader.levels
+        problem = Problem.of(given.samples, given.labels, given.weight, self.class_weight, groups, levels)
         if not problem.everything.scaling.varies:
             warnings.warn(
                 "X is constant, in all of its features or channels, so there is nothing to tell the classes apart by: "
@@ -730,59 +662,6 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 stacklevel=3 + FRAMES,
             )
         return problem
-
-    def _read(self, X: Any) -> NDArray[Any]:
-        """Read and check what is to be predicted, as `fit` read its samples; the channels come first."""
-        is_table = len(self.sample_shape_) == 1
-        schema = Schema.of_others(X, self.n_features_in_) if self._schema is None and is_table else self._schema
-        if schema is not None and Schema.reads(X):
-            # Columns in another order, or of other names, before their values.
-            validate_data(self, X, reset=False, skip_check_array=True)
-            values = schema.read(X)
-            with np.errstate(over="ignore", invalid="ignore"):
-                checked: NDArray[Any] = check_array(
-                    values, ensure_all_finite="allow-nan", estimator=self, input_name="X"
-                )
-            return checked
-        values = self._lengths.read(read_values(X), self.sample_shape_[0])
-        samples: NDArray[Any] = self._validate(self._layout.arrange(values), reset=False)
-        return samples
-
-    @property
-    def _is_flat(self) -> bool:
-        """Whether flat rows are samples as they are, and no series or images."""
-        return self.input_shape is None or len(self.input_shape) == 1
-
-    def _validate(self, *data: Any, **arguments: Any) -> Any:
-        """Check X, and y where it is given, as scikit-learn does; tables may have gaps, and series end in NaN."""
-        n_sides = getattr(data[0], "ndim", 2) - 1 if self.input_shape is None else len(self.input_shape)
-        # Sums of huge numbers, by which it looks for infinity, are no fault of theirs.
-        with np.errstate(over="ignore", invalid="ignore"):
-            try:
-                found = validate_data(
-                    self,
-                    *data,
-                    dtype=_DTYPES,
-                    allow_nd=True,
-                    ensure_all_finite="allow-nan" if n_sides < 3 else True,
-                    **arguments,
-                )
-            except ValueError as error:
-                if "Input X contains NaN" not in str(error) or issparse(data[0]):
-                    raise
-                samples = shaped(np.asarray(data[0], dtype=np.float64), self.input_shape)
-                raise ValueError(place_of_missing(samples)) from error
-            if len(data) > 1:
-                check_classification_targets(found[1])
-        return found
-
-    def _check_sample_shape(self, shape: tuple[int, ...]) -> None:
-        if not self._lengths.allow(shape, self.sample_shape_):
-            remedy = ", or fit it to a list of arrays of shape (channels, length), to predict series of any length"
-            raise ValueError(
-                f"X has samples of shape {shape}, but OpDistNASClassifier is expecting {self.sample_shape_}, the shape "
-                f"that it was fitted with{remedy if len(shape) == len(self.sample_shape_) == 2 else ''}."
-            )
 
     def _earlier(self) -> SearchRecord | None:
         """Return the record of the last fit, where this one is to go on with it."""
@@ -842,38 +721,16 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return _N_TRIALS if self.max_time is None or self._strategy().needs_gradient else _MOST_TRIALS
 
     def _choose_members(self, recorded: Sequence[Trial]) -> int:
-        """Return how many members are wanted, as far as time allows.
-
-        More than one are trained behind a search of short trials, one behind a search of full trainings. Where the user
-        leaves the number open, trials on record decide which of these it is.
-        """
+        """Return how many members are wanted, as far as time allows."""
         if not self.refit:
             return 1
-        is_open, is_limited = self.n_members is None, any(v is not None for v in self._member_limits().values())
-        trains = isinstance(self.evaluator_, TrainingEvaluator)
-        if self.n_members is not None:
-            n = self.n_members
-        elif is_limited or not isinstance(self.evaluator_, SupervisedEvaluator):
-            n = 1
-        elif self.max_time is not None:
-            n = _MOST_MEMBERS_IN_TIME
-        elif self._n_trials < _FEWEST_TRIALS:
-            n = 1
-        else:
-            n = min(int(_MEMBERS_PER_TRIAL * self._n_trials), _MOST_MEMBERS)
-        if not trains or not recorded:
-            return n
-        # The longest one: time may have cut others.
-        were_short = max(trial.fidelity for trial in recorded) < 1
-        if is_open:
-            return max(n, 2) if were_short else 1
-        if were_short != (n > 1):
-            raise ValueError(
-                f"The trials on record are {'short' if were_short else 'full'} trainings, but n_members={n} goes with "
-                f"{'short' if n > 1 else 'full'} ones. Give n_members={'2 or more' if were_short else 1}, or None, or "
-                "another journal."
-            )
-        return n
+        n, evaluator = self.n_members, self.evaluator_
+        if n is None:
+            is_limited = any(value is not None for value in self._member_limits().values())
+            n = usual_members(self._n_trials, evaluator, is_limited, self.max_time is not None)
+        # Other evaluators know no short trials.
+        trains = isinstance(evaluator, TrainingEvaluator)
+        return members_behind(recorded, n, is_open=self.n_members is None) if trains else n
 
     def _wanted_members(self, n_members: int) -> int | None:
         """Return how many networks are to be trained behind the search, or None where time decides."""
@@ -923,7 +780,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         device = resolve_devices(self.device)[0]
         return Trainer.of(problem, self._recipe(), size.get("n_cells"), size.get("channels"), device)
 
-    def _search(self, plan: _Plan, book: Journal, budget: Budget, n_final: int | None, watch: Watch) -> SearchResult:
+    def _search(self, plan: Plan, book: Journal, budget: Budget, n_final: int | None, watch: Watch) -> SearchResult:
         """Search behind the trials on record."""
         strategy, encoding = self._strategy(), self.encoding
         if plan.limits:
@@ -971,24 +828,21 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         shown |= {name: getattr(costs, name) for name in ("flops", "latency") if name in limited}
         self.pareto_front_ = pareto_front(result.trials, shown)
 
-    def _plan(self, trainer: Trainer, costs: NetworkCosts, book: Journal, budget: Budget, is_short: bool) -> _Plan:
-        """Decide how long the search is, and that of its trials, and what it begins with."""
-        limits, space = costs.limits(self._member_limits()), self.evaluator_.search_space
+    def _plan(self, trainer: Trainer, costs: NetworkCosts, book: Journal, budget: Budget, is_short: bool) -> Plan:
         # Where trials build on each other, they are not those of single architectures.
-        known = [] if self._strategy().needs_gradient else space.reference_architectures(self.length)
-        references = [a for a in known if all(limit.allows(a) for limit in limits)]
-        if not budget.is_limited:
-            return _Plan(limits, references, None, SHORT if is_short else 1.0, 0.0)
-        expected = 0.0
-        if isinstance(self.evaluator_, SupervisedEvaluator):
-            entropy = seed(book.seed, Stream.PROBE)
-            first = references[0] if references else space.sample(space.uniform(), self.length, entropy)
-            expected = trainer.seconds_for(first, trainer.problem.training, entropy, budget.for_probe)
-        seconds, fidelity = budget.for_search(expected, effective_n_jobs(budget.n_jobs(self.n_jobs)), is_short)
-        if is_short and book.trials:
-            # Trials on record go on as they began.
-            fidelity = max(trial.fidelity for trial in book.trials)
-        return _Plan(limits, references, max(seconds if self.refit else budget.left, 1e-3), fidelity, expected)
+        space, builds = self.evaluator_.search_space, self._strategy().needs_gradient
+        return Plan.of(
+            costs.limits(self._member_limits()),
+            () if builds else space.reference_architectures(self.length),
+            trainer=trainer,
+            evaluator=self.evaluator_,
+            length=self.length,
+            book=book,
+            budget=budget,
+            n_workers=effective_n_jobs(budget.n_jobs(self.n_jobs)),
+            is_short=is_short,
+            is_last=not self.refit,
+        )
 
     def _keep_final(self, final: Final) -> None:
         """Set what predicts, and what is known of it."""

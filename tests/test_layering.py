@@ -21,7 +21,7 @@ MODULES = {
 LAYERS = [
     {"testing", "__main__"},
     {"classifier", "tables"},
-    {"_final", "export"},
+    {"_final", "_plan", "export"},
     {"committee"},
     {"search", "_watching"},
     {"tracking"},
@@ -31,7 +31,7 @@ LAYERS = [
     {"networks", "formats"},
     {"encodings"},
     {"spaces", "journal"},
-    {"problem", "_device", "_refit", "trial", "_strides"},
+    {"problem", "_device", "_reader", "_refit", "trial", "_strides"},
     {"operations", "architecture", "_prior"},
     {"distribution", "_environment"},
     {

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skopdist._schema import Schema, check_categorical_features
+from skopdist._schema import Schema, Table, check_categorical_features
 
 nan = np.nan
 
@@ -292,10 +292,18 @@ def test_columns_whose_type_changes_and_whose_values_do_not():
 
 
 def test_tables_that_turn_up_after_a_fit_of_numbers():
-    assert Schema.of_others(np.ones((3, 2)), 2) is None
-    assert Schema.of_others(frame(), 1) is None
+    schema = Schema.of_numbers(2)
+    assert schema.read([[1, "2"]]).tolist() == [[1, 2]]
     with pytest.raises(ValueError, match=re.escape("The column 1 of X held numbers in fit, but now holds 'a'")):
-        Schema.of_others([[1, "a"]], 2).read([[1, "a"]])
+        schema.read([[1, "a"]])
+
+
+def test_a_table_is_made_once():
+    X = frame(x=WORDS)
+    table = Table.of(X)
+    assert Table.of(table) is table
+    assert schema_of(table).levels == schema_of(X).levels
+    assert np.array_equal(schema_of(X).read(table), schema_of(X).read(X))
 
 
 # Polars

@@ -4,6 +4,7 @@ from skopdist.committee._finalists import rank_finalists
 from skopdist.committee._judging import Verdict, judge
 from skopdist.committee._members import Member, Seat, choose_architectures, plan_seats, train_members
 from skopdist.committee._predicting import Committee, temper
+from skopdist.committee._size import members_behind, usual_members
 
 __all__ = [
     "Committee",
@@ -12,8 +13,10 @@ __all__ = [
     "Verdict",
     "choose_architectures",
     "judge",
+    "members_behind",
     "plan_seats",
     "rank_finalists",
     "temper",
     "train_members",
+    "usual_members",
 ]

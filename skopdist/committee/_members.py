@@ -183,9 +183,10 @@ class _Call:
             start = time.monotonic()
             cost, probabilities = passes(net, len(seat.training)), None
             if seat.held_out is not None:
-                held_out, predict = seat.held_out, Predictor(net.module_, trainer.problem.n_spatial)
+                held_out = seat.held_out
+                predict: Callable[[Samples], NDArray[np.float64]] = Predictor(net.module_, trainer.problem.n_spatial)
                 if trainer.max_time is not None:
-                    held_out = affordable(held_out, _PREDICTING * trainer.max_time / len(seats), predict)
+                    held_out, predict = affordable(held_out, _PREDICTING * trainer.max_time / len(seats), predict)
                 probabilities = predict(held_out)
             duration = trained / len(seats) + time.monotonic() - start
             results.append(Member(seat, net, probabilities, cost, duration))

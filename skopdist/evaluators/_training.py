@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skopdist._splitting import Splitter
 from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
+from skopdist.evaluators._scoring import Probabilities
 from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.spaces import SearchSpace
 from skopdist.training import Predictor, Training, affordable, passes
@@ -134,9 +135,10 @@ class TrainingEvaluator(SupervisedEvaluator):
         problem, trainer = self.problem_, self.trainer_
         net = trainer.train(architecture, problem.training, seed, problem.held_out)
         n_passes = passes(net, len(problem.training))
-        held_out, predict = problem.held_out, Predictor(net.module_, problem.n_spatial)
+        held_out = problem.held_out
+        predict: Probabilities = Predictor(net.module_, problem.n_spatial)
         if trainer.max_time is not None:
-            held_out = affordable(held_out, _SCORING * trainer.max_time, predict)
+            held_out, predict = affordable(held_out, _SCORING * trainer.max_time, predict)
         info = {
             "n_parameters": sum(parameter.numel() for parameter in net.module_.parameters()),
             "n_epochs": len(net.history),

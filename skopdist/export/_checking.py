@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skopdist._input import read_values
+from skopdist._schema import Schema
 from skopdist._sparse import as_dense
 from skopdist.export._graph import INPUT_TYPES, ExportError, draw_inputs
 
@@ -72,7 +73,7 @@ class Comparison:
     def __init__(self, clf: Any, X: ArrayLike | None, y: ArrayLike | None, input_type: str) -> None:
         if X is None and y is not None:
             raise ValueError("y was given without X: give the samples that the labels belong to, or neither.")
-        given = tuple(clf._layout.given)
+        given = tuple(clf._reader.layout.given)
         values = draw_inputs(clf, _N_DRAWN) if X is None else _numbers(clf, X)
         if values.shape[1:] != given or not len(values) or values.dtype.kind not in "biuf":
             raise ValueError(
@@ -88,7 +89,7 @@ class Comparison:
             # Of columns' names, which the file does not know either.
             warnings.filterwarnings("ignore", "X does not have valid feature names")
             # Of the very numbers that the file is given, which for categories are codes.
-            predict = clf.predict_proba if clf._schema is None else clf._predictor
+            predict = clf.predict_proba if clf._reader.schema is None else clf._predictor
             self.expected: NDArray[np.float64] = predict(self.inputs)
 
     def report(
@@ -138,9 +139,9 @@ class Comparison:
 
 def _numbers(clf: Any, X: ArrayLike) -> NDArray[Any]:
     """Return samples as an array, whatever `predict_proba` takes them as."""
-    if clf._schema is not None:
-        codes: NDArray[np.float64] = clf._schema.read(as_dense(X))
-        return codes
+    schema: Schema | None = clf._reader.schema
+    if schema is not None:
+        return schema.read(as_dense(X))
     values = np.asarray(read_values(as_dense(X)))
     # Columns of numbers and booleans.
     return values.astype(np.float64) if values.dtype.kind == "O" else values

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skopdist._paths import as_path
 from skopdist._prior import Prior, as_prior
+from skopdist._reader import with_reader
 from skopdist._version import __version__
 from skopdist.architecture import Architecture
 from skopdist.export._files import PathLike, written_whole
@@ -27,7 +28,7 @@ from skopdist.training import put_together, take_apart
 FORMAT = 1
 _KIND = "estimator"
 # Attributes that are made anew, or of which a file holds other parts; see `save_estimator`.
-_LEFT_OUT = {"_predictor", "evaluator_", "net_", "nets_", "search_results_", "strategy_"}
+_LEFT_OUT = {"_predictor", "_reader", "evaluator_", "net_", "nets_", "search_results_", "strategy_"}
 _Estimator = TypeVar("_Estimator")
 
 
@@ -133,6 +134,7 @@ def _state(clf: Any, encode: Encoder) -> dict[str, Any]:
     if params.get("prior") is not None and not isinstance(params["prior"], Prior | str | Path):
         params = params | {"prior": as_prior(params["prior"])}
     attributes = {name: value for name, value in vars(clf).items() if name not in params and name not in _LEFT_OUT}
+    attributes |= clf._reader.parts()
     nets = []
     for i, net in enumerate(getattr(clf, "nets_", ())):
         try:
@@ -197,7 +199,8 @@ def _make(cls: type[_Estimator], state: dict[str, Any], arrays: Arrays) -> _Esti
     """Make an estimator of what :func:`_state` returned; whatever is wrong with it raises something."""
     decode = Decoder(state["objects"], arrays)
     clf: Any = cls(**{name: decode(value) for name, value in state["params"].items()})
-    vars(clf).update({name: decode(value) for name, value in state["attributes"].items()})
+    attributes = {name: decode(value) for name, value in state["attributes"].items()}
+    vars(clf).update(with_reader(vars(clf) | attributes))
     clf.evaluator_, space = decode(state["evaluator"]), decode(state["space"])
     if not hasattr(clf.evaluator_, "search_space"):
         # Where it is found in `fit`.

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from skopdist._device import own_settings
 from skopdist._input import Layout
 from skopdist._integers import Origin
+from skopdist._reader import Reader
+from skopdist._schema import Schema
 from skopdist.operations import own_operations
 
 # What raw input may come as.
@@ -160,14 +162,15 @@ def make_graph(clf: Any, precision: str) -> Graph:
     ExportError
         If the data hold integers that no exported graph takes, or series of unequal length.
     """
-    if clf._lengths.has_shorter:
+    reader: Reader = clf._reader
+    if reader.lengths.has_shorter:
         raise ExportError(
             "The estimator was fitted to series of unequal length, and an exported graph, whose steps are the same for "
             "all samples, does not see where each of them ends; resample series to one length before fit. Save the "
             "estimator itself by its save, or by joblib.dump."
         )
-    origin: Origin = clf._origin
-    if origin.smallest is not None and origin.smallest.dtype == np.uint64:
+    smallest = reader.origin.smallest
+    if smallest is not None and smallest.dtype == np.uint64:
         raise ExportError(
             "The estimator was fitted to integers of type uint64 beyond 2**53, which no exported graph can tell apart; "
             "fit it to X.astype(np.int64), or to numbers counted from the smallest one."
@@ -177,7 +180,7 @@ def make_graph(clf: Any, precision: str) -> Graph:
     if precision == "float64":
         # Weights are in single precision, and statistics in double precision anyway.
         members = [member.double() for member in members]
-    raw = RawInput(clf._layout, clf.sample_shape_, origin)
+    raw = RawInput(reader.layout, reader.sample_shape, reader.origin)
     graph = Graph(raw, members, [weight for _, weight in chosen], float(clf.temperature_))
     return graph.requires_grad_(False).eval()
 
@@ -190,13 +193,14 @@ def choose_input_type(clf: Any, input_type: str | None) -> str:
     ValueError
         If it is none of the known ones.
     """
-    if clf._schema is not None and (input_type or "float64") != "float64":
+    reader: Reader = clf._reader
+    if reader.schema is not None and (input_type or "float64") != "float64":
         raise ValueError(f"A table with categories or text goes into files as float64, got input_type={input_type!r}.")
     if input_type is None:
-        if clf._origin.smallest is not None:
+        if reader.origin.smallest is not None:
             return "int64"
         # Only pixels of eight bits are understood in another order.
-        return "float64" if clf._layout.order == "channels first" else "uint8"
+        return "float64" if reader.layout.order == "channels first" else "uint8"
     if input_type not in INPUT_TYPES:
         raise ValueError(f"input_type must be one of {tuple(INPUT_TYPES)} or None, got {input_type!r}.")
     return input_type
@@ -217,17 +221,17 @@ def draw_inputs(clf: Any, n: int, seed: int = 0) -> NDArray[Any]:
         Where the data hold long integers, of type int64; float64 otherwise.
     """
     rng = np.random.default_rng(seed)
-    if clf._schema is not None:
-        return _draw_table(clf, n, rng)
-    shape = tuple(clf.sample_shape_)
-    values = rng.standard_normal((n, *shape))
-    values = _scaled(clf, values)
-    if clf._origin.smallest is not None:
+    reader: Reader = clf._reader
+    if reader.schema is not None:
+        return _draw_table(clf, reader.schema, n, rng)
+    values = _scaled(clf, rng.standard_normal((n, *reader.sample_shape)))
+    smallest = reader.origin.smallest
+    if smallest is not None:
         whole = np.rint(np.clip(values, -(2.0**52), 2.0**52)).astype(np.int64)
-        return _given_form(whole + clf._origin.smallest.astype(np.int64), clf._layout)
-    if clf._layout.order != "channels first":
+        return _given_form(whole + smallest.astype(np.int64), reader.layout)
+    if reader.layout.order != "channels first":
         values = np.clip(np.rint(values), 0, 255)
-    return _given_form(values, clf._layout)
+    return _given_form(values, reader.layout)
 
 
 def _scaled(clf: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -245,13 +249,13 @@ def _scaled(clf: Any, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.clip((values + statistics["mean"]) * std, -1e300, 1e300)
 
 
-def _draw_table(clf: Any, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _draw_table(clf: Any, schema: Schema, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw rows of a table with categories: their codes, with -1 among them, and numbers, of which some are missing."""
-    schema = clf._schema
     is_category = schema.is_categorical
     values = np.empty((n, len(is_category)))
-    for i in np.flatnonzero(is_category):
-        values[:, i] = rng.integers(-1, len(schema.levels[i]), n)
+    for i, levels in enumerate(schema.levels):
+        if levels is not None:
+            values[:, i] = rng.integers(-1, len(levels), n)
     if not is_category.all():
         numbers = _scaled(clf, rng.standard_normal((n, int((~is_category).sum()))))
         values[:, ~is_category] = np.where(rng.random(numbers.shape) < _GAPS, np.nan, numbers)

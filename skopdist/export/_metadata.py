@@ -30,13 +30,14 @@ def metadata(clf: Any, input_type: str) -> dict[str, Any]:
     """
     names = getattr(clf, "feature_names_in_", None)
     n_members = int(np.count_nonzero(clf.member_weights_))
+    layout = clf._reader.layout
     return {
         "classes": clf.classes_.tolist(),
         "input": INPUT,
         "output": OUTPUT,
-        "input_shape": list(clf._layout.given),
+        "input_shape": list(layout.given),
         "input_type": input_type,
-        "axes": clf._layout.order if len(clf._layout.given) > 1 else "flat",
+        "axes": layout.order if len(layout.given) > 1 else "flat",
         "features": None if names is None else [str(name) for name in names],
         "categories": _categories(clf),
         "members": n_members,
@@ -50,9 +51,8 @@ def _categories(clf: Any) -> dict[str, list[Any]] | None:
 
     The code of any other level is -1; None among the levels stands for missing values.
     """
-    if clf._schema is None:
-        return None
-    return {str(i): list(levels) for i, levels in enumerate(clf._schema.levels) if levels is not None}
+    known = clf._reader.levels
+    return None if known is None else {str(i): list(levels) for i, levels in enumerate(known) if levels is not None}
 
 
 def versions() -> dict[str, str]:

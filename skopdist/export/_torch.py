@@ -110,7 +110,7 @@ def trace(clf: Any, input_type: str, precision: str, for_onnx: bool = False) -> 
     """
     graph = make_graph(clf, precision)
     # Two, for torch takes a size of one for a constant.
-    example = torch.zeros(2, *clf._layout.given, dtype=INPUT_TYPES[input_type])
+    example = torch.zeros(2, *clf._reader.layout.given, dtype=INPUT_TYPES[input_type])
     sizes = ({0: torch.export.Dim("n", min=1)},)
     try:
         with quiet(), computing(None):

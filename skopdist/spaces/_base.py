@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import ClassVar, NamedTuple, Self
@@ -17,12 +17,8 @@ from skopdist._scalar import Scalar
 from skopdist.architecture import Architecture, Cell, Edge
 from skopdist.distribution import OperationDistribution, check_length, sample_counts
 from skopdist.operations import get_operation, is_zero
+from skopdist.spaces._drawing import draw_cell, draw_edges
 
-# A thousand draws find a count of probability .01 but for one time in 20,000, in milliseconds.
-_COUNT_DRAWS = 1000
-_PLACEMENT_DRAWS = 500
-# Of the defaults, before they give up; a second or so.
-_REJECTED_DRAWS = 100_000
 # Each costs a search a trial.
 _MOST_REFERENCES = 3
 # The type of the cell that stands in the place of the stem, and the one slot that such a cell has.
@@ -142,9 +138,10 @@ class SearchSpace(BaseEstimator, ABC):
         edges = self._potential_edges(length)
         if len(edges) == length:
             return edges
-        return self._reject(
+        return draw_edges(
             lambda: [edges[i] for i in np.sort(rng.choice(len(edges), length, replace=False))],
             lambda drawn: self._is_wiring(drawn, length),
+            type(self).__name__,
             "_sample_wiring",
         )
 
@@ -167,9 +164,10 @@ class SearchSpace(BaseEstimator, ABC):
         links = self._potential_links(length)
         if not links:
             return ()
-        return self._reject(
+        return draw_edges(
             lambda: [links[i] for i in np.flatnonzero(rng.integers(2, size=len(links)))],
             lambda drawn: self._are_links(drawn, length),
+            type(self).__name__,
             "_sample_links",
         )
 
@@ -427,11 +425,15 @@ class SearchSpace(BaseEstimator, ABC):
         check_length(length)
         distribution = self.feasible(distribution)
         rng = as_generator(random_state)
-        n_body = len(self._body_operations)
+        names, n = self._body_operations, int(length)
+
+        def make(operations: tuple[str, ...]) -> Cell:
+            return self.make_cell(operations, self._sample_wiring(n, rng), self._sample_links(n, rng))
+
         cells = [
             self.make_stem(self.operation_names[int(np.argmax(sample_counts(p, 1, rng, method)))])
             if kind.is_stem
-            else self._sample_cell(p[:n_body], int(length), rng, method)
+            else draw_cell(make, names, p[: len(names)], n, rng, method)
             for kind, p in zip(self.kinds(length), distribution.probabilities, strict=True)
         ]
         return self.make_architecture(cells)
@@ -546,40 +548,6 @@ class SearchSpace(BaseEstimator, ABC):
             if cell.edges != tuple(edges) or cell != self.make_cell(cell.operations, edges, links):
                 return "its edges and links are not in the order of potential_edges() and potential_links()."
         return "" if self.is_valid(architecture) else "it has no path from its input to its output."
-
-    def _sample_cell(self, p: NDArray[np.float64], length: int, rng: np.random.Generator, method: str) -> Cell:
-        names = self._body_operations
-        passing = np.array([not is_zero(name) for name in names])
-        hopeless: set[bytes] = set()
-        for _ in range(_COUNT_DRAWS):
-            counts = sample_counts(p, length, rng, method)
-            if counts.tobytes() in hopeless:
-                continue
-            slots = np.repeat(np.arange(len(names)), counts)
-            for _ in range(_PLACEMENT_DRAWS):
-                placed = tuple(names[i] for i in rng.permutation(slots))
-                cell = self.make_cell(placed, self._sample_wiring(length, rng), self._sample_links(length, rng))
-                if cell.live_slots(is_zero):
-                    return cell
-                if not counts[passing].any():
-                    break
-            hopeless.add(counts.tobytes())
-            if not p[passing].any():
-                break
-        return cell
-
-    def _reject(
-        self, draw: Callable[[], list[Edge]], accept: Callable[[frozenset[Edge]], bool], name: str
-    ) -> tuple[Edge, ...]:
-        """Draw edges until they are accepted."""
-        for _ in range(_REJECTED_DRAWS):
-            drawn = draw()
-            if accept(frozenset(drawn)):
-                return tuple(drawn)
-        raise RuntimeError(
-            f"{type(self).__name__}: none of {_REJECTED_DRAWS} random draws was allowed. Implement {name}, so that it "
-            "draws only what the space allows."
-        )
 
 
 # Everything asks for the names, in each trial.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from skopdist.problem import Samples, rows_of_bytes
 _MOST_SAMPLES, _BYTES = 512, 2**20
 # Fewer rows tell nothing, however little time there is.
 _FEWEST = 256
+Predict: TypeAlias = Callable[[Samples], NDArray[np.float64]]
 
 
 class Predictor:
@@ -57,14 +58,36 @@ class Predictor:
         return probabilities
 
 
-def affordable(samples: Samples, seconds: float, predict: Callable[[Samples], NDArray[np.float64]]) -> Samples:
-    """Return as many of the first rows as can be predicted in some seconds, 256 at least: these show the speed."""
+def affordable(samples: Samples, seconds: float, predict: Predict) -> tuple[Samples, Predict]:
+    """Return as many of the first rows as can be predicted in some seconds, and what predicts them.
+
+    Parameters
+    ----------
+    samples : Samples
+    seconds : float
+    predict : callable ``rows -> probabilities``
+
+    Returns
+    -------
+    rows : Samples
+        256 at least, where there are more: these show the speed.
+    predict : callable ``rows -> probabilities``
+        The same as the given one, but that those 256 are not computed again.
+    """
     if len(samples) <= _FEWEST:
-        return samples
+        return samples, predict
     begin = time.monotonic()
-    predict(samples.first(_FEWEST))
+    known = predict(samples.first(_FEWEST))
     speed = _FEWEST / max(time.monotonic() - begin, 1e-9)
-    return samples.first(max(_FEWEST, int(seconds * speed)))
+    rows = samples.first(max(_FEWEST, int(seconds * speed)))
+    rest = rows.take(np.arange(_FEWEST, len(rows)))
+
+    def go_on(asked: Samples) -> NDArray[np.float64]:
+        if asked is not rows:
+            return predict(asked)
+        return np.concatenate([known, predict(rest)]) if len(rest) else known
+
+    return rows, go_on
 
 
 def _batches(data: NDArray[Any] | Samples | SparseRows) -> Iterator[NDArray[Any]]:

@@ -1,5 +1,8 @@
 """The graph that exporters are given, and samples to compare it on."""
 
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -106,10 +109,7 @@ def test_a_search_without_a_final_network_is_refused(iris):
 
 
 def test_unsigned_integers_beyond_all_others_are_refused(single):
-    origin = single._origin
-    try:
-        single._origin = Origin(np.array([2**63 + 1], dtype=np.uint64))
-        with pytest.raises(ExportError, match="uint64"):
-            make_graph(single, "float32")
-    finally:
-        single._origin = origin
+    clf = copy.copy(single)
+    clf._reader = dataclasses.replace(clf._reader, origin=Origin(np.array([2**63 + 1], dtype=np.uint64)))
+    with pytest.raises(ExportError, match="uint64"):
+        make_graph(clf, "float32")

@@ -19,7 +19,7 @@ from skopdist.spaces import (
     NASBench201Space,
     SearchSpace,
     SequenceSpace,
-    _base,
+    _drawing,
     make_space,
 )
 from skopdist.strategies import RandomSearch
@@ -219,7 +219,7 @@ def test_a_chain_needs_one_method():
 
 
 def test_a_space_without_any_wiring_says_so(monkeypatch):
-    monkeypatch.setattr(_base, "_REJECTED_DRAWS", 100)
+    monkeypatch.setattr(_drawing, "_REJECTED_DRAWS", 100)
     space = Sparse()
     monkeypatch.setattr(Sparse, "_is_wiring", lambda self, edges, length: False)
     with pytest.raises(RuntimeError, match=r"Sparse: none of 100 random draws was allowed. Implement _sample_wiring"):
