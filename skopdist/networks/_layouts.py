@@ -74,8 +74,8 @@ def _stack(
     A cell of the type "stem" stands in the place of the stem, where the architecture has one. Otherwise it is a
     convolution for images, convolutions of several scales for series, and a linear map for flat input. Cells work on at
     most 64 positions of series. Images and series are halved, and the width doubled, before the cells at one and two
-    thirds of the depth. Behind a stem that summarizes there is a single position, and nothing to halve: only the cells of
-    the first third are there. More of them were no better on seven sets of series, and took longer.
+    thirds of the depth. Behind a stem that summarizes there is a single position, and nothing to halve: only the cells
+    of the first third are there. More of them were no better on seven sets of series, and took longer.
 
     References
     ----------
