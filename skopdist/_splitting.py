@@ -40,14 +40,17 @@ class Splitter(Protocol):
 
 
 class SplitterConstraint(HasMethods):
-    """A parameter may be a splitter. Texts and paths are none, although texts have a method of that name."""
+    """A parameter may be a splitter. Texts, paths and classes are none, although some have a method of that name."""
 
     def __init__(self) -> None:
         super().__init__("split")
 
     def is_satisfied_by(self, val: Any) -> bool:
         """Return whether a value is a splitter."""
-        return not isinstance(val, str | bytes | os.PathLike) and super().is_satisfied_by(val)
+        return not isinstance(val, str | bytes | os.PathLike | type) and super().is_satisfied_by(val)
+
+    def __str__(self) -> str:
+        return "a splitter of scikit-learn (an object such as GroupKFold(5), or PredefinedSplit(folds) of your own)"
 
 
 def hold_out(labels: NDArray[np.int64], fraction: float | None, n_classes: int, seed: int) -> Parts:
