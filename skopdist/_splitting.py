@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils._param_validation import HasMethods
 
-from skopdist._input import unmasked
+from skopdist._input import unmasked, without_tensors
 
 __all__ = [
     "Parts",
@@ -127,7 +127,7 @@ def group_indices(groups: Any, n: int, used: NDArray[np.intp]) -> tuple[NDArray[
     ValueError
         If there is not one name for each row, or names are missing or cannot be sorted, or all rows are one group.
     """
-    groups = unmasked("groups", groups)
+    groups = unmasked("groups", without_tensors("groups", groups))
     try:
         names = np.asarray(groups)
     except ValueError as error:

@@ -19,7 +19,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
 from torch import Tensor, nn
 
-from skopdist._device import computing, resolve_precision
+from skopdist._device import DrawnFrom, computing, resolve_precision
 from skopdist.architecture import Architecture
 from skopdist.networks import Network, batchable, usual_size
 from skopdist.problem import Problem, Samples, rows_of_bytes
@@ -461,7 +461,7 @@ class Trainer:
 
 
 def _initialize(net: NeuralNetClassifier, seed: int, samples: Samples) -> None:
-    with INITIALISATION:
+    with INITIALISATION, DrawnFrom(seed):
         torch.manual_seed(seed)
         net.initialize()
     show(net.module_, samples)

@@ -1,6 +1,7 @@
 import copy
 import math
 import pickle
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -585,3 +586,26 @@ def test_an_optimizer_without_weight_decay_trains(optimizer):
         ValueError, match=rf"The optimizer {optimizer.__name__} has no weight decay, got .*=0\.1; leave"
     ):
         Training(optimizer=optimizer, weight_decay=0.1).check()
+
+
+# Threads
+
+
+@pytest.mark.parametrize("n_spatial", SPACES)
+def test_what_other_threads_draw_does_not_matter(n_spatial):
+    expected = fit(n_spatial, max_epochs=1).module_.state_dict()
+    ends = threading.Event()
+
+    def draw():
+        while not ends.is_set():
+            torch.rand(1)
+
+    other = threading.Thread(target=draw)
+    other.start()
+    try:
+        found = fit(n_spatial, max_epochs=1).module_.state_dict()
+    finally:
+        ends.set()
+        other.join()
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, found[name]), name
