@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 Device: TypeAlias = str | torch.device
 _EXPECTED = "'auto', a device of torch such as 'cpu' or 'cuda:0', or a list of at least one"
@@ -156,3 +157,34 @@ def computing(device: str | None) -> Iterator[None]:
     """Train in one thread with the library's own settings, and leave everything global as it is found."""
     with own_settings(), one_thread(), isolated_generators(device):
         yield
+
+
+class DrawnFrom(TorchDispatchMode):
+    """Within it, what this thread draws at random comes from a generator of its own, with the numbers of that seed.
+
+    Other threads, which draw from torch's global generator meanwhile, then change nothing of it. The few functions of
+    torch that take no generator still draw from the global one.
+
+    Parameters
+    ----------
+    seed : int
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call a function of torch, with the generator where it takes one."""
+        kwargs = dict(kwargs or {})
+        is_here = torch.device(kwargs.get("device") or "cpu").type == "cpu" and all(
+            value.device.type == "cpu" for value in args if isinstance(value, torch.Tensor)
+        )
+        if is_here and torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:
+            # torch.rand and the like take one under another name.
+            named = {"default": "generator", "low": "low_generator"}.get(func._overloadname, "")
+            for candidate in (func, getattr(func.overloadpacket, named, None) if named else None):
+                if candidate is not None and any(a.name == "generator" for a in candidate._schema.arguments):
+                    func, kwargs["generator"] = candidate, self.generator
+                    break
+        return func(*args, **kwargs)

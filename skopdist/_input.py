@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Number, Real
@@ -47,7 +48,7 @@ def open_container(X: Any) -> Any:
     """
     if isinstance(X, str | bytes):
         raise ValueError(f"X must be an array of numbers, got the string {shown(X)}; load the data first.")
-    X = _of_tensor("X", X)
+    X = without_tensors("X", X)
     if hasattr(X, "column_names") and callable(getattr(X, "to_pandas", None)):
         return X.to_pandas()
     if isinstance(X, Sequence | memoryview) or any(hasattr(type(X), name) for name in _ARRAY_LIKE):
@@ -88,17 +89,33 @@ def read_values(X: Any) -> Any:
     return _numeric(X) if isinstance(X, np.ndarray) else X
 
 
-def _of_tensor(name: str, values: Any) -> Any:
-    """Return a tensor of torch as an array, wherever it is and whatever it is part of; and anything else as it is."""
+def without_tensors(name: str, values: Any) -> Any:
+    """Return tensors of torch as arrays, wherever they are and whatever they are part of; and anything else as it is.
+
+    Tensors may stand in a list or a tuple too, at any depth.
+
+    Raises
+    ------
+    TypeError
+        If a tensor holds no numbers in memory, or is sparse.
+    """
+    if isinstance(values, list | tuple):
+        kinds = set(map(type, values))
+        if any(issubclass(kind, list | tuple) or hasattr(kind, "detach") for kind in kinds):
+            opened = [without_tensors(name, value) for value in values]
+            return values if all(map(operator.is_, opened, values)) else opened
+        return values
     if not callable(getattr(values, "detach", None)):
         return values
     try:
         values = values.detach().cpu()
         # numpy has no such numbers.
         return np.asarray(values.float() if "bfloat16" in str(values.dtype) else values)
-    except (TypeError, RuntimeError) as error:
+    except (TypeError, RuntimeError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise TypeError(f"{name} is a tensor that cannot be read as an array ({reason}); give a dense one.") from error
+        raise TypeError(
+            f"{name} holds a tensor that cannot be read as an array ({reason}); give a dense one."
+        ) from error
 
 
 def unmasked(name: str, values: Any) -> Any:
@@ -143,7 +160,7 @@ def _as_series(X: Any) -> list[NDArray[Any]] | None:
     # Arrays only: lists of numbers that differ in length may as well be a table in which some are forgotten.
     if not all(hasattr(sample, "shape") for sample in X):
         return None
-    series = [_numeric(np.asarray(unmasked("X", _of_tensor("X", sample)))) for sample in X]
+    series = [_numeric(np.asarray(unmasked("X", without_tensors("X", sample)))) for sample in X]
     dimensions = {one.ndim for one in series}
     return series if dimensions in ({1}, {2}) else None
 
@@ -326,7 +343,7 @@ def read_labels(y: Any) -> Any:
     ValueError
         If they are neither, of more than one kind, or if some are missing or masked.
     """
-    y = unmasked("y", _of_tensor("y", y))
+    y = unmasked("y", without_tensors("y", y))
     dtype = getattr(y, "dtype", None)
     known = isinstance(dtype, np.dtype) and dtype.kind in "biufcUS"
     # What knows neither kinds nor columns is for scikit-learn, such as tensors.
@@ -391,7 +408,7 @@ def read_weights(sample_weight: Any) -> Any:
     ValueError
         If they are no numbers, a single one is not finite, or some are masked.
     """
-    weights = unmasked("sample_weight", _of_tensor("sample_weight", sample_weight))
+    weights = unmasked("sample_weight", without_tensors("sample_weight", sample_weight))
     if isinstance(weights, np.ndarray) and not weights.ndim:
         weights = weights.item()
     if isinstance(weights, Number):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils._param_validation import validate_parameter_constraints
 
+from skopdist._validation import PositiveInteger
 from skopdist.architecture import Architecture
 
 
@@ -39,8 +39,7 @@ class Refit(BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        name: [Interval(Integral, 1, None, closed="left"), None]
-        for name in ("length", "n_cells", "channels", "max_epochs")
+        name: [PositiveInteger(), None] for name in ("length", "n_cells", "channels", "max_epochs")
     }
 
     def __init__(

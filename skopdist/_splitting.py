@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils._param_validation import HasMethods
 
-from skopdist._input import unmasked
+from skopdist._input import unmasked, without_tensors
 
 __all__ = [
     "Parts",
@@ -40,14 +40,17 @@ class Splitter(Protocol):
 
 
 class SplitterConstraint(HasMethods):
-    """A parameter may be a splitter. Texts and paths are none, although texts have a method of that name."""
+    """A parameter may be a splitter. Texts, paths and classes are none, although some have a method of that name."""
 
     def __init__(self) -> None:
         super().__init__("split")
 
     def is_satisfied_by(self, val: Any) -> bool:
         """Return whether a value is a splitter."""
-        return not isinstance(val, str | bytes | os.PathLike) and super().is_satisfied_by(val)
+        return not isinstance(val, str | bytes | os.PathLike | type) and super().is_satisfied_by(val)
+
+    def __str__(self) -> str:
+        return "a splitter of scikit-learn (an object such as GroupKFold(5), or PredefinedSplit(folds) of your own)"
 
 
 def hold_out(labels: NDArray[np.int64], fraction: float | None, n_classes: int, seed: int) -> Parts:
@@ -124,7 +127,7 @@ def group_indices(groups: Any, n: int, used: NDArray[np.intp]) -> tuple[NDArray[
     ValueError
         If there is not one name for each row, or names are missing or cannot be sorted, or all rows are one group.
     """
-    groups = unmasked("groups", groups)
+    groups = unmasked("groups", without_tensors("groups", groups))
     try:
         names = np.asarray(groups)
     except ValueError as error:

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from skopdist._callbacks import FRAMES, CallbackSupportMixin, with_callbacks
@@ -31,7 +31,7 @@ from skopdist._reader import Reader, with_reader
 from skopdist._refit import Refit
 from skopdist._schema import check_categorical_features
 from skopdist._splitting import Splitter, SplitterConstraint
-from skopdist._validation import RealInterval
+from skopdist._validation import Part, PositiveInteger, RealInterval
 from skopdist._watching import Watch
 from skopdist.architecture import Architecture
 from skopdist.budget import Budget
@@ -51,7 +51,7 @@ from skopdist.trial import Trial
 
 # Trials where the user chose no number, and the most where time decides.
 _N_TRIALS, _MOST_TRIALS = 20, 10_000
-_POSITIVE_INTEGER = Interval(Integral, 1, None, closed="left")
+_POSITIVE_INTEGER = PositiveInteger()
 # What an evaluator of the user's decides, where it has these parameters, and what stands for not being given.
 _DECIDED_BY_EVALUATOR = ("search_space", "n_cells", "channels", "training", "validation_fraction", "scoring", "device")
 _DECIDED_BY_RECIPE = ("max_epochs", "net_params")
@@ -261,10 +261,14 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "strategy": [Strategy, None],
-        "search_space": [SearchSpace, StrOptions(set(SPACES)), None],
-        "encoding": [Encoding, None],
-        "evaluator": [Evaluator, None],
+        "strategy": [Part(Strategy, "skopdist.strategies.Strategy", "RandomSearch()"), None],
+        "search_space": [
+            Part(SearchSpace, "skopdist.spaces.SearchSpace", "DenseSpace()"),
+            StrOptions(set(SPACES)),
+            None,
+        ],
+        "encoding": [Part(Encoding, "skopdist.encodings.Encoding", "AdjacencyEncoding()"), None],
+        "evaluator": [Part(Evaluator, "skopdist.evaluators.Evaluator", "SupernetEvaluator()"), None],
         "n_trials": [_POSITIVE_INTEGER, None],
         "max_time": [RealInterval(0, None, closed="neither"), None],
         "length": [_POSITIVE_INTEGER, None],
@@ -273,8 +277,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "max_epochs": [_POSITIVE_INTEGER, None],
         "n_members": [_POSITIVE_INTEGER, None],
         "limits": [Mapping, None],
-        "training": [Training, None],
-        "refit": ["boolean", Refit],
+        "training": [Part(Training, "skopdist.training.Training", "Training()"), None],
+        "refit": ["boolean", Part(Refit, "skopdist.Refit", "Refit(n_cells=6)")],
         "input_shape": [tuple, list, None],
         "validation_fraction": [RealInterval(0, 1, closed="neither"), SplitterConstraint(), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
@@ -625,8 +629,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         resolve_devices(self.device)
         check_input_shape(self.input_shape)
         check_categorical_features(self.categorical_features)
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs must be a number of workers, -1 for all processors, or None for one; got 0.")
+        if self.n_jobs == 0 or isinstance(self.n_jobs, bool):
+            raise ValueError(
+                f"n_jobs must be a number of workers, -1 for all processors, or None for one; got {self.n_jobs}."
+            )
         self._recipe().check()
         if isinstance(self.refit, Refit):
             self.refit.check()
@@ -709,8 +715,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _member_limits(self) -> dict[str, float | None]:
         """Return the limits of a single network: a committee counts as a whole, so that each member has its share."""
         try:
-            return {k: v if v is None else v / (self.n_members or 1) for k, v in (self.limits or {}).items()}
-        except TypeError as error:
+            return {
+                k: v if v is None or v is True else v / (self.n_members or 1) for k, v in (self.limits or {}).items()
+            }
+        except (TypeError, OverflowError) as error:
             raise ValueError(f"limits must be a mapping of positive numbers, got {self.limits!r}.") from error
 
     @property

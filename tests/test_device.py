@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skopdist._device import isolated_generators, one_thread, resolve_devices, resolve_precision
+from skopdist._device import DrawnFrom, isolated_generators, one_thread, resolve_devices, resolve_precision
 
 
 def test_devices():
@@ -121,3 +121,29 @@ def test_precisions():
     assert resolve_precision("float32", "cuda", 2) == "float32"
     assert resolve_precision("auto", "cpu", 1) == "float32"
     assert resolve_precision("auto", "cuda", 0) == "float32"
+
+
+DRAWS = {
+    "rand": lambda: torch.rand(3, 2),
+    "randn": lambda: torch.randn(4),
+    "randint": lambda: torch.randint(9, (5,)),
+    "randint from": lambda: torch.randint(3, 9, (5,)),
+    "randperm": lambda: torch.randperm(7),
+    "normal_": lambda: torch.empty(3).normal_(),
+    "bernoulli": lambda: torch.full((9,), 0.5).bernoulli(),
+    "trunc_normal_": lambda: torch.nn.init.trunc_normal_(torch.empty(5)),
+    "orthogonal_": lambda: torch.nn.init.orthogonal_(torch.empty(3, 3)),
+    "module": lambda: torch.nn.Conv1d(3, 4, 5).weight,
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_draws_are_those_of_the_seed_whoever_else_draws(draw):
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        expected = draw()
+        with DrawnFrom(3):
+            # As another thread might.
+            torch.manual_seed(4)
+            found = draw()
+    assert torch.equal(found, expected)

@@ -180,9 +180,23 @@ def test_tables_of_arrow_become_frames():
 def test_tensors_that_are_no_arrays(tensor):
     for name, read in (("X", open_container), ("y", read_labels), ("sample_weight", read_weights)):
         with pytest.raises(
-            TypeError, match=rf"{name} is a tensor that cannot be read as an array \(.*; give a dense one"
+            TypeError, match=rf"{name} holds a tensor that cannot be read as an array \(.*; give a dense one"
         ):
             read(tensor)
+        for nested in ([tensor], [[tensor]], (tensor, 1.0)):
+            with pytest.raises(TypeError, match=rf"{name} holds a tensor that cannot be read as an array"):
+                read(nested)
+
+
+@pytest.mark.parametrize(
+    "make", [list, tuple, lambda rows: [list(row) for row in rows], lambda rows: [rows[0].detach().numpy(), *rows[1:]]]
+)
+def test_tensors_within_lists_are_read(make):
+    tensor = torch.arange(6.0).reshape(3, 2).requires_grad_()
+    np.testing.assert_array_equal(read_values(open_container(make(list(tensor)))), tensor.detach().numpy())
+    np.testing.assert_array_equal(read_weights(list(tensor[:, 0])), [0, 2, 4])
+    series = [tensor[:, :1].T.double(), tensor.T.bfloat16()[:1]]
+    assert read_values(open_container(series)).shape == (2, 1, 3)
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 5), (1, 3, 3)])

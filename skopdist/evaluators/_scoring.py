@@ -40,8 +40,36 @@ class Scorer:
 
     def __init__(self, scoring: Scoring, problem: Problem) -> None:
         self.scorer = get_scorer("accuracy" if scoring is None else scoring)
+        self.given = scoring
         self.is_named = not callable(scoring)
         self.classes = problem.classes
+
+    def check(self, held_out: Samples) -> None:
+        """Score a guess, so that a scoring that cannot be computed is refused before anything is trained.
+
+        Raises
+        ------
+        ValueError
+            If the scorer raises, or returns no number.
+        """
+        truth = np.full((len(held_out), len(self.classes)), 0.5 / len(self.classes))
+        truth[np.arange(len(truth)), held_out.labels()] += 0.5
+
+        def guess(rows: Samples | NDArray[Any]) -> NDArray[np.float64]:
+            # A scorer of the user's may ask for other rows than these.
+            return truth if len(rows) == len(truth) else np.full((len(rows), truth.shape[1]), 1 / truth.shape[1])
+
+        try:
+            with warnings.catch_warnings():
+                # Of scores that are ill-defined: those of the trials are what counts.
+                warnings.simplefilter("ignore")
+                self(guess, held_out)
+        except Exception as error:
+            raise ValueError(
+                f"scoring={self.given!r} cannot be computed for {len(self.classes)} classes ({type(error).__name__}: "
+                f"{error}). Give the name of a scorer that can, such as 'accuracy', 'f1_macro' or 'roc_auc_ovr', "
+                "make_scorer(metric), or a function of an estimator, X and y that returns a number."
+            ) from error
 
     def with_error(self, probabilities: Probabilities, held_out: Samples) -> tuple[float, float]:
         """Return the score of what computes the probabilities of rows, and its standard error.
@@ -125,6 +153,11 @@ class _Model(ClassifierMixin, BaseEstimator):
         total = chosen.sum(axis=1, keepdims=True)
         # Where all is gone to other classes, nothing is known of these.
         return np.where(total > 0, chosen / np.where(total > 0, total, 1.0), 1 / len(self.present))
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the logarithms of the class probabilities, shape (n, n_present)."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable labels, shape (n,)."""

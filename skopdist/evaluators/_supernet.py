@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from skopdist._device import computing, resolve_precision
+from skopdist._device import DrawnFrom, computing, resolve_precision
 from skopdist._splitting import Splitter
 from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
@@ -142,18 +142,19 @@ class SupernetEvaluator(SupervisedEvaluator):
         seeds = np.random.SeedSequence(seed).generate_state(3)
         with computing(trainer.device):
             torch.manual_seed(int(seeds[0]))
-            self.supernet_ = Supernet(
-                self.space_,
-                length,
-                problem.sample_shape,
-                len(problem.classes),
-                channels=trainer.channels,
-                n_cells=trainer.n_cells,
-                scaling=problem.training.scaling,
-                precision=resolve_precision(training.precision, trainer.device, problem.n_spatial),
-                partial_channels=self.partial_channels,
-                columns=problem.columns,
-            ).to(trainer.device)
+            with DrawnFrom(int(seeds[0])):
+                self.supernet_ = Supernet(
+                    self.space_,
+                    length,
+                    problem.sample_shape,
+                    len(problem.classes),
+                    channels=trainer.channels,
+                    n_cells=trainer.n_cells,
+                    scaling=problem.training.scaling,
+                    precision=resolve_precision(training.precision, trainer.device, problem.n_spatial),
+                    partial_channels=self.partial_channels,
+                    columns=problem.columns,
+                ).to(trainer.device)
             show(self.supernet_.network, problem.training)
             self.optimizer_ = training.make_optimizer(self.supernet_.parameters())
             self.lr_ = self.optimizer_.param_groups[0]["lr"]

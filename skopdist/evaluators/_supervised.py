@@ -5,18 +5,17 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Sequence
-from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 
 from skopdist._device import resolve_devices
 from skopdist._splitting import Splitter, SplitterConstraint
-from skopdist._validation import RealInterval
+from skopdist._validation import Part, PositiveInteger, RealInterval
 from skopdist.evaluators._base import Evaluator
 from skopdist.evaluators._scoring import Scorer
 from skopdist.problem import Problem, Samples
@@ -39,10 +38,10 @@ class SupervisedEvaluator(Evaluator):
 
     _data_attributes: ClassVar[tuple[str, ...]] = ("problem_", "trainer_")
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "space": [SearchSpace, str, None],
-        "n_cells": [Interval(Integral, 1, None, closed="left")],
-        "channels": [Interval(Integral, 1, None, closed="left"), None],
-        "training": [Training, None],
+        "space": [Part(SearchSpace, "skopdist.spaces.SearchSpace", "DenseSpace()"), str, None],
+        "n_cells": [PositiveInteger()],
+        "channels": [PositiveInteger(), None],
+        "training": [Part(Training, "skopdist.training.Training", "Training()"), None],
         "validation_fraction": [RealInterval(0, 1, closed="neither"), SplitterConstraint(), None],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
     }
@@ -104,6 +103,8 @@ class SupervisedEvaluator(Evaluator):
         device = resolve_devices(self.device)[0]
         self.trainer_ = Trainer.of(self.problem_, training, self.n_cells, self.channels, device)
         self.scorer_ = Scorer(self.scoring, self.problem_)
+        self.scorer_.check(self.problem_.held_out)
+        self.trainer_.rehearse(self.space_.sample(self.space_.uniform(), random_state=seed), seed)
 
     def _dummy_score(self) -> float:
         """Score what training could find where nothing of the input reaches the output: the class frequencies."""

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, clone
 
 from skopdist._random import RandomState, as_generator
 from skopdist._scalar import Scalar
+from skopdist._validation import check_names
 from skopdist.architecture import Architecture, Cell, Edge
 from skopdist.distribution import OperationDistribution, check_length, sample_counts
 from skopdist.operations import get_operation, is_zero
@@ -196,7 +197,7 @@ class SearchSpace(BaseEstimator, ABC):
 
     @property
     def _body_operations(self) -> tuple[str, ...]:
-        names = self.default_operations if self.operations is None else tuple(self.operations)
+        names = self.default_operations if self.operations is None else check_names("operations", self.operations)
         _check_names(names, self.n_spatial, type(self).__name__)
         return names
 
@@ -204,7 +205,7 @@ class SearchSpace(BaseEstimator, ABC):
     def _stem_operations(self) -> tuple[str, ...]:
         # A space with a constructor of its own may know of no such parameter.
         given: Sequence[str] | None = getattr(self, "stems", None)
-        names = self.default_stems if given is None else tuple(given)
+        names = self.default_stems if given is None else check_names("stems", given)
         if names:
             _check_names(names, self.n_spatial, type(self).__name__, are_stems=True)
             if self.layout not in _LAYOUTS_WITH_STEMS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
+import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from copy import copy
@@ -18,7 +19,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
 from torch import Tensor, nn
 
-from skopdist._device import computing, resolve_precision
+from skopdist._device import DrawnFrom, computing, resolve_precision
 from skopdist.architecture import Architecture
 from skopdist.networks import Network, batchable, usual_size
 from skopdist.problem import Problem, Samples, rows_of_bytes
@@ -135,6 +136,45 @@ class Trainer:
         training = copy(self.training).set_params(**{name: settings[name] for name in _OF_RECIPE if name in settings})
         sizes: dict[str, Any] = {name: settings[name] for name in _OF_NETWORK if name in settings}
         return replace(self, training=training, **sizes)
+
+    def rehearse(self, architecture: Architecture, seed: int) -> None:
+        """Take a step by the recipe, so that one that cannot work is refused before trials are paid for.
+
+        Nothing is done where the recipe holds only what is ours. Callbacks are left out, for they may count or write.
+
+        Parameters
+        ----------
+        architecture : Architecture
+            Any of those that are to be trained.
+        seed : int
+
+        Raises
+        ------
+        ValueError
+            If the step fails, but one by the default recipe does not.
+        """
+        foreign = self.training.foreign
+        if not foreign:
+            return
+        samples = self.problem.training
+        hurried = replace(self, max_time=0.0, training=self.training.for_rehearsal())
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                hurried.train(architecture, samples, seed)
+        except (FloatingPointError, MemoryError, torch.cuda.OutOfMemoryError):
+            # What depends on the data and on the network's size is for the trials to show.
+            return
+        except Exception as error:
+            try:
+                replace(hurried, training=Training()).train(architecture, samples, seed)
+            except Exception:  # noqa: BLE001 - then it is the network that fails, and others may not
+                return
+            named = ", ".join(f"{name}={value!r}" for name, value in foreign.items())
+            raise ValueError(
+                f"Networks cannot be trained with {named}: a first step fails ({type(error).__name__}: {error}). "
+                "Change these settings of the recipe, or leave them out."
+            ) from error
 
     def train(
         self, architecture: Architecture, samples: Samples, seed: int, held_out: Samples | None = None
@@ -442,7 +482,7 @@ class Trainer:
 
 
 def _initialize(net: NeuralNetClassifier, seed: int) -> None:
-    with INITIALISATION:
+    with INITIALISATION, DrawnFrom(seed):
         torch.manual_seed(seed)
         net.initialize()
 

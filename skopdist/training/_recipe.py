@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import torch
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 from torch import nn
 
-from skopdist._validation import RealInterval, check_positive_integer
+from skopdist._validation import PositiveInteger, RealInterval, check_positive_integer
 from skopdist.training._augmentation import AUGMENTATIONS, Augmentation
 
 _MOST_SAMPLES_PER_BATCH = 128
@@ -102,15 +102,15 @@ class Training(BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "max_epochs": [Interval(Integral, 1, None, closed="left"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "max_epochs": [PositiveInteger(), None],
+        "batch_size": [PositiveInteger(), None],
         "lr": [RealInterval(0, None, closed="neither"), None],
         "optimizer": [StrOptions(set(_OPTIMIZERS)), type, None],
         "weight_decay": [RealInterval(0, None, closed="left"), None],
         "label_smoothing": [RealInterval(0, 1, closed="left"), None],
         "augment": [StrOptions({"auto", *AUGMENTATIONS}), callable, None],
         "test_time": [StrOptions(set(AUGMENTATIONS)), None],
-        "early_stopping": [Interval(Integral, 1, None, closed="left"), None],
+        "early_stopping": [PositiveInteger(), None],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "net_params": [Mapping, None],
     }
@@ -184,15 +184,40 @@ class Training(BaseEstimator):
         # As in skorch, -1 stands for all samples at once.
         if given.get("batch_size", -1) != -1:
             check_positive_integer("net_params['batch_size']", given["batch_size"])
+        optimizer: Any = given.get("optimizer", self.optimizer)
+        if self.weight_decay and not _takes_decay(optimizer):
+            raise ValueError(
+                f"The optimizer {optimizer.__name__} has no weight decay, got weight_decay={self.weight_decay!r}; "
+                "leave it out, or take another optimizer."
+            )
         if not isinstance(self.callbacks, list | tuple):
             raise ValueError(
                 f"net_params['callbacks'] must be a list of callbacks, 'disable' or None, got {self.callbacks!r}."
+            )
+        # skorch takes pairs of a name and a callback, too.
+        callbacks = [each[-1] if isinstance(each, tuple | list) and each else each for each in self.callbacks]
+        foreign = [each for each in callbacks if not hasattr(each, "on_train_begin")]
+        if foreign:
+            raise ValueError(
+                f"net_params['callbacks'] must hold callbacks of skorch, alone or as (name, callback), got "
+                f"{foreign[0]!r}."
             )
 
     @property
     def given(self) -> dict[str, Any]:
         """The arguments of skorch that the user set."""
         return dict(self.net_params or {})
+
+    @property
+    def foreign(self) -> dict[str, Any]:
+        """The parameters that bring code along of which only a training tells whether it works."""
+        parts = {"net_params": self.given, "optimizer": self.optimizer, "augment": self.augment}
+        return {name: value for name, value in parts.items() if value and not isinstance(value, str)}
+
+    def for_rehearsal(self) -> Self:
+        """Return the recipe without what looks on and prints."""
+        params = {name: value for name, value in self.given.items() if not name.startswith("callbacks")}
+        return copy(self).set_params(net_params=params | {"verbose": 0} if self.given else None)
 
     def for_data(self, n_spatial: int) -> Self:
         """Return the recipe for samples with so many spatial dimensions, in which defaults stand instead of None."""
@@ -248,7 +273,9 @@ class Training(BaseEstimator):
 
     @property
     def _decay(self) -> float:
-        return _DECAYS.get(self.optimizer_class, _DECAY) if self.weight_decay is None else self.weight_decay
+        if self.weight_decay is not None:
+            return self.weight_decay
+        return _DECAYS.get(self.optimizer_class, _DECAY) if _takes_decay(self.optimizer_class) else 0.0
 
     def optimizer_params(self) -> dict[str, Any]:
         """Return the learning rate and the optimiser's arguments, under skorch's names."""
@@ -257,7 +284,8 @@ class Training(BaseEstimator):
         if lr is not None:
             params["lr"] = lr
         if "optimizer" not in self.given:
-            params["optimizer__weight_decay"] = self._decay
+            if _takes_decay(self.optimizer_class):
+                params["optimizer__weight_decay"] = self._decay
             if self.optimizer == "sgd":
                 params |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
         if self.optimizer_class in _FUSED and "optimizer__foreach" not in self.given:
@@ -276,3 +304,8 @@ class Training(BaseEstimator):
         params = self.optimizer_params()
         make = params.pop("optimizer")
         return make(parameters, **{name.removeprefix("optimizer__"): value for name, value in params.items()})
+
+
+def _takes_decay(optimizer: Any) -> bool:
+    """Whether an optimiser has a weight decay; a few of torch's have none."""
+    return not isinstance(optimizer, type) or "weight_decay" in inspect.signature(optimizer).parameters

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.metrics import accuracy_score, make_scorer, roc_auc_score
 
 from skopdist.evaluators import Scorer
 from skopdist.problem import Problem
@@ -65,3 +65,43 @@ def test_a_score_that_needs_more_classes_than_there_are_says_so():
         ValueError, match=r"held-out rows, which hold only the classes \[0\] of 2 .*validation_fraction"
     ):
         scorer(lambda rows: np.full((len(rows), 2), 0.5), one_class)
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        "f1",
+        "precision",
+        "roc_auc",
+        "recall",
+        accuracy_score,
+        make_scorer(roc_auc_score, response_method="decision_function"),
+        lambda model, X, y: "high",
+        lambda model, X: 1.0,
+        lambda model, X, y: 1 / 0,
+        len,
+    ],
+)
+def test_a_scoring_that_cannot_be_is_refused_before_anything_is_trained(scoring):
+    problem = make_problem()
+    with pytest.raises(ValueError, match=r"scoring=.* cannot be computed for 3 classes \(\w+: .*Give the name of"):
+        Scorer(scoring, problem).check(problem.everything)
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        None,
+        "neg_log_loss",
+        "roc_auc_ovr",
+        "f1_macro",
+        "matthews_corrcoef",
+        # What a trial may yet be better at.
+        lambda model, X, y: np.nan,
+        lambda model, X, y: model.predict_log_proba(X[:7]).mean(),
+        lambda model, X, y: model.score(X, y) + model.predict_proba(X[:3]).max(),
+    ],
+)
+def test_a_scoring_that_can_be_passes(scoring):
+    problem = make_problem()
+    Scorer(scoring, problem).check(problem.everything)

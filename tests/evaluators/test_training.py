@@ -81,7 +81,8 @@ def test_a_scorer_of_the_user_gets_labels_and_weights(iris):
         evaluator = TrainingEvaluator(scoring=scoring, **SMALL).fit(X, labels, weight, random_state=0)
         space = evaluator.search_space
         assert evaluator.evaluate(space.sample(space.uniform(), random_state=0)).status == "ok"
-    assert seen == [({"setosa", "versicolor", "virginica"}, True)]
+    # Once before anything is trained, and once for the trial.
+    assert seen == [({"setosa", "versicolor", "virginica"}, True)] * 2
 
 
 def test_splits_are_disjoint_and_follow_the_seed(iris):
@@ -227,9 +228,14 @@ def test_a_class_that_is_not_held_out_does_not_fail_a_scorer(iris, scoring, n_cl
 
 @pytest.mark.parametrize("returned", ["high", None, [1, 2]])
 def test_a_scorer_that_returns_no_number(returned, iris):
-    evaluator = TrainingEvaluator(scoring=lambda model, X, y: returned, **SHORT).fit(*iris, random_state=0)
-    with pytest.raises(SearchFailedError, match=r"scoring must return a number, but .* returned"):
-        run_search(RandomSearch(), evaluator, n_trials=1, random_state=0)
+    with pytest.raises(ValueError, match=r"scoring must return a number, but .* returned"):
+        TrainingEvaluator(scoring=lambda model, X, y: returned, **SHORT).fit(*iris, random_state=0)
+
+
+def test_a_recipe_that_cannot_work_is_refused_before_a_trial(iris):
+    training = Training(max_epochs=1, net_params={"optimizer__nope": 1})
+    with pytest.raises(ValueError, match=r"Networks cannot be trained with net_params=\{.*nope"):
+        TrainingEvaluator(training=training, n_cells=1, channels=4).fit(*iris, random_state=0)
 
 
 def test_scalars_are_applied(iris):

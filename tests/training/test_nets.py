@@ -1,6 +1,7 @@
 import copy
 import math
 import pickle
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -518,3 +519,114 @@ def test_settings_that_net_params_would_undo(iris, sized, given, name):
     trainer = flat_trainer(iris, net_params=given)
     with pytest.raises(ValueError, match=f"The setting '{name}' of an architecture would have no effect"):
         trainer.train(architecture, trainer.problem.everything, 0)
+
+
+# A rehearsal
+
+
+def rehearse(**changes):
+    trainer = Trainer(make_data(), Training(**(RECIPE | changes)), n_cells=2, channels=4, device="cpu")
+    trainer.rehearse(make_architecture(), 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"net_params": {"a": 1}},
+        {"net_params": {"optimizer__nope": 1}},
+        {"net_params": {"optimizer__momentum": "x"}},
+        {"net_params": {"criterion": torch.nn.MSELoss}},
+        {"net_params": {"criterion__weight": [1, 2]}},
+        {"net_params": {"train_split": 3}},
+        {"net_params": {"module__x": 1}},
+        {"net_params": {"iterator_train": int}},
+        {"optimizer": torch.optim.SparseAdam},
+        {"optimizer": torch.optim.Optimizer},
+        {"augment": lambda X: X},
+        {"augment": lambda X, generator: None},
+        {"augment": lambda X, generator: X[:1]},
+    ],
+    ids=str,
+)
+def test_a_recipe_that_cannot_work_is_refused(changes, untouched_generators):
+    (name,) = changes
+    with pytest.raises(
+        ValueError, match=rf"Networks cannot be trained with {name}=.*: a first step fails \(\w+: .*Change"
+    ):
+        rehearse(**changes)
+
+
+class Counting(Callback):
+    """Counts the trainings that it sees."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.seen.append(1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"optimizer": torch.optim.Rprop},
+        {"optimizer": torch.optim.LBFGS},
+        {"optimizer": torch.optim.NAdam},
+        {"net_params": {"train_split": ValidSplit(5, stratified=True)}},
+        {"net_params": {"batch_size": -1, "verbose": 1}},
+        # Divergence depends on the data, and is for the trials to show.
+        {"net_params": {"lr": 1e30}},
+        {"augment": lambda X, generator: X.double()},
+    ],
+    ids=str,
+)
+def test_a_recipe_that_works_is_not_refused(changes, untouched_generators, capsys):
+    rehearse(**changes)
+    assert not capsys.readouterr().out
+
+
+def test_a_rehearsal_shows_itself_to_no_callback():
+    seen = []
+    rehearse(net_params={"callbacks": [("counting", Counting(seen))], "callbacks__counting__seen": seen})
+    assert not seen
+
+
+def test_a_network_that_fails_by_itself_is_for_the_trials(monkeypatch):
+    def broken(self, *args, **kwargs):
+        raise RuntimeError("this network is broken")
+
+    monkeypatch.setattr("skopdist.networks.Network.forward", broken)
+    rehearse(optimizer=torch.optim.NAdam)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.Rprop, torch.optim.LBFGS])
+def test_an_optimizer_without_weight_decay_trains(optimizer):
+    assert math.isfinite(fit(optimizer=optimizer).history[-1]["train_loss"])
+    with pytest.raises(
+        ValueError, match=rf"The optimizer {optimizer.__name__} has no weight decay, got .*=0\.1; leave"
+    ):
+        Training(optimizer=optimizer, weight_decay=0.1).check()
+
+
+# Threads
+
+
+@pytest.mark.parametrize("n_spatial", SPACES)
+def test_what_other_threads_draw_does_not_matter(n_spatial):
+    expected = fit(n_spatial, max_epochs=1).module_.state_dict()
+    ends = threading.Event()
+
+    def draw():
+        while not ends.is_set():
+            torch.rand(1)
+
+    other = threading.Thread(target=draw)
+    other.start()
+    try:
+        found = fit(n_spatial, max_epochs=1).module_.state_dict()
+    finally:
+        ends.set()
+        other.join()
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, found[name]), name

@@ -185,6 +185,9 @@ def test_what_depends_on_the_data_is_not_guessed():
         ({"optimizer": None}, r"net_params\['optimizer'\] must be a class .* got None"),
         ({"optimizer": 3}, r"net_params\['optimizer'\] must be a class .* got 3"),
         ({"criterion": "mse"}, r"net_params\['criterion'\] must be a class such as torch\.nn\.CrossEnt.* got 'mse'"),
+        ({"callbacks": [7]}, r"net_params\['callbacks'\] must hold callbacks of skorch, alone or .*, got 7"),
+        ({"callbacks": [("mine", 7)]}, r"net_params\['callbacks'\] must hold callbacks of skorch, .*, got 7"),
+        ({"callbacks": [None]}, r"net_params\['callbacks'\] must hold callbacks of skorch, .*, got None"),
         ({1: 2}, r"net_params must name arguments of skorch.NeuralNetClassifier, got 1"),
     ],
 )
