@@ -20,6 +20,7 @@ from _common import RESULTS, Rows
 from _drawing import LABEL, STYLE, TITLE, plt, save, write_csv
 from claims import ENCODINGS, PREDICTORS, SIZES, TABLES, summary
 from figure_any_length import draw_lengths, length_rows
+from figure_chosen import chosen_rows, draw_chosen
 from figure_frontier import draw_frontier, frontier_rows
 from search_figures import cost_rows, draw_costs, draw_encodings, draw_peers, regret_rows
 
@@ -111,13 +112,23 @@ def frontier_figures(results: Path, output: Path) -> None:
         draw_frontier(rows, output / "frontier.svg")
 
 
+def chosen_figures(results: Path, output: Path) -> None:
+    """Draw what was chosen for each data set, a figure for each kind of data."""
+    rows = with_data("practice", chosen_rows, results, output / "chosen.csv")
+    for suite, budget in sorted({(row["suite"], row["budget"]) for row in rows}):
+        some = [row for row in rows if (row["suite"], row["budget"]) == (suite, budget)]
+        draw_chosen(some, output / f"chosen_{suite}_{budget}.svg")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the stored rows")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent.parent / "docs" / "figures")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    for draw in (claims_figures, search_figures, cost_figures, length_figures, frontier_figures):
+    for draw in (
+        claims_figures, search_figures, cost_figures, length_figures, frontier_figures, chosen_figures,
+    ):  # fmt: skip
         draw(arguments.results, arguments.output)
     return 0
 

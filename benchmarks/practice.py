@@ -28,6 +28,7 @@ import argparse
 import dataclasses
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -55,7 +56,7 @@ from torch import nn
 from skopdist import OpDistNASClassifier
 from skopdist.committee import Committee
 from skopdist.evaluators import TrainingEvaluator
-from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.spaces import STEM, DenseSpace, NASBench201Space, SequenceSpace
 from skopdist.strategies import RandomSearch
 
 KEYS = ("suite", "dataset", "method", "budget", "seed")
@@ -340,6 +341,7 @@ def measure(model: Any, split: datasets.Split) -> dict[str, Any]:
             "best_score_error": float(model.best_score_error_),
             "temperature": float(model.temperature_),
             "architecture": str(model.best_architecture_),
+            **chosen(model),
         }
     elif hasattr(model, "nets_"):
         row["n_members"] = len(model.nets_)
@@ -348,6 +350,17 @@ def measure(model: Any, split: datasets.Split) -> dict[str, Any]:
     elif hasattr(model, "n_epochs_"):
         row["n_epochs"] = round(model.n_epochs_, 1)
     return row
+
+
+def chosen(model: OpDistNASClassifier) -> dict[str, dict[str, float]]:
+    """Give the shares of stems and of operations in the networks that predict, by the weights of these."""
+    shares: dict[str, Counter[str]] = {"stems": Counter(), "operations": Counter()}
+    for net, weight in zip(model.nets_, model.member_weights_, strict=True):
+        architecture = net.module__architecture
+        for cell_type, cell in zip(architecture.cell_types, architecture.cells, strict=True):
+            for name in cell.operations:
+                shares["stems" if cell_type == STEM else "operations"][name] += weight / len(cell.operations)
+    return {kind: {name: round(share, 4) for name, share in found.items()} for kind, found in shares.items()}
 
 
 def means(rows: list[dict[str, Any]], method: str, name: str) -> dict[str, float]:

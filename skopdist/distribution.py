@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from skopdist._random import RandomState, as_generator
 
+# Longer cells than anybody can train, where numbers by mistake would run without end.
+_MOST_OPERATIONS = 100_000
+
 SAMPLING_METHODS = ("systematic", "multinomial")
 
 
@@ -249,8 +252,11 @@ class OperationDistribution:
 
 def check_length(length: object) -> None:
     """Refuse a number of operations that no cell can have."""
-    if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
-        raise ValueError(f"length must be an integer >= 1, the number of operations in a cell; got {length!r}.")
+    if isinstance(length, bool) or not isinstance(length, int | np.integer) or not 1 <= length <= _MOST_OPERATIONS:
+        raise ValueError(
+            f"length must be an integer >= 1 and at most {_MOST_OPERATIONS:,}, the number of operations in a cell; got "
+            f"{length!r}."
+        )
 
 
 def sample_counts(

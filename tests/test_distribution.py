@@ -159,7 +159,7 @@ def test_bad_names():
         OperationDistribution.from_counts(["a", "b"], [0, 0])
 
 
-@pytest.mark.parametrize("length", [0, -1, 2.5, "3", None, True])
+@pytest.mark.parametrize("length", [0, -1, 2.5, "3", None, True, 10**30])
 def test_bad_length(length):
     with pytest.raises(ValueError, match=r"length must be an integer >= 1.*got"):
         OperationDistribution(["a", "b"], [0.5, 0.5]).sample(length)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def rank_finalists(search: SearchResult, references: Sequence[Architecture], n: 
     what is known to be good. The best reference is the first one, unless another one is better by more than the
     standard error of their difference. It also comes first among the finalists, unless that of the strategy is better
     than it by as much: where time is short, the first is all that is trained. The second is the best one of another
-    stem, where the space has several: networks that see the input otherwise err otherwise.
+    stem, unless it is worse than the first by as much: networks that see the input otherwise err otherwise.
 
     Parameters
     ----------
@@ -36,24 +36,27 @@ def rank_finalists(search: SearchResult, references: Sequence[Architecture], n: 
     by_architecture = {trial.architecture: trial for trial in search.trials if trial.status == "ok"}
     known = [by_architecture[a] for a in references if a in by_architecture]
     if not known:
-        return _varied(finalists)[:n]
+        return _varied(finalists, by_architecture)[:n]
     reference = known[0]
     for other in known[1:]:
         reference = other if _is_better(other, reference) else reference
     others = [architecture for architecture in finalists if architecture != reference.architecture]
     first = by_architecture.get(others[0]) if others else None
     if first is not None and _is_better(first, reference):
-        varied = _varied(others)
+        varied = _varied(others, by_architecture)
         return [*varied[: n - 1], reference.architecture] if n > 1 else varied[:1]
-    return _varied([reference.architecture, *others])[:n]
+    return _varied([reference.architecture, *others], by_architecture)[:n]
 
 
-def _varied(ranked: Sequence[Architecture]) -> list[Architecture]:
-    """Bring the first one whose stem differs from that of the very first to the second place."""
-    other = next((architecture for architecture in ranked if _stem(architecture) != _stem(ranked[0])), None)
-    if other is None:
-        return list(ranked)
+def _varied(ranked: Sequence[Architecture], trials: Mapping[Architecture, Trial]) -> list[Architecture]:
+    """Bring the best one of another stem than the first to the second place, if it is not clearly worse."""
+    if not ranked:
+        return []
     first, *rest = ranked
+    other = next((architecture for architecture in rest if _stem(architecture) != _stem(first)), None)
+    # Where nothing passes through any network, they are all alike.
+    if other is None or first not in trials or _is_better(trials[first], trials[other]):
+        return [first, *rest]
     return [first, other, *(architecture for architecture in rest if architecture != other)]
 
 

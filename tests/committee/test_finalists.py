@@ -37,10 +37,16 @@ def test_full_trainings_are_ranked_by_their_scores():
 
 @pytest.mark.parametrize("n", [1, 2, 3, 9])
 def test_the_second_has_another_stem(n):
-    found = search((ROCKETS[0], 0.9), (ROCKETS[1], 0.8), (MULTI_SCALES[0], 0.3), (MULTI_SCALES[1], 0.2))
+    scores = (ROCKETS[0], 0.9), (ROCKETS[1], 0.8), (MULTI_SCALES[0], 0.7), (MULTI_SCALES[1], 0.6)
+    found = search(*scores, error=0.2)
     expected = [ROCKETS[0], MULTI_SCALES[0], ROCKETS[1], MULTI_SCALES[1]][:n]
     assert rank_finalists(found, [], n) == expected
     assert rank_finalists(found, [ROCKETS[0]], n) == expected
+
+
+def test_another_stem_that_is_clearly_worse_has_to_wait():
+    found = search((ROCKETS[0], 0.9), (ROCKETS[1], 0.8), (MULTI_SCALES[0], 0.7), error=0.1)
+    assert rank_finalists(found, [ROCKETS[0]], 3) == [ROCKETS[0], ROCKETS[1], MULTI_SCALES[0]]
 
 
 def test_where_all_stems_are_alike_the_scores_decide():
@@ -52,5 +58,5 @@ def test_a_reference_comes_first_unless_it_is_clearly_worse():
     close = search((ROCKETS[0], 0.900), (ROCKETS[1], 0.905))
     assert rank_finalists(close, [ROCKETS[0]], 2) == [ROCKETS[0], ROCKETS[1]]
     far = search((ROCKETS[0], 0.5), (ROCKETS[1], 0.9), (ROCKETS[2], 0.8), (MULTI_SCALES[0], 0.3))
-    assert rank_finalists(far, [ROCKETS[0]], 3) == [ROCKETS[1], MULTI_SCALES[0], ROCKETS[0]], "it is among them"
+    assert rank_finalists(far, [ROCKETS[0]], 3) == [ROCKETS[1], ROCKETS[2], ROCKETS[0]], "it is among them"
     assert rank_finalists(far, [ROCKETS[0]], 1) == [ROCKETS[1]]

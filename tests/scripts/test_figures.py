@@ -16,7 +16,7 @@ def figures(script):
 def test_without_rows_nothing_is_drawn(figures, tmp_path, capsys):
     for draw in (
         figures.claims_figures, figures.search_figures, figures.cost_figures, figures.length_figures,
-        figures.frontier_figures,
+        figures.frontier_figures, figures.chosen_figures,
     ):  # fmt: skip
         draw(tmp_path, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -83,3 +83,20 @@ def test_the_frontier_is_drawn(figures, script, tmp_path):
         ("random forest", "1", 2.0),
     ]
     assert float(data[0]["accuracy"]) == pytest.approx(0.85)
+
+
+def test_what_was_chosen_is_drawn(figures, script, tmp_path):
+    rows = script("_common").Rows(tmp_path / "practice.jsonl", ())
+    key = {"suite": "series", "method": "skopdist", "budget": 30, "seed": 0}
+    rows.add(**key, dataset="Adiac", stems={"minirocket_stem": 0.75, "plain_stem": 0.25}, operations={"conv_5": 1.0})
+    rows.add(**key | {"seed": 1}, dataset="Adiac", stems={"another_stem": 1.0}, operations={"conv_5": 1.0})
+    rows.add(**key | {"suite": "tables"}, dataset="before stems were noted")
+    figures.chosen_figures(tmp_path, tmp_path)
+    text = (tmp_path / "chosen_series_30.svg").read_text(encoding="utf-8")
+    for label in ("Adiac", "minirocket_stem", "plain_stem", "conv_5", "operations of their cells"):
+        assert label in text
+    assert "another_stem" not in text
+    assert not (tmp_path / "chosen_tables_30.svg").exists()
+    with (tmp_path / "chosen.csv").open(newline="") as file:
+        shares = {row["name"]: float(row["share"]) for row in csv.DictReader(file)}
+    assert shares == {"minirocket_stem": 0.75, "plain_stem": 0.25, "conv_5": 1.0}

@@ -87,6 +87,9 @@ def test_what_is_measured(practice):
     ours = practice.make("one network", "tables", 1, 0)
     assert (ours.n_members, ours.max_time) == (1, 1)
     assert practice.make("no references", "series", 1, 0).search_space.reference_architectures() == ()
+    row = practice.measure(practice.OpDistNASClassifier(n_trials=2, max_epochs=1, n_cells=1, random_state=0), split)
+    assert sum(row["stems"].values()) == pytest.approx(1, abs=1e-3)
+    assert sum(row["operations"].values()) == pytest.approx(1, abs=1e-3)
 
 
 def test_time_limits_are_laid_out(script, tmp_path):

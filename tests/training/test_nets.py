@@ -546,7 +546,6 @@ def rehearse(**changes):
         {"augment": lambda X, generator: None},
         {"augment": lambda X, generator: X[:1]},
     ],
-    ids=str,
 )
 def test_a_recipe_that_cannot_work_is_refused(changes, untouched_generators):
     (name,) = changes
@@ -579,7 +578,6 @@ class Counting(Callback):
         {"net_params": {"lr": 1e30}},
         {"augment": lambda X, generator: X.double()},
     ],
-    ids=str,
 )
 def test_a_recipe_that_works_is_not_refused(changes, untouched_generators, capsys):
     rehearse(**changes)
