@@ -149,6 +149,7 @@ def register_stem(name: str, *, n_spatial: int, summarizes: bool = False) -> Cal
         Number of dimensions behind the channels of a sample.
     summarizes : bool, default=False
         Whether one position of a series or an image is left, however large. The stride is then as long as it is.
+        Layouts put fewer cells behind such a stem.
 
     Returns
     -------
