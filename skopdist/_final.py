@@ -206,10 +206,10 @@ class FinalStage:
 
     def _architectures(self, n: int) -> list[Architecture]:
         """Choose what is trained: the finalists of the search, or draws of another length."""
-        length = self.refit.length
-        first = (
-            [self._sample(Stream.REFIT_DRAW)] if length is not None else rank_finalists(self.search, self.references, n)
-        )
+        if self.refit.length is None:
+            first = rank_finalists(self.search, self.references, n, self.budget.left)
+        else:
+            first = [self._sample(Stream.REFIT_DRAW)]
         chosen = choose_architectures(first, n, self._draw)
         return list(dict.fromkeys(self.refit.resized(architecture) for architecture in chosen))
 

@@ -6,6 +6,14 @@ import pytest
 from skopdist._signals import uninterrupted
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Python's own handler: what is started in the background may ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_an_interrupt_comes_behind_the_block():
     done = []
     before = signal.getsignal(signal.SIGINT)

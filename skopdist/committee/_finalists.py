@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,8 +12,13 @@ from skopdist.search import SearchResult
 from skopdist.spaces import STEM
 from skopdist.trial import Trial
 
+# A training that takes so many times as long as another takes much longer.
+_MUCH_LONGER = 2
 
-def rank_finalists(search: SearchResult, references: Sequence[Architecture], n: int) -> list[Architecture]:
+
+def rank_finalists(
+    search: SearchResult, references: Sequence[Architecture], n: int, seconds: float = math.inf
+) -> list[Architecture]:
     """Return the architectures that a search leads to, the most promising first.
 
     Full trainings are ranked by their scores. Behind short ones, the finalists are those of the strategy, the best of
@@ -22,6 +28,9 @@ def rank_finalists(search: SearchResult, references: Sequence[Architecture], n: 
     than it by as much: where time is short, the first is all that is trained. The second is the best one of another
     stem, unless it is worse than the first by as much: networks that see the input otherwise err otherwise.
 
+    Architectures that would not be trained to the end in the time are left out, if others would: a training that is cut
+    short is worth less than several that are not.
+
     Parameters
     ----------
     search : SearchResult
@@ -29,23 +38,38 @@ def rank_finalists(search: SearchResult, references: Sequence[Architecture], n: 
         The architectures known to be good; those that were not tried, or failed, are passed over.
     n : int
         The most that are returned of the finalists of short trainings.
+    seconds : float, default=inf
+        The time that there is for full trainings.
     """
     if search.best_trial.fidelity == 1:
         return _by_score(search.trials)
-    finalists = search.strategy.finalists(len(search.trials))
     by_architecture = {trial.architecture: trial for trial in search.trials if trial.status == "ok"}
-    known = [by_architecture[a] for a in references if a in by_architecture]
-    if not known:
-        return _varied(finalists, by_architecture)[:n]
-    reference = known[0]
-    for other in known[1:]:
-        reference = other if _is_better(other, reference) else reference
-    others = [architecture for architecture in finalists if architecture != reference.architecture]
-    first = by_architecture.get(others[0]) if others else None
-    if first is not None and _is_better(first, reference):
-        varied = _varied(others, by_architecture)
-        return [*varied[: n - 1], reference.architecture] if n > 1 else varied[:1]
-    return _varied([reference.architecture, *others], by_architecture)[:n]
+    slow = _slow(list(by_architecture.values()), seconds)
+    finalists = [
+        architecture for architecture in search.strategy.finalists(len(search.trials)) if architecture not in slow
+    ]
+    known = [by_architecture[a] for a in references if a in by_architecture and a not in slow]
+    if known:
+        reference = known[0]
+        for other in known[1:]:
+            reference = other if _is_better(other, reference) else reference
+        others = [architecture for architecture in finalists if architecture != reference.architecture]
+        first = by_architecture.get(others[0]) if others else None
+        if first is not None and _is_better(first, reference):
+            ranked = _varied(others, by_architecture)
+            ranked.insert(max(1, n - 1), reference.architecture)
+        else:
+            ranked = _varied([reference.architecture, *others], by_architecture)
+    else:
+        ranked = _varied(finalists, by_architecture)
+    return ranked[:n]
+
+
+def _slow(trials: Sequence[Trial], seconds: float) -> set[Architecture]:
+    """Return the architectures whose full trainings are expected to take longer, and much longer than the quickest."""
+    expected = {trial.architecture: trial.duration / trial.fidelity for trial in trials}
+    limit = max(seconds, _MUCH_LONGER * min(expected.values(), default=0.0))
+    return {architecture for architecture, duration in expected.items() if duration > limit}
 
 
 def _varied(ranked: Sequence[Architecture], trials: Mapping[Architecture, Trial]) -> list[Architecture]:

@@ -19,11 +19,14 @@ MULTI_SCALES = [draw("multi_scale_stem", seed) for seed in range(2)]
 
 
 def search(*scores, fidelity=0.25, error=0.01):
-    """What a search knows of architectures, with the scores of their trials."""
+    """What a search knows of architectures, with the scores of their trials, and how long these took."""
     trials = [
-        Trial(architecture, SPACE.encode(architecture), score, fidelity=fidelity, score_error=error, index=i)
-        for i, (architecture, score) in enumerate(scores)
-    ]
+        Trial(
+            architecture, SPACE.encode(architecture), score, fidelity=fidelity, score_error=error, index=i,
+            duration=sum(duration),
+        )
+        for i, (architecture, score, *duration) in enumerate(scores)
+    ]  # fmt: skip
     ranked = [trial.architecture for trial in sorted(trials, key=lambda trial: -trial.score)]
     best = max(trials, key=lambda trial: trial.score)
     strategy = SimpleNamespace(finalists=lambda n: ranked[:n])
@@ -60,3 +63,20 @@ def test_a_reference_comes_first_unless_it_is_clearly_worse():
     far = search((ROCKETS[0], 0.5), (ROCKETS[1], 0.9), (ROCKETS[2], 0.8), (MULTI_SCALES[0], 0.3))
     assert rank_finalists(far, [ROCKETS[0]], 3) == [ROCKETS[1], ROCKETS[2], ROCKETS[0]], "it is among them"
     assert rank_finalists(far, [ROCKETS[0]], 1) == [ROCKETS[1]]
+
+
+def test_what_would_not_be_trained_to_the_end_is_left_out():
+    scores = (ROCKETS[0], 0.5, 1), (ROCKETS[1], 0.6, 1), (MULTI_SCALES[0], 0.9, 3), (MULTI_SCALES[1], 0.8, 3)
+    references = [ROCKETS[0], MULTI_SCALES[0]]
+    in_time = [MULTI_SCALES[0], MULTI_SCALES[1], ROCKETS[1], ROCKETS[0]]
+    assert rank_finalists(search(*scores), references, 4) == in_time
+    assert rank_finalists(search(*scores), references, 4, seconds=12.0) == in_time, "a quarter takes three"
+    late = [ROCKETS[1], ROCKETS[0]]
+    assert rank_finalists(search(*scores), references, 4, seconds=11.9) == late
+    assert rank_finalists(search(*scores), references, 1, seconds=11.9) == late[:1]
+    assert rank_finalists(search(*scores), [], 4, seconds=11.9) == late
+
+
+def test_where_all_take_too_long_the_scores_decide():
+    scores = (ROCKETS[0], 0.5, 2), (MULTI_SCALES[0], 0.9, 3)
+    assert rank_finalists(search(*scores), [ROCKETS[0]], 2, seconds=0.0) == [MULTI_SCALES[0], ROCKETS[0]]

@@ -64,7 +64,7 @@ def test_repeats_stand_in_a_row_and_resize_once():
     made = []
 
     def make_linear(cell_type, slot, name, size):
-        made.append((cell_type, slot, name, size))
+        made.append((cell_type, slot, name, tuple(size)))
         return nn.Linear(size.channels_in, size.channels_out)
 
     sizes = (OperationSize(3, 6, 2), OperationSize(6, 6))
