@@ -14,6 +14,8 @@ from skopdist.trial import Trial
 
 # A training that takes so many times as long as another takes much longer.
 _MUCH_LONGER = 2
+# By so many standard errors is a short training so much better that a full one of another can hardly catch up.
+_FAR_BETTER = 4
 
 
 def rank_finalists(
@@ -29,7 +31,8 @@ def rank_finalists(
     stem, unless it is worse than the first by as much: networks that see the input otherwise err otherwise.
 
     Architectures that would not be trained to the end in the time are left out, if others would: a training that is cut
-    short is worth less than several that are not.
+    short is worth less than several that are not. Those that are far better stay, as where a stem does not see what the
+    classes differ by.
 
     Parameters
     ----------
@@ -66,10 +69,19 @@ def rank_finalists(
 
 
 def _slow(trials: Sequence[Trial], seconds: float) -> set[Architecture]:
-    """Return the architectures whose full trainings are expected to take longer, and much longer than the quickest."""
-    expected = {trial.architecture: trial.duration / trial.fidelity for trial in trials}
-    limit = max(seconds, _MUCH_LONGER * min(expected.values(), default=0.0))
-    return {architecture for architecture, duration in expected.items() if duration > limit}
+    """Return the architectures that are left out, because their full trainings are expected to take too long.
+
+    They take much longer than the quickest, and are not far better than all that are in time.
+    """
+    expected = [trial.duration / trial.fidelity for trial in trials]
+    limit = max(seconds, _MUCH_LONGER * min(expected, default=0.0))
+    in_time = [trial for trial, duration in zip(trials, expected, strict=True) if duration <= limit]
+    best = max(in_time, key=lambda trial: trial.score, default=None)
+    return {
+        trial.architecture
+        for trial, duration in zip(trials, expected, strict=True)
+        if duration > limit and best is not None and not _is_better(trial, best, _FAR_BETTER)
+    }
 
 
 def _varied(ranked: Sequence[Architecture], trials: Mapping[Architecture, Trial]) -> list[Architecture]:
@@ -94,6 +106,6 @@ def _by_score(trials: Sequence[Trial]) -> list[Architecture]:
     return [trial.architecture for trial in ranked if trial.status == "ok"] or [ranked[0].architecture]
 
 
-def _is_better(one: Trial, other: Trial) -> bool:
-    """Whether the score of a trial is higher than another's by more than the standard error of their difference."""
-    return bool(one.score - other.score > np.hypot(*np.nan_to_num([one.score_error, other.score_error])))
+def _is_better(one: Trial, other: Trial, times: float = 1) -> bool:
+    """Whether the score of a trial is higher than another's by so many times the standard error of their difference."""
+    return bool(one.score - other.score > times * np.hypot(*np.nan_to_num([one.score_error, other.score_error])))
