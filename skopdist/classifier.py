@@ -476,6 +476,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             plan = self._plan(trainer, costs, book, budget, is_short)
             result = self._search(plan, book, budget, n_final, watch)
             self._keep(result, costs)
+        # Members are trained on other rows.
+        trainer.beginnings.forget()
         if not self.refit:
             return
         stage = FinalStage(
@@ -493,6 +495,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )
         # An interrupted clone does not keep the best so far: there is nobody to use it, and more searches would follow.
         self._keep_final(stage.run(n_members, n_final, keeps_interrupted=not self._is_clone))
+        trainer.beginnings.forget()
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the class probabilities.

@@ -71,6 +71,11 @@ class Beginnings:
             if kept + beginning.begun.nbytes <= _MOST_BYTES:
                 self._known.setdefault(samples, {})[stem] = beginning
 
+    def forget(self) -> None:
+        """Make room, as where other samples are next."""
+        with self._lock:
+            self._known.clear()
+
 
 def describe_stem(network: Network, architecture: Architecture) -> str:
     """Describe the stem of a network that was just made, but for its weights.

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from skopdist import OpDistNASClassifier
 from skopdist.networks import Network
 from skopdist.operations import register_stem
 from skopdist.problem import Problem
@@ -79,6 +80,21 @@ def test_memory_is_bounded(monkeypatch):
     beginnings.keep(samples, "second", beginning())
     assert beginnings.find(samples, "first") is not None
     assert beginnings.find(samples, "second") is None
+
+
+def test_all_is_forgotten_when_asked():
+    beginnings, samples = Beginnings(), make_samples()
+    beginnings.keep(samples, "stem", beginning())
+    beginnings.forget()
+    assert beginnings.find(samples, "stem") is None
+
+
+def test_a_fitted_estimator_keeps_none():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(24, 1, 20)), np.arange(24) % 2
+    settings = {"max_epochs": 1, "channels": 4, "n_cells": 1, "n_members": 2, "random_state": 0}
+    clf = OpDistNASClassifier(n_trials=2, search_space=SequenceSpace(stems=["minirocket_stem"]), **settings).fit(X, y)
+    assert len(clf.evaluator_.trainer_.beginnings._known) == 0
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
