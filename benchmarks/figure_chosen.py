@@ -47,7 +47,7 @@ def draw_chosen(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axis.title.set_fontsize("medium")
         axis.tick_params(axis="y", length=0)
         below = -0.35 / figure.get_size_inches()[1]
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncol=2, frameon=False)
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, below), frameon=False)
         axis.spines[["top", "right", "left"]].set_visible(False)
     axes[0].invert_yaxis()
     save(figure, path)
