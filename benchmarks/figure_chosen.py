@@ -10,10 +10,10 @@ from typing import Any
 
 from _common import Rows
 from _drawing import plt, save
+from practice import OURS
 
-OURS = "skopdist"
-# Colours that readers with any colour vision can tell apart (Okabe and Ito).
-_COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#555555")
+from skopdist.display._drawing import PALETTE
+
 _PANELS = {"stems": "stems of the networks that predict", "operations": "operations of their cells"}
 
 
@@ -38,7 +38,7 @@ def draw_chosen(rows: Sequence[dict[str, Any]], path: Path) -> None:
         for row in some:
             totals[row["name"]] += row["share"]
         left = dict.fromkeys(names, 0.0)
-        for (kind, _), colour in zip(totals.most_common(), cycle(_COLOURS), strict=False):
+        for (kind, _), colour in zip(totals.most_common(), cycle(PALETTE), strict=False):
             shares = {row["dataset"]: row["share"] for row in some if row["name"] == kind}
             widths = [shares.get(name, 0.0) for name in names]
             axis.barh(names, widths, left=[left[name] for name in names], color=colour, height=0.75, label=kind)

@@ -20,7 +20,7 @@ from skopdist.evaluators import Scorer
 from skopdist.operations import Operation, adopt_operations, own_operations
 from skopdist.problem import Problem, Samples
 from skopdist.spaces import SearchSpace
-from skopdist.training import Predictor, Trainer, affordable, passes
+from skopdist.training import Predict, Predictor, Trainer, affordable, passes
 from skopdist.trial import Trial
 
 # Draws of the distribution for each architecture that the trials do not provide, before fewer are accepted.
@@ -184,7 +184,7 @@ class _Call:
             cost, probabilities = passes(net, len(seat.training)), None
             if seat.held_out is not None:
                 held_out = seat.held_out
-                predict: Callable[[Samples], NDArray[np.float64]] = Predictor(net.module_, trainer.problem.n_spatial)
+                predict: Predict = Predictor(net.module_, trainer.problem.n_spatial)
                 if trainer.max_time is not None:
                     held_out, predict = affordable(held_out, _PREDICTING * trainer.max_time / len(seats), predict)
                 probabilities = predict(held_out)

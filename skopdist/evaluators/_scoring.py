@@ -15,12 +15,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import get_scorer, make_scorer
 
 from skopdist.problem import Problem, Samples
+from skopdist.training import Predict
 
 Scoring = str | Callable[..., float] | None
 # Of the jackknife: more make the error more certain, and every trial slower.
 _GROUPS = 10
-# What computes the class probabilities of some rows, shape (n, n_classes).
-Probabilities = Callable[[Samples], NDArray[np.float64]]
 # The class of scikit-learn's own scorers, which hand X on to the estimator and look no further.
 _SKLEARN_SCORER = type(make_scorer(len))
 
@@ -71,7 +70,7 @@ class Scorer:
                 "make_scorer(metric), or a function of an estimator, X and y that returns a number."
             ) from error
 
-    def with_error(self, probabilities: Probabilities, held_out: Samples) -> tuple[float, float]:
+    def with_error(self, probabilities: Predict, held_out: Samples) -> tuple[float, float]:
         """Return the score of what computes the probabilities of rows, and its standard error.
 
         The error is that of the jackknife over groups of rows (Efron and Stein, "The Jackknife Estimate of Variance",
@@ -96,7 +95,7 @@ class Scorer:
             return score, math.nan
         return score, math.sqrt((n_groups - 1) / n_groups * float(np.square(parts - parts.mean()).sum()))
 
-    def __call__(self, probabilities: Probabilities, held_out: Samples) -> float:
+    def __call__(self, probabilities: Predict, held_out: Samples) -> float:
         """Return the score of what computes the probabilities of rows."""
         labels = held_out.labels()
         present = np.unique(labels)

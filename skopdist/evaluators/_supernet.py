@@ -18,12 +18,11 @@ from skopdist._splitting import Splitter
 from skopdist._validation import check_positive_integer
 from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
-from skopdist.evaluators._scoring import Probabilities
 from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.networks import Supernet
 from skopdist.problem import Problem, Samples
 from skopdist.spaces import SearchSpace
-from skopdist.training import Augmentation, Training, affordable
+from skopdist.training import Augmentation, Predict, Training, affordable
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, TensorData
 from skopdist.training._nets import show
@@ -200,7 +199,7 @@ class SupernetEvaluator(SupervisedEvaluator):
             if not self.space_.is_valid(architecture):
                 return Outcome(self._dummy_score(), cost, "invalid", gradient, info)
             alone = self.supernet_.one_hot(architecture).to(device)
-            predict: Probabilities = partial(self._probabilities, mixture=alone)
+            predict: Predict = partial(self._probabilities, mixture=alone)
             if self._seconds < math.inf:
                 held_out, predict = affordable(held_out, _SCORING * self._seconds, predict)
             score, error = self.scorer_.with_error(predict, held_out)

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from skopdist._splitting import Splitter
 from skopdist.architecture import Architecture
 from skopdist.evaluators._base import Outcome
-from skopdist.evaluators._scoring import Probabilities
 from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.spaces import SearchSpace
-from skopdist.training import Predictor, Training, affordable, passes
+from skopdist.training import Predict, Predictor, Training, affordable, passes
 from skopdist.training._nets import SETTINGS
 
 # Fewer rows are not made fewer still for short trainings.
@@ -136,7 +135,7 @@ class TrainingEvaluator(SupervisedEvaluator):
         net = trainer.train(architecture, problem.training, seed, problem.held_out)
         n_passes = passes(net, len(problem.training))
         held_out = problem.held_out
-        predict: Probabilities = Predictor(net.module_, problem.n_spatial)
+        predict: Predict = Predictor(net.module_, problem.n_spatial)
         if trainer.max_time is not None:
             held_out, predict = affordable(held_out, _SCORING * trainer.max_time, predict)
         info = {

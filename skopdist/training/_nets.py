@@ -219,10 +219,10 @@ class Trainer:
             begin = time.monotonic()
             begun = self._begin(net, architecture, dataset, seed)
             # Where time ran out, what it would take for all samples.
-            seconds_once = (time.monotonic() - begin) * len(dataset) / (len(dataset) if begun is None else len(begun))
+            seconds_once = (time.monotonic() - begin) * len(dataset) / len(begun)
             try:
-                with nullcontext() if begun is None else net.module_.continuing():
-                    net.fit_loop(dataset if begun is None else begun, y)
+                with nullcontext() if begun is dataset else net.module_.continuing():
+                    net.fit_loop(begun, y)
             except KeyboardInterrupt as error:
                 if not _raised_by_callback(error):
                     raise
@@ -234,17 +234,17 @@ class Trainer:
 
     def _begin(
         self, net: NeuralNetClassifier, architecture: Architecture, dataset: TensorData, seed: int
-    ) -> BegunData | None:
+    ) -> TensorData | BegunData:
         """Show a network the samples, and compute once what comes before its first weights.
 
-        Where time runs out, that is done of a part of the samples. None where nothing is computed: the samples change
-        from epoch to epoch, somebody else looks at them, or it would take too much memory.
+        Where time runs out, that is done of a part of the samples. Nothing is computed where the samples change from
+        epoch to epoch, somebody else looks at them, or it would take too much memory.
         """
         network, training, samples = net.module_, self.training, dataset.samples
         changes = make_augmentation(training.augment, self.problem.n_spatial) is not None
         if not network.begins or changes or training.given or net.train_split is not None:
             show(network, samples)
-            return None
+            return dataset
         stem = describe_stem(network, architecture)
         known = self.beginnings.find(samples, stem)
         if known is not None:
@@ -256,7 +256,7 @@ class Trainer:
         device = next(network.parameters()).device
         one = network.begin(dataset.gather(torch.arange(1))[0].to(device))
         if n * one.nbytes > _MOST_BEGUN:
-            return None
+            return dataset
         # In some order, for the time may not be enough for all.
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
         blocks: list[Tensor] = []

@@ -20,6 +20,7 @@ from skopdist.problem import Samples, rows_of_bytes
 _MOST_SAMPLES, _BYTES = 512, 2**20
 # Fewer rows tell nothing, however little time there is.
 _FEWEST = 256
+# What computes the class probabilities of some rows, shape (n, n_classes).
 Predict: TypeAlias = Callable[[Samples], NDArray[np.float64]]
 
 
