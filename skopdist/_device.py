@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 Device: TypeAlias = str | torch.device
@@ -160,10 +161,10 @@ def computing(device: str | None) -> Iterator[None]:
 
 
 class DrawnFrom(TorchDispatchMode):
-    """Within it, what this thread draws at random comes from a generator of its own, with the numbers of that seed.
+    """Within it, what this thread draws at random comes from generators of its own, with the numbers of that seed.
 
-    Other threads, which draw from torch's global generator meanwhile, then change nothing of it. The few functions of
-    torch that take no generator still draw from the global one.
+    Other threads, which draw from torch's global generators meanwhile, then change nothing of it. The few functions of
+    torch that take no generator still draw from the global ones.
 
     Parameters
     ----------
@@ -172,19 +173,41 @@ class DrawnFrom(TorchDispatchMode):
 
     def __init__(self, seed: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.generator = torch.Generator().manual_seed(seed)
+        self.seed = seed
+        self.generators: dict[torch.device, torch.Generator] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call a function of torch, with the generator where it takes one."""
         kwargs = dict(kwargs or {})
-        is_here = torch.device(kwargs.get("device") or "cpu").type == "cpu" and all(
-            value.device.type == "cpu" for value in args if isinstance(value, torch.Tensor)
-        )
-        if is_here and torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:
-            # torch.rand and the like take one under another name.
-            named = {"default": "generator", "low": "low_generator"}.get(func._overloadname, "")
-            for candidate in (func, getattr(func.overloadpacket, named, None) if named else None):
-                if candidate is not None and any(a.name == "generator" for a in candidate._schema.arguments):
-                    func, kwargs["generator"] = candidate, self.generator
-                    break
+        if torch.Tag.nondeterministic_seeded not in func.tags or kwargs.get("generator") is not None:
+            return func(*args, **kwargs)
+        tensors = [value for value in args if isinstance(value, torch.Tensor)]
+        device = tensors[0].device if tensors else torch.device(kwargs.get("device") or "cpu")
+        if func is torch.ops.aten.native_dropout.default:
+            # Of GPUs, in one go; it takes no generator.
+            return _dropout(*args, **kwargs, generator=self._on(device))
+        # torch.rand and the like take one under another name.
+        named = {"default": "generator", "low": "low_generator"}.get(func._overloadname, "")
+        for candidate in (func, getattr(func.overloadpacket, named, None) if named else None):
+            if candidate is not None and any(a.name == "generator" for a in candidate._schema.arguments):
+                return candidate(*args, **kwargs, generator=self._on(device))
         return func(*args, **kwargs)
+
+    def _on(self, device: torch.device) -> torch.Generator:
+        """Return the generator of a device."""
+        if device.type == "cuda" and device.index is None:
+            device = torch.device("cuda", torch.cuda.current_device())
+        if device not in self.generators:
+            self.generators[device] = torch.Generator(device).manual_seed(self.seed)
+        return self.generators[device]
+
+
+def _dropout(
+    x: Tensor, probability: float, is_training: bool | None, *, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Do as ``torch.native_dropout`` does, with a generator: return what is left, scaled up, and where it is."""
+    kept = torch.empty_like(x, dtype=torch.bool)
+    if is_training is False:
+        return x.clone(), kept.fill_(True)
+    kept.bernoulli_(1 - probability, generator=generator)
+    return x * kept * (1 / (1 - probability) if probability < 1 else 0.0), kept

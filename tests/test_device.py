@@ -147,3 +147,25 @@ def test_draws_are_those_of_the_seed_whoever_else_draws(draw):
             torch.manual_seed(4)
             found = draw()
     assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("is_training", [True, False])
+def test_dropout_that_takes_no_generator(probability, is_training):
+    """That of GPUs, in one go."""
+
+    def drop(seed):
+        x = torch.ones(500, requires_grad=True)
+        with DrawnFrom(3):
+            torch.manual_seed(seed)
+            value, kept = torch.native_dropout(x, probability, is_training)
+        value.sum().backward()
+        return value, kept, x.grad
+
+    with torch.random.fork_rng():
+        value, kept, slope = drop(1)
+        assert torch.equal(value, drop(2)[0])
+    share = 1.0 if is_training is False else 1 - probability
+    assert float(kept.float().mean()) == pytest.approx(share, abs=0.1)
+    torch.testing.assert_close(value, kept / share if share else torch.zeros(500))
+    torch.testing.assert_close(slope, value.detach())

@@ -25,6 +25,7 @@ from skopdist.spaces import SearchSpace
 from skopdist.training import Augmentation, Predict, Training, affordable
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, TensorData
+from skopdist.training._drawing import drawing_from
 from skopdist.training._nets import show
 from skopdist.training._skorch import one_cycle
 
@@ -182,7 +183,7 @@ class SupernetEvaluator(SupervisedEvaluator):
             raise RuntimeError("A supernet has no weights before a search: call start(length, n_trials) first.")
         device = self.trainer_.device
         begin = time.monotonic()
-        with computing(device):
+        with computing(device), drawing_from(self.supernet_, seed):
             torch.manual_seed(seed)
             weights = torch.tensor(mixture.tolist(), device=device)  # (n_cell_types, ..., k)
             passes, n_batches = 0, self._n_steps(self.held_out_batches_)

@@ -145,6 +145,31 @@ class CellPlan:
         return {target: size.channels_out for (_, target), size in zip(self.cell.edges, self.sizes, strict=True)}
 
 
+class DropPath(nn.Module):
+    """Drop whole samples at random while training, and scale the rest up, so that the expectation stays [1]_.
+
+    Parameters
+    ----------
+    probability : float
+
+    References
+    ----------
+    .. [1] Larsson, Maire, Shakhnarovich, "FractalNet: Ultra-Deep Neural Networks without Residuals", ICLR 2017,
+       arXiv 1605.07648.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels, ...) to the same shape."""
+        if not self.training or not self.probability:
+            return x
+        kept = torch.rand(len(x), *[1] * (x.ndim - 1), device=x.device) >= self.probability  # (n, 1, ...)
+        return x * kept / (1 - self.probability)
+
+
 class CellModule(nn.Module):
     """The torch module of a cell: a node is the sum of what comes in.
 
@@ -180,7 +205,7 @@ class CellModule(nn.Module):
         # They know nothing of series that end early; those of the library leave zeros behind the ends.
         self.is_own = [not get_operation(name).is_standard for name in cell.operations]
         self.links = links
-        self.drop_path = drop_path
+        self.drop = DropPath(drop_path)
         self.concatenated, self.width = plan.concatenated, plan.width
         # Where nothing passes, the zeros have to be computed for their shape.
         self.steps = cell.steps(is_zero) or cell.steps()
@@ -198,8 +223,8 @@ class CellModule(nn.Module):
             if not step.is_edge and step.target == self.output and step.source in self.concatenated:
                 parts[step.source] = value
                 continue
-            if self.training and self.drop_path and not isinstance(module, nn.Identity):
-                value = _drop_path(value, self.drop_path)
+            if self.drop.probability and not isinstance(module, nn.Identity):
+                value = self.drop(value)
             nodes[step.target] = nodes[step.target] + value if step.target in nodes else value
         if not parts:
             # By hand one can wire a cell whose output no edge reaches from the input.
@@ -216,9 +241,3 @@ class CellModule(nn.Module):
 def _made(parts: Sequence[Part] | None, n: int) -> nn.ModuleList:
     """Make n modules, which are identities if there are no parts."""
     return nn.ModuleList([nn.Identity()] * n if parts is None else [part.make() for part in parts])
-
-
-def _drop_path(x: Tensor, probability: float) -> Tensor:
-    """Drop whole samples and scale the rest up, so that the expectation stays (arXiv 1605.07648)."""
-    kept = torch.rand(len(x), *[1] * (x.ndim - 1), device=x.device) >= probability  # (n, 1, ...)
-    return x * kept / (1 - probability)

@@ -26,6 +26,7 @@ from skopdist.problem import Problem, Samples, rows_of_bytes
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, BegunData, TensorData, count_batches
 from skopdist.training._beginnings import Beginning, Beginnings, describe_stem
+from skopdist.training._drawing import drawing_from
 from skopdist.training._mirroring import bears_mirroring
 from skopdist.training._recipe import Training
 from skopdist.training._skorch import INITIALISATION, AuxiliaryNet, OneCycle, StopOnDivergence, WeightedNet, passes
@@ -221,7 +222,8 @@ class Trainer:
             # Where time ran out, what it would take for all samples.
             seconds_once = (time.monotonic() - begin) * len(dataset) / len(begun)
             try:
-                with nullcontext() if begun is dataset else net.module_.continuing():
+                continuing = nullcontext() if begun is dataset else net.module_.continuing()
+                with continuing, drawing_from(net.module_, seed):
                     net.fit_loop(begun, y)
             except KeyboardInterrupt as error:
                 if not _raised_by_callback(error):
@@ -481,7 +483,8 @@ class Trainer:
         return WeightedNet(Network, **params | {"criterion__reduction": "none"}), dataset
 
 
-def _initialize(net: NeuralNetClassifier, seed: int) -> None:
+def _initialize(net: AuxiliaryNet, seed: int) -> None:
+    net.order_seed = seed
     with INITIALISATION, DrawnFrom(seed):
         torch.manual_seed(seed)
         net.initialize()

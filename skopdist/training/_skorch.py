@@ -14,6 +14,7 @@ from skorch.callbacks import Callback
 from skorch.history import History
 from skorch.utils import get_map_location
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from skopdist._device import isolated_generators, own_settings
 
@@ -28,7 +29,14 @@ class AuxiliaryNet(NeuralNetClassifier):
 
     Copies and pickles hold the parameters, the weights as arrays and the history: no state of the optimiser, and no
     pickle within the pickle, as skorch has it, which a loader that checks what it loads could not look into.
+
+    Attributes
+    ----------
+    order_seed : int
+        Of the order of the samples, where torch's own loader draws it.
     """
+
+    order_seed = 0
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = {"params": self.get_params(deep=False)}
@@ -56,6 +64,14 @@ class AuxiliaryNet(NeuralNetClassifier):
             # Copies, for arrays that are read from a file may be read-only, of which torch warns.
             getattr(self, part).load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
         self.history_ = History(state["history"])
+
+    def get_params_for(self, prefix: str) -> dict[str, Any]:
+        """Return the arguments of a part: of torch's loader, with a generator, or it would draw from the global one."""
+        params: dict[str, Any] = super().get_params_for(prefix)
+        iterator = getattr(self, prefix, None)
+        if prefix == "iterator_train" and isinstance(iterator, type) and issubclass(iterator, DataLoader):
+            return {"generator": torch.Generator().manual_seed(self.order_seed)} | params
+        return params
 
     def _set_training(self, training: bool = True) -> None:
         """Set the mode where it changes: skorch asks at each step, and a network of many small modules has many."""

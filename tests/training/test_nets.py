@@ -486,7 +486,7 @@ def test_settings_take_the_place_of_the_trainer_s(iris, sized):
 def test_drop_path_is_a_setting(iris, sized):
     trainer = flat_trainer(iris)
     dropping = replace(sized, settings={"drop_path": 0.4})
-    assert trainer.train(dropping, trainer.problem.everything, 0).module_.cells[0].drop_path == 0.4
+    assert trainer.train(dropping, trainer.problem.everything, 0).module_.cells[0].drop.probability == 0.4
     rows = [trainer.problem.everything] * 2
     assert trainer.groups([dropping] * 2, rows) == [[0], [1]]
 
