@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_parameter_constraints
 
+from skopdist._parameters import HasParameters
 from skopdist._validation import PositiveInteger
 from skopdist.architecture import Architecture
 
 
-class Refit(BaseEstimator):
+class Refit(HasParameters):
     """How the final network differs from those of the search: search small, train large.
 
     Parameters

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags
@@ -24,6 +24,7 @@ from skopdist._device import resolve_devices
 from skopdist._final import Final, FinalStage, sample_like
 from skopdist._identity import Identity, describe_parts
 from skopdist._input import check_input_shape
+from skopdist._parameters import HasParameters
 from skopdist._plan import Plan
 from skopdist._prior import PriorLike, as_prior
 from skopdist._random import RandomState, Stream, seed
@@ -72,7 +73,7 @@ _FREE = {
 }
 
 
-class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
     """Search the operation distribution of a network cell, then train the best network found.
 
     Parameters

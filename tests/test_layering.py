@@ -37,6 +37,7 @@ LAYERS = [
     {
         "_callbacks",
         "_identity",
+        "_parameters",
         "_random",
         "_scalar",
         "_scaling",

@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
+from skopdist._parameters import HasParameters
 from skopdist._random import RandomState, as_generator
 from skopdist.architecture import Architecture
 from skopdist.distribution import OperationDistribution, check_length
@@ -26,7 +27,7 @@ from skopdist.spaces import SearchSpace
 Point = NDArray[np.float64]
 
 
-class Encoding(BaseEstimator, ABC):
+class Encoding(HasParameters, ABC):
     """A coordinate system on the architectures of a space, bound to it by :meth:`bind`.
 
     Strategies are written against this interface alone, so any of them runs on any encoding.

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 
 from skopdist._identity import describe, describe_parts
+from skopdist._parameters import HasParameters
 from skopdist._random import RandomState, root_entropy
 from skopdist._sparse import as_dense
 from skopdist.architecture import Architecture
@@ -54,7 +54,7 @@ class Outcome:
     completed: float = 1.0
 
 
-class Evaluator(BaseEstimator, ABC):
+class Evaluator(HasParameters, ABC):
     """Scores architectures of a space.
 
     ``skopdist.testing.check_evaluator`` is the contract that a new one has to meet.

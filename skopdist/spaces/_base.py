@@ -10,8 +10,9 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
+from skopdist._parameters import HasParameters
 from skopdist._random import RandomState, as_generator
 from skopdist._scalar import Scalar
 from skopdist._validation import check_names
@@ -55,7 +56,7 @@ class CellKind(NamedTuple):
         return self.cell_type == STEM
 
 
-class SearchSpace(BaseEstimator, ABC):
+class SearchSpace(HasParameters, ABC):
     """Candidate operations and the wirings that a cell of a given length may have.
 
     A new space states its operations, default length and input dimensions as class attributes, and must implement one

@@ -9,8 +9,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
+from skopdist._parameters import HasParameters
 from skopdist._prior import PriorLike, as_prior, prior_counts
 from skopdist._random import RandomState, as_generator
 from skopdist._validation import check_positive_integer
@@ -21,7 +22,7 @@ from skopdist.strategies._smoothing import smoothed_best
 from skopdist.trial import Trial
 
 
-class Strategy(BaseEstimator, ABC):
+class Strategy(HasParameters, ABC):
     """A search technique, written against an encoding and free of data and networks.
 
     ``start`` is called once, then ``suggest`` and ``observe`` in turn, and ``finish`` at the end. A new strategy must

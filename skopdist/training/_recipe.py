@@ -8,10 +8,11 @@ from copy import copy
 from typing import Any, ClassVar, Self
 
 import torch
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 from torch import nn
 
+from skopdist._parameters import HasParameters
 from skopdist._validation import PositiveInteger, RealInterval, check_positive_integer
 from skopdist.training._augmentation import AUGMENTATIONS, Augmentation
 
@@ -43,7 +44,7 @@ _DECAYS: dict[Any, float] = {torch.optim.AdamW: 1e-2}
 _DECAY = 5e-4
 
 
-class Training(BaseEstimator):
+class Training(HasParameters):
     """How networks are trained: trials, final networks and supernets all follow the same recipe.
 
     Parameters
