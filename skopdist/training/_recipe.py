@@ -42,6 +42,23 @@ _FLAT_SGD = {"lr": 0.05, "weight_decay": 0.005}
 # AdamW multiplies the decay by its learning rate, which is lower, and does not divide it by the gradient's size.
 _DECAYS: dict[Any, float] = {torch.optim.AdamW: 1e-2}
 _DECAY = 5e-4
+_OF_DATA = "it is that of the data"
+# What skorch takes and would here have no effect, or break what depends on it, with the reason.
+_NOT_FREE = {
+    "module": "the network is built from the architecture that is found",
+    "module__architecture": "the network is built from the architecture that is found",
+    "module__input_shape": _OF_DATA,
+    "module__n_classes": _OF_DATA,
+    "module__scaling": _OF_DATA,
+    "module__columns": _OF_DATA,
+    "module__precision": "set 'precision' of Training",
+    "module__views": "set 'test_time' of Training",
+    "classes": "they are those of y",
+    "dataset": "samples are prepared once, for all networks",
+    "device": "set 'device' of the classifier or evaluator",
+    "predict_nonlinearity": "probabilities are the softmax of the logits, which a temperature may divide",
+    "warm_start": "set 'warm_start' of the classifier",
+}
 
 
 class Training(HasParameters):
@@ -155,21 +172,18 @@ class Training(HasParameters):
         sklearn.utils._param_validation.InvalidParameterError
             A ValueError that names the parameter, what was expected and what came.
         ValueError
-            If ``net_params`` sets the module, which is what the search is there to find.
+            If ``net_params`` sets the module, which is what the search is there to find, or what nothing would look at.
         """
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
         )
         if isinstance(self.optimizer, type) and not issubclass(self.optimizer, torch.optim.Optimizer):
             raise ValueError(f"optimizer must be 'sgd', 'adamw' or a class of torch.optim, got {self.optimizer!r}.")
-        if "module" in self.given:
-            raise ValueError(
-                "net_params cannot set 'module': the network is built from the architecture that is found."
-            )
         given: dict[Any, Any] = self.given
         odd = [name for name in given if not isinstance(name, str)]
         if odd:
             raise ValueError(f"net_params must name arguments of skorch.NeuralNetClassifier, got {odd[0]!r}.")
+        self._check_effect()
         own = {f"net_params[{name!r}]": name for name in ("lr", "max_epochs") if name in given}
         validate_parameter_constraints(
             {
@@ -202,6 +216,25 @@ class Training(HasParameters):
             raise ValueError(
                 f"net_params['callbacks'] must hold callbacks of skorch, alone or as (name, callback), got "
                 f"{foreign[0]!r}."
+            )
+
+    def _check_effect(self) -> None:
+        """Refuse arguments of skorch that nothing would look at."""
+        given = self.given
+        for name in given:
+            reason = _NOT_FREE.get(name) or _NOT_FREE.get(name.split("__")[0] if name.startswith("dataset__") else "")
+            if reason:
+                raise ValueError(f"net_params cannot set {name!r}: {reason}.")
+            if name.startswith("iterator_valid") and self.early_stopping is None and not given.get("train_split"):
+                raise ValueError(
+                    f"net_params cannot set {name!r}: nothing is validated while a network is trained unless Training "
+                    "has 'early_stopping' or net_params a 'train_split'; predictions have batches of their own."
+                )
+        criterion = given.get("criterion")
+        if isinstance(criterion, type) and issubclass(criterion, nn.NLLLoss):
+            raise ValueError(
+                f"net_params['criterion'] must take logits, as torch.nn.CrossEntropyLoss does, got {criterion!r}, "
+                "which takes logarithms of probabilities."
             )
 
     @property

@@ -510,7 +510,7 @@ def test_networks_of_equal_settings_train_together(iris, sized):
         ({"lr": 0.1}, "lr"),
         ({"module__channels": 4}, "channels"),
         ({"optimizer__weight_decay": 0.1}, "weight_decay"),
-        ({"criterion": torch.nn.NLLLoss}, "label_smoothing"),
+        ({"criterion": torch.nn.MultiMarginLoss}, "label_smoothing"),
     ],
 )
 def test_settings_that_net_params_would_undo(iris, sized, given, name):

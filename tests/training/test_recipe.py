@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from skorch.dataset import ValidSplit
 
 from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace
@@ -188,12 +189,45 @@ def test_what_depends_on_the_data_is_not_guessed():
         ({"callbacks": [7]}, r"net_params\['callbacks'\] must hold callbacks of skorch, alone or .*, got 7"),
         ({"callbacks": [("mine", 7)]}, r"net_params\['callbacks'\] must hold callbacks of skorch, .*, got 7"),
         ({"callbacks": [None]}, r"net_params\['callbacks'\] must hold callbacks of skorch, .*, got None"),
+        ({"module__n_classes": 9}, r"net_params cannot set 'module__n_classes': it is that of the data\."),
+        ({"module__architecture": None}, r"net_params cannot set 'module__architecture': the network is built from"),
+        ({"module__precision": "bfloat16"}, r"net_params cannot set 'module__precision': set 'precision' of Training"),
+        ({"module__views": "shift"}, r"net_params cannot set 'module__views': set 'test_time' of Training"),
+        ({"classes": [0, 1]}, r"net_params cannot set 'classes': they are those of y"),
+        ({"dataset": list}, r"net_params cannot set 'dataset': samples are prepared once"),
+        ({"dataset__length": 3}, r"net_params cannot set 'dataset__length': samples are prepared once"),
+        ({"device": "cpu"}, r"net_params cannot set 'device': set 'device' of the classifier or evaluator"),
+        (
+            {"predict_nonlinearity": None},
+            r"net_params cannot set 'predict_nonlinearity': probabilities are the soft",
+        ),
+        ({"warm_start": True}, r"net_params cannot set 'warm_start': set 'warm_start' of the classifier"),
+        ({"iterator_valid": list}, r"net_params cannot set 'iterator_valid': nothing is validated while"),
+        (
+            {"iterator_valid__batch_size": 3, "train_split": None},
+            r"cannot set 'iterator_valid__batch_size': nothing is",
+        ),
+        (
+            {"criterion": torch.nn.NLLLoss},
+            r"net_params\['criterion'\] must take logits, .* logarithms of prob",
+        ),
         ({1: 2}, r"net_params must name arguments of skorch.NeuralNetClassifier, got 1"),
     ],
 )
 def test_arguments_of_skorch_that_cannot_be(net_params, message):
     with pytest.raises(ValueError, match=message):
         Training(net_params=net_params).check()
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        Training(early_stopping=3, net_params={"iterator_valid__batch_size": 3}),
+        Training(net_params={"iterator_valid": torch.utils.data.DataLoader, "train_split": ValidSplit(3)}),
+    ],
+)
+def test_what_validates_while_training_may_have_batches(training):
+    training.check()
 
 
 @pytest.mark.parametrize("net_params", [{"callbacks": None}, {"callbacks": "disable"}, {"batch_size": -1}])
