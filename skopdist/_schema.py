@@ -340,7 +340,7 @@ def _find_levels(table: Table, i: int, used: NDArray[np.bool_] | None) -> tuple[
     values = table.numeric(i)
     if values is not None:
         values = values if used is None else values[used]
-        distinct: set[Any] = set(np.unique(values).tolist())
+        distinct: list[Any] = np.unique(values).tolist()
     else:
         objects = table.objects(i)
         distinct = _distinct(table, i, objects if used is None else list(compress(objects, used.tolist())))
@@ -355,16 +355,29 @@ def _find_levels(table: Table, i: int, used: NDArray[np.bool_] | None) -> tuple[
     return (*sorted(known), None) if None in levels else tuple(sorted(known))
 
 
-def _distinct(table: Table, i: int, objects: Sequence[Any]) -> set[Any]:
-    """Return the different objects of a column of categories."""
+def _distinct(table: Table, i: int, objects: Sequence[Any]) -> list[Any]:
+    """Return the different objects of a column of categories, in the order in which they first stand there."""
+    bare = {kind for kind in set(map(type, objects)) if _has_no_text(kind)}
+    if bare:
+        kind = next(type(value) for value in objects if type(value) in bare)
+        raise ValueError(
+            f"The column {table.label(i)} of X holds objects of the type {kind.__name__}, whose text differs from run "
+            "to run, and which are no categories; give texts or numbers that tell them apart."
+        )
     try:
-        return set(objects)
+        # A set would have another order in each process.
+        return list(dict.fromkeys(objects))
     except TypeError:
         found = next(value for value in objects if not isinstance(value, Hashable))
         raise ValueError(
             f"The column {table.label(i)} of X holds {shown(found)}, which is no category; "
             f"{remedy(type(found).__name__)}."
         ) from None
+
+
+def _has_no_text(kind: type) -> bool:
+    """Whether the text of objects of a type is their address."""
+    return all(getattr(kind, name) is getattr(object, name) for name in ("__str__", "__repr__"))
 
 
 def _level(value: Any) -> Level:

@@ -7,9 +7,25 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-__all__ = ["Part", "PositiveInteger", "RealInterval", "check_names", "check_positive_integer"]
+__all__ = ["OneOf", "Part", "PositiveInteger", "RealInterval", "check_names", "check_positive_integer"]
+
+
+class OneOf(StrOptions):
+    """A parameter is one of some strings, which are named in the same order in every process.
+
+    Parameters
+    ----------
+    *options : str
+    """
+
+    def __init__(self, *options: str) -> None:
+        super().__init__(set(options))
+
+    def __str__(self) -> str:
+        # A set of strings has another order in each process.
+        return f"a str among {{{', '.join(map(repr, sorted(self.options)))}}}"
 
 
 class Part(HasMethods):

@@ -16,7 +16,7 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from skopdist._callbacks import FRAMES, CallbackSupportMixin, with_callbacks
@@ -32,7 +32,7 @@ from skopdist._reader import Reader, with_reader
 from skopdist._refit import Refit
 from skopdist._schema import check_categorical_features
 from skopdist._splitting import Splitter, SplitterConstraint
-from skopdist._validation import Part, PositiveInteger, RealInterval
+from skopdist._validation import OneOf, Part, PositiveInteger, RealInterval
 from skopdist._watching import Watch
 from skopdist.architecture import Architecture
 from skopdist.budget import Budget
@@ -265,7 +265,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         "strategy": [Part(Strategy, "skopdist.strategies.Strategy", "RandomSearch()"), None],
         "search_space": [
             Part(SearchSpace, "skopdist.spaces.SearchSpace", "DenseSpace()"),
-            StrOptions(set(SPACES)),
+            OneOf(*SPACES),
             None,
         ],
         "encoding": [Part(Encoding, "skopdist.encodings.Encoding", "AdjacencyEncoding()"), None],
@@ -282,8 +282,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         "refit": ["boolean", Part(Refit, "skopdist.Refit", "Refit(n_cells=6)")],
         "input_shape": [tuple, list, None],
         "validation_fraction": [RealInterval(0, 1, closed="neither"), SplitterConstraint(), None],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-        "class_weight": [Mapping, StrOptions({"balanced"}), None],
+        "scoring": [OneOf(*get_scorer_names()), callable, None],
+        "class_weight": [Mapping, OneOf("balanced"), None],
         "n_jobs": [Integral, None],
         "warm_start": ["boolean"],
         "net_params": [Mapping, None],

@@ -263,7 +263,7 @@ def test_arrays_whose_words_stand_among_numbers():
 @pytest.mark.parametrize(
     ("fitted", "new", "message"),
     [
-        (np.arange(6), WORDS, r"'x' of X held numbers in fit, but now holds '[abc]'; give numbers, and NaN"),
+        (np.arange(6), WORDS, r"'x' of X held numbers in fit, but now holds 'b'; give numbers, and NaN"),
         (np.arange(6), pd.Categorical(WORDS), r"held numbers in fit, but now holds"),
         (np.arange(6), pd.date_range("2020", periods=6), r"now holds Timestamp.*; .*give dates and times as numbers"),
         (
@@ -273,13 +273,42 @@ def test_arrays_whose_words_stand_among_numbers():
         ),
         (WORDS, np.arange(6) / 2, r"held text in fit"),
         (WORDS, [True] * 6, r"held text in fit"),
-        (pd.Categorical([1, 2] * 3), WORDS, r"held numbers in fit, such as 1, but now holds text, such as '[abc]'"),
+        (pd.Categorical([1, 2] * 3), WORDS, r"held numbers in fit, such as 1, but now holds text, such as 'b'"),
     ],
 )
 def test_columns_that_change_their_kind(fitted, new, message):
     schema = schema_of(frame(x=fitted, word=WORDS))
     with pytest.raises(ValueError, match=message):
         schema.read(frame(x=new, word=WORDS))
+
+
+def test_errors_name_what_stands_first():
+    """And not what a set of texts happens to hold first, which differs from process to process."""
+    schema = schema_of(frame(x=pd.Categorical([1, 2] * 3), word=WORDS))
+    for word in ("q", "z", "c"):
+        words = np.array([word, *"abdef"])
+        with pytest.raises(ValueError, match=rf"now holds text, such as '{word}'"):
+            schema.read(frame(x=words, word=WORDS))
+
+
+class Bare:
+    """Its text is its address."""
+
+
+class Named(Bare):
+    def __repr__(self):
+        return "named"
+
+
+@pytest.mark.parametrize("column", [[Bare(), "a"] * 3, [Bare() for _ in range(6)], ["a", None, object()] * 2])
+def test_objects_without_a_text_are_no_categories(column):
+    kind = next(type(value).__name__ for value in column if isinstance(value, Bare) or type(value) is object)
+    with pytest.raises(ValueError, match=rf"'x' of X holds objects of the type {kind}, whose text differs from run to"):
+        schema_of(frame(x=pd.Series(column, dtype=object)), ["x"])
+
+
+def test_objects_with_a_text_are_categories():
+    assert schema_of(frame(x=pd.Series([Named(), "a"] * 3, dtype=object)), ["x"]).levels[0] == ("a", "named")
 
 
 def test_columns_whose_type_changes_and_whose_values_do_not():

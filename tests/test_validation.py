@@ -8,12 +8,20 @@ import pytest
 from sklearn.model_selection import KFold
 
 from skopdist import OpDistNASClassifier, Refit
-from skopdist._validation import PositiveInteger, RealInterval, check_names, check_positive_integer
+from skopdist._validation import OneOf, PositiveInteger, RealInterval, check_names, check_positive_integer
 from skopdist.encodings import AdjacencyEncoding
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.spaces import DenseSpace
 from skopdist.strategies import RandomSearch
 from skopdist.training import Training
+
+
+def test_options_are_named_in_order():
+    names = [f"w{i}" for i in range(9)]
+    assert str(OneOf(*names[::-1])) == "a str among {'" + "', '".join(names) + "'}"
+    assert OneOf("a", "b").is_satisfied_by("a")
+    assert not OneOf("a", "b").is_satisfied_by("c")
+    assert not OneOf("a", "b").is_satisfied_by(1)
 
 
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.int64(1), np.float64(1e-300)])

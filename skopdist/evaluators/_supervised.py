@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skopdist._device import resolve_devices
 from skopdist._splitting import Splitter, SplitterConstraint
-from skopdist._validation import Part, PositiveInteger, RealInterval
+from skopdist._validation import OneOf, Part, PositiveInteger, RealInterval
 from skopdist.evaluators._base import Evaluator
 from skopdist.evaluators._scoring import Scorer
 from skopdist.problem import Problem, Samples
@@ -43,7 +43,7 @@ class SupervisedEvaluator(Evaluator):
         "channels": [PositiveInteger(), None],
         "training": [Part(Training, "skopdist.training.Training", "Training()"), None],
         "validation_fraction": [RealInterval(0, 1, closed="neither"), SplitterConstraint(), None],
-        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "scoring": [OneOf(*get_scorer_names()), callable, None],
     }
 
     def __init__(

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Self
 
 import torch
 from sklearn.base import clone
-from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import validate_parameter_constraints
 from torch import nn
 
 from skopdist._parameters import HasParameters
-from skopdist._validation import PositiveInteger, RealInterval, check_positive_integer
+from skopdist._validation import OneOf, PositiveInteger, RealInterval, check_positive_integer
 from skopdist.training._augmentation import AUGMENTATIONS, Augmentation
 
 _MOST_SAMPLES_PER_BATCH = 128
@@ -123,13 +123,13 @@ class Training(HasParameters):
         "max_epochs": [PositiveInteger(), None],
         "batch_size": [PositiveInteger(), None],
         "lr": [RealInterval(0, None, closed="neither"), None],
-        "optimizer": [StrOptions(set(_OPTIMIZERS)), type, None],
+        "optimizer": [OneOf(*_OPTIMIZERS), type, None],
         "weight_decay": [RealInterval(0, None, closed="left"), None],
         "label_smoothing": [RealInterval(0, 1, closed="left"), None],
-        "augment": [StrOptions({"auto", *AUGMENTATIONS}), callable, None],
-        "test_time": [StrOptions(set(AUGMENTATIONS)), None],
+        "augment": [OneOf("auto", *AUGMENTATIONS), callable, None],
+        "test_time": [OneOf(*AUGMENTATIONS), None],
         "early_stopping": [PositiveInteger(), None],
-        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "precision": [OneOf("auto", "float32", "bfloat16")],
         "net_params": [Mapping, None],
     }
 
