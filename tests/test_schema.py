@@ -308,7 +308,7 @@ def test_objects_without_a_text_are_no_categories(column):
 
 
 def test_objects_with_a_text_are_categories():
-    assert schema_of(frame(x=pd.Series([Named(), "a"] * 3, dtype=object)), ["x"]).levels[0] == ("a", "named")
+    assert ("a", "named") in schema_of(frame(x=pd.Series([Named(), "a"] * 3, dtype=object)), ["x"]).levels
 
 
 def test_columns_whose_type_changes_and_whose_values_do_not():
