@@ -23,7 +23,7 @@ _ENCODE = (
     'give words and categories as columns that categorical_features names or "from_dtype" finds, or encode them with '
     "OneHotEncoder or OrdinalEncoder in a ColumnTransformer"
 )
-_COUNT = 'give dates and times as numbers, for example by .astype("int64")'
+_COUNT = 'give dates and times as numbers, such as seconds; a column of type datetime64 has them by .astype("int64")'
 _SPLIT = "give real and imaginary parts as two columns"
 _CAST = "convert decimals by .astype(float)"
 _STACK = "give series as one array of shape (n, channels, length), or as a list of arrays of shape (channels, length)"

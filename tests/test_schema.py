@@ -228,6 +228,7 @@ def test_ten_thousand_levels():
         (["a", 1, 2] * 2, r"'x' of X holds text, such as 'a', and numbers, .*convert all of it.* \.astype\(str\)"),
         (["?", 1.5, None] * 2, r"'x' of X holds text, such as '\?', and numbers"),
         ([datetime.date(2020, 1, 1), "a", None] * 2, r"'x' \(object, such as date\); give dates and times as numbers"),
+        ([datetime.time(3)] * 6, r"'x' \(object, such as time\); give dates and times as numbers, such as seconds"),
         ([{}, "a", 1] * 2, r"'x' \(object, such as dict\)"),
         ([decimal.Decimal(1)] * 6, r"'x' \(object, such as Decimal\); convert decimals by \.astype\(float\)"),
         (pd.date_range("2020", periods=6), r"'x' \(datetime64\[..\]\); give dates and times as numbers, .*\"int64\""),
