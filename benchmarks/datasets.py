@@ -112,7 +112,7 @@ def tables(file: Any, name: str, seed: int) -> Split:
 def fixed_cell(space: SearchSpace) -> Architecture:
     """Make the cell of the strongest operation only, as long as those that are searched."""
     edges = space.sample(space.uniform(), random_state=0).cells[0].edges
-    return Architecture([Cell([STRONGEST[space.n_spatial]] * len(edges), edges)])
+    return Architecture([Cell([STRONGEST[space.n_spatial]] * len(edges), edges)], layout=space.layout)
 
 
 class FixedCell:

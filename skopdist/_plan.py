@@ -16,6 +16,9 @@ from skopdist.training import Trainer
 
 __all__ = ["Plan"]
 
+# A trial of fewer steps tells nothing: the learning rate has hardly risen.
+_FEWEST_STEPS = 40
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -86,7 +89,8 @@ class Plan:
             entropy, space = seed(book.seed, Stream.PROBE), evaluator.search_space
             first = references[0] if references else space.sample(space.uniform(), length, entropy)
             expected = trainer.seconds_for(first, trainer.problem.training, entropy, budget.for_probe)
-        seconds, fidelity = budget.for_search(expected, n_workers, is_short)
+        shortest = min(SHORT, _FEWEST_STEPS / trainer.n_steps) if is_short else 1.0
+        seconds, fidelity = budget.for_search(expected, n_workers, shortest)
         if is_short and book.trials:
             fidelity = max(trial.fidelity for trial in book.trials)
         return cls(limits, references, max(budget.left if is_last else seconds, 1e-3), fidelity, expected)

@@ -10,9 +10,8 @@ __all__ = ["SHORT", "Budget"]
 # The share of the full training that a trial of a committee's search is given.
 SHORT = 0.25
 # Of the seconds that are left when the speed is known: what the search may take, if so many full trainings fit into
-# them, and what it takes at least; the trials that should fit into it, and the smallest share of a training that tells
-# something.
-_SEARCH, _PLENTY, _SEARCH_AT_LEAST, _TRIALS, _SHORTEST = 0.35, 4.0, 0.03, 12, 0.01
+# them, and what it takes at least; and the trials that should fit into it.
+_SEARCH, _PLENTY, _SEARCH_AT_LEAST, _TRIALS = 0.35, 4.0, 0.03, 12
 # The least and the most that the search takes where its trials are full trainings, and one more follows.
 _SEARCH_IN_FULL = 0.6, 0.85
 # Of all seconds, what is left over for the end; and what the first look at the speed may take.
@@ -21,8 +20,7 @@ _RESERVE, _PROBE = 0.03, 0.03
 _SECONDS_FOR_WORKERS = 20.0
 # A training may take so much longer than is expected.
 _MARGIN = 1.25
-# Of the time of a training, what a further member is worth training in: it is ended early, with a learning rate that
-# has come down.
+# Of the time of a training, what one is worth beginning in: it is ended early, with a learning rate that has come down.
 _WORTHWHILE = 0.5
 
 
@@ -65,7 +63,7 @@ class Budget:
         """The seconds in which to find out how fast trainings are."""
         return _PROBE * self.max_time
 
-    def for_search(self, training: float, n_workers: int, is_short: bool) -> tuple[float, float]:
+    def for_search(self, training: float, n_workers: int, shortest: float = 1.0) -> tuple[float, float]:
         """Return the seconds that the search may take, and the share of the full training for each of its trials.
 
         Parameters
@@ -74,10 +72,10 @@ class Budget:
             Seconds of a full training.
         n_workers : int
             Trainings that run side by side.
-        is_short : bool
-            Whether trials may be shorter than full trainings.
+        shortest : float, default=1.0
+            The least share of a full training that tells something. With 1 the trials are full trainings.
         """
-        if not is_short:
+        if shortest == 1:
             # One training follows.
             low, high = (share * self.left for share in _SEARCH_IN_FULL)
             return min(max(low, self.left - _MARGIN * training), high), 1.0
@@ -85,7 +83,7 @@ class Budget:
         plenty = min(1.0, self.left / (_PLENTY * training)) if training > 0 else 1.0
         seconds = max(_SEARCH * plenty, _SEARCH_AT_LEAST) * self.left
         affordable = seconds * n_workers / (_TRIALS * training) if training > 0 else SHORT
-        return seconds, min(SHORT, max(_SHORTEST, affordable))
+        return seconds, min(SHORT, max(shortest, affordable))
 
     def allows_member(self, training: float, n_trained: int) -> bool:
         """Whether there is time for further members. Without any, one is trained in whatever time is left.

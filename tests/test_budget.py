@@ -39,7 +39,7 @@ def test_a_further_member_may_be_trained_in_half_of_its_time(clock):
 @pytest.mark.parametrize(("training", "n_workers"), [(0.01, 1), (1.0, 1), (10.0, 2), (1000.0, 1)])
 def test_a_search_of_short_trials_leaves_most_for_the_members(clock, training, n_workers):
     budget = Budget(60)
-    seconds, fidelity = budget.for_search(training, n_workers, is_short=True)
+    seconds, fidelity = budget.for_search(training, n_workers, shortest=0.01)
     assert 0 < seconds < 30
     assert 0 < fidelity <= SHORT
     # Several trials fit, unless a training is far beyond the budget.
@@ -47,17 +47,22 @@ def test_a_search_of_short_trials_leaves_most_for_the_members(clock, training, n
 
 
 def test_trials_are_the_shorter_the_slower_trainings_are(clock):
-    shares = [Budget(60).for_search(training, 1, is_short=True)[1] for training in (0.1, 5, 20, 200)]
+    shares = [Budget(60).for_search(training, 1, shortest=0.01)[1] for training in (0.1, 5, 20, 200)]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] == SHORT
 
 
+def test_no_trial_is_shorter_than_what_tells_something(clock):
+    assert Budget(60).for_search(1000.0, 1, shortest=0.1)[1] == 0.1
+    assert Budget(60).for_search(0.1, 1, shortest=0.1)[1] == SHORT
+
+
 def test_full_trials_leave_time_for_one_more(clock):
-    seconds, fidelity = Budget(100).for_search(10.0, 1, is_short=False)
+    seconds, fidelity = Budget(100).for_search(10.0, 1)
     assert fidelity == 1
     assert 60 < seconds <= 100 - 12.5
     # Where one training takes longer than all, the search still has its part.
-    assert 0 < Budget(100).for_search(1000.0, 1, is_short=False)[0] < 90
+    assert 0 < Budget(100).for_search(1000.0, 1)[0] < 90
 
 
 def test_workers_are_started_where_there_is_time_for_it():

@@ -28,7 +28,7 @@ from skopdist.committee import temper
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.networks import Network, NetworkCosts
 from skopdist.search import SearchFailedError
-from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
+from skopdist.spaces import DenseSpace, ImageSpace, NASBench201Space, SequenceSpace
 from skopdist.strategies import BayesianOptimization, DifferentiableSearch, LocalSearch, RandomSearch
 from skopdist.training import Predictor, Trainer, Training
 
@@ -57,7 +57,7 @@ def assert_equal_fits(first, second, X):
 def test_fitted_attributes(data, request, untouched_generators):
     X, y = request.getfixturevalue(data)
     clf = make(n_trials=3).fit(X, y)
-    space = {2: DenseSpace, 3: SequenceSpace, 4: NASBench201Space}[X.ndim]
+    space = {2: DenseSpace, 3: SequenceSpace, 4: ImageSpace}[X.ndim]
     assert isinstance(clf.best_distribution_, OperationDistribution)
     assert clf.best_distribution_.operations == space().operation_names
     assert isinstance(clf.best_architecture_, Architecture)
@@ -211,7 +211,7 @@ def test_pipeline_of_a_scaler_and_flat_images(digits):
     pipeline = make_pipeline(StandardScaler(), make(input_shape=(1, 8, 8))).fit(X, y)
     clf = pipeline[-1]
     assert clf.n_features_in_ == 64
-    assert clf.best_distribution_.operations == NASBench201Space().operation_names
+    assert clf.best_distribution_.operations == ImageSpace().operation_names
     assert pipeline.predict(X).shape == (150,)
     assert cross_val_score(pipeline, X, y, cv=2, error_score="raise").shape == (2,)
     grid = GridSearchCV(pipeline, {"opdistnasclassifier__strategy": STRATEGIES}, cv=2, error_score="raise").fit(X, y)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from skopdist.architecture import Architecture, Cell
+from skopdist.budget import SHORT
 from skopdist.search import SearchResult
 from skopdist.spaces import STEM
 from skopdist.trial import Trial
@@ -27,12 +28,14 @@ def rank_finalists(
     the references among them, so that short trainings and few held-out rows, which may mislead, can hardly lead below
     what is known to be good. The best reference is the first one, unless another one is better by more than the
     standard error of their difference. It also comes first among the finalists, unless that of the strategy is better
-    than it by as much: where time is short, the first is all that is trained. The second is the best one of another
-    stem, unless it is worse than the first by as much: networks that see the input otherwise err otherwise.
+    than it by as much: where time is short, the first is all that is trained. Trials that are shorter than a quarter of
+    a training tell less, so that the error counts for more. The second is the best one of another stem, unless it is
+    worse than the first by as much: networks that see the input otherwise err otherwise.
 
-    Architectures that would not be trained to the end in the time are left out, if others would: a training that is cut
-    short is worth less than several that are not. Those that are far better stay, as where a stem does not see what the
-    classes differ by.
+    Architectures that would not be trained to the end in the time are left out, if a reference would: a training that
+    is cut short is worth less than several that are not. Those that are far better stay, as where a stem does not see
+    what the classes differ by. Where no reference would be in time, nothing is left out, for one that is cut short is
+    better than a cell that is quick because it does little.
 
     Parameters
     ----------
@@ -47,18 +50,22 @@ def rank_finalists(
     if search.best_trial.fidelity == 1:
         return _by_score(search.trials)
     by_architecture = {trial.architecture: trial for trial in search.trials if trial.status == "ok"}
+    times = math.sqrt(SHORT / min(SHORT, search.best_trial.fidelity))
     slow = _slow(list(by_architecture.values()), seconds)
+    tried = [architecture for architecture in references if architecture in by_architecture]
+    if tried and slow.issuperset(tried):
+        slow = set()
     finalists = [
         architecture for architecture in search.strategy.finalists(len(search.trials)) if architecture not in slow
     ]
-    known = [by_architecture[a] for a in references if a in by_architecture and a not in slow]
+    known = [by_architecture[architecture] for architecture in tried if architecture not in slow]
     if known:
         reference = known[0]
         for other in known[1:]:
-            reference = other if _is_better(other, reference) else reference
+            reference = other if _is_better(other, reference, times) else reference
         others = [architecture for architecture in finalists if architecture != reference.architecture]
         first = by_architecture.get(others[0]) if others else None
-        if first is not None and _is_better(first, reference):
+        if first is not None and _is_better(first, reference, times):
             ranked = _varied(others, by_architecture)
             ranked.insert(max(1, n - 1), reference.architecture)
         else:

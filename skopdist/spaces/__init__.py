@@ -29,8 +29,8 @@ __all__ = [
 SPACES: dict[str, type[SearchSpace]] = {
     "dense": DenseSpace,
     "sequence": SequenceSpace,
-    "nasbench201": NASBench201Space,
     "image": ImageSpace,
+    "nasbench201": NASBench201Space,
     "nasbench101": NASBench101Space,
     "darts": DARTSSpace,
     "macro": MacroSpace,

@@ -16,14 +16,14 @@ class ImageSpace(NASBench201Space):
     references : sequence of Architecture or None, default=None
         What :meth:`reference_architectures` returns; None takes those that the space names.
     stems : sequence of str or None, default=None
-        How images enter the network. None takes ``conv_stem`` and ``whitening_stem``.
+        How images enter the network. None takes ``whitening_stem`` and ``conv_stem``.
 
     Examples
     --------
     >>> from skopdist.spaces import ImageSpace
     >>> ImageSpace().sample(ImageSpace().uniform(), length=3, random_state=0)
-    Architecture(cell: skip_connect 0>1 | avg_pool_3x3 0>2, none 1>2; stem: conv_stem 0>1)
+    Architecture(cell: skip_connect 0>1 | avg_pool_3x3 0>2, none 1>2; stem: whitening_stem 0>1)
     """
 
-    default_stems = ("conv_stem", "whitening_stem")
+    default_stems = ("whitening_stem", "conv_stem")
     layout = "halved_stack"

@@ -95,7 +95,7 @@ class Trainer:
     def __post_init__(self) -> None:
         self.training.check()
         # From here on nothing depends on the data any more.
-        training = self.training.for_data(self.problem.n_spatial)
+        training = self.training.for_data(len(self.problem.training), self.problem.n_spatial)
         if self.problem.n_spatial == 2 and training.augment == "auto":
             training.augment = "shift_flip" if bears_mirroring(self.problem.training) else "shift"
         if training.test_time is not None and self.problem.n_spatial != 2:
@@ -114,6 +114,13 @@ class Trainer:
         """
         depth, width = usual_size(problem.n_spatial)
         return cls(problem, training, n_cells or depth, channels or width, device)
+
+    @property
+    def n_steps(self) -> int:
+        """The steps of a full training on the rows that trials are trained on."""
+        n_rows, n_spatial = len(self.problem.training), self.problem.n_spatial
+        batch_size = self.training.batch_size_for(n_rows, n_spatial)
+        return self.training.n_epochs * count_batches(n_rows, batch_size, is_flat=n_spatial == 0)
 
     def with_settings_of(self, architecture: Architecture) -> Self:
         """Return the trainer with the settings that an architecture carries in place of its own.

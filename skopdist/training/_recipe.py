@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from typing import Any, ClassVar, Self
@@ -17,6 +18,10 @@ from skopdist._validation import OneOf, PositiveInteger, RealInterval, check_pos
 from skopdist.training._augmentation import AUGMENTATIONS, Augmentation
 
 _MOST_SAMPLES_PER_BATCH = 128
+# Rows of tables are so cheap that a step mostly costs the same. Where there are many, batches are larger, and then also
+# the steps: by the root of what batches are larger by. On three tables of 14,000 to 37,000 rows that took a third of
+# the seconds, and was as accurate.
+_MOST_ROWS_PER_BATCH, _BATCHES_OF_MANY_ROWS = 512, 32
 # Batches of a pass at least, if they have so many samples.
 _FEWEST_BATCHES, _FEWEST_SAMPLES = 4, 16
 # By the number of spatial dimensions of a sample.
@@ -71,11 +76,11 @@ class Training(HasParameters):
     batch_size : int or None, default=None
         The most samples in a batch; batches are of nearly equal size. None takes a sixteenth of the training data, but
         16 samples at least and 128 at most; of series an eighth, and 32 at least, or a quarter of
-        fewer than 128.
+        fewer than 128; of more than 4,096 rows of a table a 32nd, and 512 at most.
     lr : float or None, default=None
         The highest learning rate. It rises linearly over the first fifth of the steps, and falls as a cosine to about
-        zero. None takes .1 for SGD, but .05 for flat input with "sgd"; .003 for Adam and AdamW; and skorch's default
-        for other optimisers.
+        zero. None takes .1 for SGD, but .05 for flat input with "sgd", and in larger batches than of 128 samples more,
+        in proportion to the root of their size; .003 for Adam and AdamW; and skorch's default for other optimisers.
     optimizer : {"sgd", "adamw"}, class or None, default=None
         "sgd" has a Nesterov momentum of .9. A class is one of ``torch.optim``; ``net_params`` takes its arguments, such
         as ``{"optimizer__momentum": 0.8}``. None takes "adamw" for series and "sgd" for other data.
@@ -253,12 +258,13 @@ class Training(HasParameters):
         params = {name: value for name, value in self.given.items() if not name.startswith("callbacks")}
         return copy(self).set_params(net_params=params | {"verbose": 0} if self.given else None)
 
-    def for_data(self, n_spatial: int) -> Self:
-        """Return the recipe for samples with so many spatial dimensions, in which defaults stand instead of None."""
+    def for_data(self, n_samples: int, n_spatial: int) -> Self:
+        """Return the recipe for so many samples with so many spatial dimensions: defaults stand instead of None."""
         # No clone: callbacks in net_params stay those of the user.
         chosen = copy(self)._with_defaults(_DEFAULTS[n_spatial])
         if n_spatial == 0 and chosen.optimizer == "sgd" and "optimizer" not in self.given:
-            chosen._with_defaults(_FLAT_SGD)
+            larger = max(1.0, self.batch_size_for(n_samples, n_spatial) / _MOST_SAMPLES_PER_BATCH)
+            chosen._with_defaults(_FLAT_SGD | {"lr": math.sqrt(larger) * _FLAT_SGD["lr"]})
         return chosen.set_params(weight_decay=chosen._decay)
 
     def _with_defaults(self, defaults: Mapping[str, Any]) -> Self:
@@ -294,8 +300,10 @@ class Training(HasParameters):
             return min(self.batch_size, n_samples)
         # So that few samples make some steps, too.
         fewest = min(_FEWEST_SAMPLES_PER_BATCH[n_spatial], max(n_samples // _FEWEST_BATCHES, _FEWEST_SAMPLES))
-        wanted = max(n_samples // _BATCHES_PER_EPOCH[n_spatial], fewest)
-        return min(wanted, _MOST_SAMPLES_PER_BATCH, n_samples)
+        wanted = min(max(n_samples // _BATCHES_PER_EPOCH[n_spatial], fewest), _MOST_SAMPLES_PER_BATCH, n_samples)
+        if n_spatial == 0:
+            return max(wanted, min(n_samples // _BATCHES_OF_MANY_ROWS, _MOST_ROWS_PER_BATCH))
+        return wanted
 
     @property
     def optimizer_class(self) -> Callable[..., torch.optim.Optimizer]:

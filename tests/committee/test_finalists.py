@@ -85,3 +85,17 @@ def test_what_is_far_better_is_not_left_out():
 def test_where_all_take_too_long_the_scores_decide():
     scores = (ROCKETS[0], 0.5, 2), (MULTI_SCALES[0], 0.9, 3)
     assert rank_finalists(search(*scores), [ROCKETS[0]], 2, seconds=0.0) == [MULTI_SCALES[0], ROCKETS[0]]
+
+
+def test_a_quick_cell_does_not_stand_in_for_references_that_are_slow():
+    scores = (ROCKETS[0], 0.5, 3), (ROCKETS[1], 0.55, 1)
+    for seconds in (0.0, 5.0, 11.9):
+        assert rank_finalists(search(*scores, error=0.06), [ROCKETS[0]], 1, seconds) == [ROCKETS[0]]
+        assert rank_finalists(search(*scores, error=0.06), [], 1, seconds) == [ROCKETS[1]]
+
+
+def test_the_shorter_the_trials_the_more_they_have_to_tell():
+    scores = (ROCKETS[0], 0.5), (ROCKETS[1], 0.52)
+    assert rank_finalists(search(*scores, fidelity=0.25), [ROCKETS[0]], 1) == [ROCKETS[1]]
+    assert rank_finalists(search(*scores, fidelity=0.05), [ROCKETS[0]], 1) == [ROCKETS[0]]
+    assert rank_finalists(search(*scores, fidelity=0.05, error=0.005), [ROCKETS[0]], 1) == [ROCKETS[1]]

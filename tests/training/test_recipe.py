@@ -88,37 +88,47 @@ def test_images_decide_whether_they_are_mirrored(augment, expected):
 )
 def test_none_takes_what_is_good_for_the_kind_of_data(optimizer, n_spatial, expected):
     training = Training(optimizer=optimizer)
-    resolved = training.for_data(n_spatial)
+    resolved = training.for_data(40, n_spatial)
     lr = resolved.optimizer_params()["lr"]
     assert (lr, resolved.weight_decay, resolved.label_smoothing) == expected
-    assert resolved.for_data(n_spatial).get_params() == resolved.get_params()
+    assert resolved.for_data(40, n_spatial).get_params() == resolved.get_params()
     # What the user holds stays as it is.
     assert training.weight_decay is None
 
 
 def test_an_optimizer_of_skorch_s_arguments_keeps_its_learning_rate():
-    recipe = Training(net_params={"optimizer": torch.optim.Adam}).for_data(0)
+    recipe = Training(net_params={"optimizer": torch.optim.Adam}).for_data(40, 0)
     assert recipe.optimizer_params() == {"optimizer": torch.optim.Adam, "lr": 0.003, "optimizer__fused": True}
 
 
 def test_what_is_given_is_taken():
     given = {"lr": 0.5, "weight_decay": 0.0, "label_smoothing": 0.2, "optimizer": "adamw", "max_epochs": 7}
-    assert Training(**given).for_data(0).get_params() == Training(**given).get_params()
+    assert Training(**given).for_data(40, 0).get_params() == Training(**given).get_params()
 
 
 @pytest.mark.parametrize("shape", [(1,), (1, 5)], ids=len)
 def test_a_trainer_resolves_its_recipe(shape):
     problem = Problem.of(np.arange(40.0).reshape(-1, *shape), np.arange(40 // np.prod(shape)) % 2)
     recipe = Training()
-    assert Trainer(problem, recipe, 1, 4, "cpu").training.get_params() == recipe.for_data(len(shape) - 1).get_params()
+    expected = recipe.for_data(40, len(shape) - 1).get_params()
+    assert Trainer(problem, recipe, 1, 4, "cpu").training.get_params() == expected
     assert recipe.weight_decay is None
 
 
-@pytest.mark.parametrize(("n", "expected"), [(10, 10), (100, 16), (1000, 62), (50_000, 128)])
+@pytest.mark.parametrize(("n", "expected"), [(10, 10), (100, 16), (1000, 62), (4096, 128), (50_000, 128)])
 def test_batches_grow_with_the_data(n, expected):
-    assert [Training().batch_size_for(n, n_spatial) for n_spatial in (0, 2)] == [expected] * 2
-    assert Training().batch_size_for(n, 1) == min(n, {10: 10, 100: 25, 1000: 125, 50_000: 128}[n])
+    assert Training().batch_size_for(n, 2) == expected
+    assert Training().batch_size_for(n, 0) == (expected if n < 5000 else 512)
+    assert Training().batch_size_for(n, 1) == min(n, {10: 10, 100: 25, 1000: 125}.get(n, 128))
     assert Training(batch_size=30).batch_size_for(n, 1) == min(n, 30)
+
+
+def test_steps_grow_with_the_batches_of_large_tables():
+    rates = {n: Training().for_data(n, 0).lr for n in (100, 4096, 8192, 16_384, 10**6)}
+    assert rates == pytest.approx({100: 0.05, 4096: 0.05, 8192: 0.05 * 2**0.5, 16_384: 0.1, 10**6: 0.1})
+    assert Training(batch_size=100).for_data(10**6, 0).lr == 0.05
+    assert Training(batch_size=512).for_data(10**6, 2).optimizer_params()["lr"] == 0.1
+    assert Training(lr=0.01).for_data(10**6, 0).lr == 0.01
 
 
 @pytest.mark.parametrize(
@@ -136,7 +146,7 @@ def test_batches_grow_with_the_data(n, expected):
     ids=str,
 )
 def test_the_learning_rate_is_that_of_the_optimizer(training, expected):
-    training = training.for_data(2)
+    training = training.for_data(40, 2)
     params = training.optimizer_params()
     assert {name: params.get(name) for name in expected} == expected
     if "lr" not in expected:
@@ -145,21 +155,21 @@ def test_the_learning_rate_is_that_of_the_optimizer(training, expected):
 
 
 def test_defaults_are_those_of_the_kind_of_data():
-    assert [Training().for_data(n).max_epochs for n in (0, 1, 2)] == [20, 40, 20]
-    assert [Training().for_data(n).optimizer for n in (0, 1, 2)] == ["sgd", "adamw", "sgd"]
-    assert Training(optimizer="sgd", max_epochs=3).for_data(1).get_params() == {
+    assert [Training().for_data(40, n).max_epochs for n in (0, 1, 2)] == [20, 40, 20]
+    assert [Training().for_data(40, n).optimizer for n in (0, 1, 2)] == ["sgd", "adamw", "sgd"]
+    assert Training(optimizer="sgd", max_epochs=3).for_data(40, 1).get_params() == {
         **Training().get_params(),
         "optimizer": "sgd",
         "max_epochs": 3,
         "weight_decay": 5e-4,
         "label_smoothing": 0.1,
     }
-    assert Training().for_data(1).with_share(0.25).n_epochs == 10
+    assert Training().for_data(40, 1).with_share(0.25).n_epochs == 10
 
 
 def test_callbacks_stay_those_of_the_user():
     callback = object()
-    assert Training(net_params={"callbacks": [callback]}).for_data(1).callbacks[0] is callback
+    assert Training(net_params={"callbacks": [callback]}).for_data(40, 1).callbacks[0] is callback
 
 
 def test_what_depends_on_the_data_is_not_guessed():
