@@ -28,9 +28,10 @@ def rank_finalists(
     the references among them, so that short trainings and few held-out rows, which may mislead, can hardly lead below
     what is known to be good. The best reference is the first one, unless another one is better by more than the
     standard error of their difference. It also comes first among the finalists, unless that of the strategy is better
-    than it by as much: where time is short, the first is all that is trained. Behind trials of less than a quarter of a
-    training the error counts for more there, for what learns fast need not go far. The second is the best one of
-    another stem, unless it is worse than the first by as much: networks that see the input otherwise err otherwise.
+    than it by as much: where time is short, the first is all that is trained. The error counts as many times as trials
+    are shorter than a quarter of a training, for what learns fast need not go far. The second is the best one of
+    another stem, unless it is worse than the first by a standard error: networks that see the input otherwise err
+    otherwise.
 
     Architectures that would not be trained to the end in the time are left out, if a reference would: a training that
     is cut short is worth less than several that are not. Those that are far better stay, as where a stem does not see
@@ -50,7 +51,7 @@ def rank_finalists(
     if search.best_trial.fidelity == 1:
         return _by_score(search.trials)
     by_architecture = {trial.architecture: trial for trial in search.trials if trial.status == "ok"}
-    times = math.sqrt(SHORT / min(SHORT, search.best_trial.fidelity))
+    times = SHORT / min(SHORT, search.best_trial.fidelity)
     slow = _slow(list(by_architecture.values()), seconds)
     tried = [architecture for architecture in references if architecture in by_architecture]
     if tried and slow.issuperset(tried):
@@ -62,7 +63,7 @@ def rank_finalists(
     if known:
         reference = known[0]
         for other in known[1:]:
-            reference = other if _is_better(other, reference) else reference
+            reference = other if _is_better(other, reference, times) else reference
         others = [architecture for architecture in finalists if architecture != reference.architecture]
         first = by_architecture.get(others[0]) if others else None
         if first is not None and _is_better(first, reference, times):

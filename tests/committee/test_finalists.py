@@ -98,4 +98,4 @@ def test_the_shorter_the_trials_the_more_they_have_to_tell():
     scores = (ROCKETS[0], 0.5), (ROCKETS[1], 0.52)
     assert rank_finalists(search(*scores, fidelity=0.25), [ROCKETS[0]], 1) == [ROCKETS[1]]
     assert rank_finalists(search(*scores, fidelity=0.05), [ROCKETS[0]], 1) == [ROCKETS[0]]
-    assert rank_finalists(search(*scores, fidelity=0.05, error=0.005), [ROCKETS[0]], 1) == [ROCKETS[1]]
+    assert rank_finalists(search(*scores, fidelity=0.05, error=0.002), [ROCKETS[0]], 1) == [ROCKETS[1]]
