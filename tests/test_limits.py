@@ -92,7 +92,7 @@ def test_a_supernet_has_the_size_too(iris):
 
 def test_a_limit_that_nothing_meets(images):
     message = (
-        r"No architecture of length 6 in NASBench201Space is within the limit limits\[\"params\"\]=100, where the "
+        r"No architecture of length 6 in ImageSpace is within the limit limits\[\"params\"\]=100, where the "
         r"smallest possible cost is \d+\. Raise the limit, .* n_cells=1, channels=4"
     )
     with pytest.raises(ValueError, match=message):

@@ -6,19 +6,20 @@ import pytest
 
 from skopdist._plan import Plan
 from skopdist.budget import SHORT, Budget
-from skopdist.evaluators import TabularEvaluator
+from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.spaces import NASBench201Space
 
 TABLE = TabularEvaluator(NASBench201Space(), len)
 KNOWN = NASBench201Space().reference_architectures()
+TRAINER = SimpleNamespace(n_steps=1000)
 
 
-def plan(max_time=None, limits=(), trials=(), is_short=True, is_last=False):
+def plan(max_time=None, limits=(), trials=(), is_short=True, is_last=False, evaluator=TABLE, trainer=TRAINER):
     return Plan.of(
         limits,
         KNOWN,
-        trainer=None,
-        evaluator=TABLE,
+        trainer=trainer,
+        evaluator=evaluator,
         length=None,
         book=SimpleNamespace(trials=trials, seed=0),
         budget=Budget(max_time),
@@ -52,3 +53,12 @@ def test_a_search_has_a_part_of_the_time_or_all_of_it_where_it_comes_last():
 def test_trials_on_record_go_on_as_they_began(is_short):
     recorded = [SimpleNamespace(fidelity=0.03), SimpleNamespace(fidelity=0.07)]
     assert plan(max_time=1000, trials=recorded, is_short=is_short).fidelity == (0.07 if is_short else 1)
+
+
+@pytest.mark.parametrize(("n_steps", "fidelity"), [(8000, 0.005), (400, 0.1), (40, SHORT)])
+def test_where_trainings_are_slow_a_trial_still_has_forty_steps(iris, n_steps, fidelity):
+    evaluator = TrainingEvaluator().fit(*iris, random_state=0)
+    slow = SimpleNamespace(n_steps=n_steps, problem=evaluator.problem_, seconds_for=lambda *_: 1e6)
+    made = plan(max_time=60, evaluator=evaluator, trainer=slow)
+    assert made.expected == 1e6
+    assert made.fidelity == fidelity

@@ -36,7 +36,8 @@ def test_learns_along_the_search(encoding, images, untouched_generators):
     losses = [trial.info["held_out_loss"] for trial in result.trials]
     assert np.mean(losses[-5:]) < np.mean(losses[:3]) / 1.5
     assert result.best_score > 0.4
-    shape = (1, 5) if isinstance(encoding, DistributionEncoding) else (1, 6, 5)
+    # A row for the cells and one for the stems, with five operations and two.
+    shape = (2, 7) if isinstance(encoding, DistributionEncoding) else (2, 6, 7)
     assert {trial.gradient.shape for trial in result.trials} == {shape}
 
 

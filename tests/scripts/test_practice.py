@@ -39,9 +39,10 @@ def test_methods_are_compared_on_the_data_sets_that_all_have(practice, rows):
     assert "tables, 30 s, seeds [0]" in practice.report(rows)
 
 
-def test_fixed_cells_fill_their_time(practice):
+@pytest.mark.parametrize("method", ["fixed cells, averaged", "first reference, averaged"])
+def test_fixed_cells_fill_their_time(practice, method):
     X, y = load_iris(return_X_y=True)
-    model = practice.FixedCells(budget=0.01, seed=0).fit(X, y)
+    model = practice.make(method, "tables", budget=0.01, seed=0).fit(X, y)
     assert len(model.nets_) == 1
     np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1)
 

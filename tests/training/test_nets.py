@@ -84,6 +84,15 @@ def test_the_seed_decides_all(n_spatial, untouched_generators):
     assert not np.array_equal(predict(fit(n_spatial, seed=2), X), first)
 
 
+@pytest.mark.parametrize(("n_spatial", "batch_size", "n_batches"), [(0, 7, 5), (0, 30, 1), (2, 7, 5)])
+def test_steps_are_those_of_all_passes(n_spatial, batch_size, n_batches):
+    problem = make_data(n_spatial)
+    trainer = Trainer(problem, Training(max_epochs=3, batch_size=batch_size), n_cells=1, channels=4, device="cpu")
+    net = trainer.train(make_architecture(n_spatial), problem.training, seed=0)
+    steps = sum(len(epoch["batches"]) for epoch in net.history)
+    assert trainer.n_steps == steps == 3 * n_batches
+
+
 def test_flat_predictions_do_not_depend_on_their_neighbours():
     net, X = fit(), make_arrays()[0]
     together = predict(net, X)
