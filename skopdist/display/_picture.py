@@ -143,7 +143,8 @@ class SearchDisplay:
             ax.bar_label(bars, fmt="%.2f", padding=3)
         ax.set_yticks(range(n), [plain(names[o]) for o in order])
         ax.invert_yaxis()
-        ax.set(xlabel="probability", xlim=(0, 1.1), title="Best operation distribution")
+        # The number beside the longest bar stays inside.
+        ax.set(xlabel="probability", xlim=(0, 1.2), title="Best operation distribution")
         if len(types) > 1:
             ax.legend(fontsize="small")
 
