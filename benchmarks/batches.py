@@ -15,19 +15,15 @@ import time
 from typing import Any
 
 import datasets
-import numpy as np
-from sklearn.metrics import log_loss
 
 from skopdist import Architecture
-from skopdist.committee import Committee
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.spaces import STEM, DenseSpace
-from skopdist.training import Training
+from skopdist.training import Predictor, Training
 
 KEYS = ("table", "stem", "batches", "seed")
 TABLES = ("adult", "letter", "magic")
 RECIPES: dict[str, dict[str, Any]] = {"128": {"batch_size": 128, "lr": 0.05}, "default": {}}
-_SMALLEST = 1e-6
 
 
 def stem_of(architecture: Architecture) -> str:
@@ -42,13 +38,11 @@ def measure(architecture: Architecture, split: datasets.Split, training: Trainin
     begin = time.process_time()
     net = trainer.train(architecture, problem.everything, seed)
     seconds = time.process_time() - begin
-    probabilities = np.clip(Committee([net], [1.0], 0)(X_test), _SMALLEST, 1)
     return {
         "rows": len(X_train),
         "batch_size": trainer.training.batch_size_for(len(problem.everything), 0),
         "lr": trainer.training.lr,
-        "accuracy": float((problem.classes[probabilities.argmax(axis=1)] == y_test).mean()),
-        "log_loss": float(log_loss(y_test, probabilities / probabilities.sum(axis=1, keepdims=True))),
+        **datasets.quality(Predictor(net.module_, n_spatial=0)(X_test), problem.classes, y_test),
         "cpu_seconds": round(seconds, 1),
     }
 

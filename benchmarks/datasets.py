@@ -30,6 +30,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -55,6 +56,8 @@ FASHION_TRAINING = 10_000
 QUICK_SERIES = ("SyntheticControl",)
 QUICK_TABLES = ("segmentation", "vowel")
 QUICK_IMAGES, QUICK_TRIALS, QUICK_EPOCHS = 1000, 4, 4
+
+_SMALLEST = 1e-6
 
 TIMES = ("fit_seconds", "fit_cpu_seconds", "predict_seconds")
 
@@ -107,6 +110,16 @@ def tables(file: Any, name: str, seed: int) -> Split:
     with np.load(file) as data:
         X, y = data[f"{name}__X"], data[f"{name}__y"]
     return tuple(train_test_split(X, y, stratify=y, random_state=seed))
+
+
+def quality(probabilities: NDArray[Any], classes: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
+    """Give the accuracy and the log-loss of probabilities, none of which counts as less than a millionth."""
+    probabilities = np.clip(probabilities, _SMALLEST, 1)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return {
+        "accuracy": float((classes[probabilities.argmax(axis=1)] == y).mean()),
+        "log_loss": float(log_loss(y, probabilities, labels=classes)),
+    }
 
 
 def fixed_cell(space: SearchSpace) -> Architecture:

@@ -46,7 +46,6 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -95,7 +94,6 @@ CATEGORIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "HMDA": ("AER", "deny", ()),
 }
 QUICK_BUDGET = 5
-_SMALLEST = 1e-6
 
 Array = NDArray[Any]
 
@@ -336,11 +334,8 @@ def measure(model: Any, split: datasets.Split) -> dict[str, Any]:
         begin, begin_cpu = time.perf_counter(), time.process_time()
         model.fit(X_train, y_train)
         seconds, cpu_seconds = time.perf_counter() - begin, time.process_time() - begin_cpu
-    probabilities = np.clip(model.predict_proba(X_test), _SMALLEST, 1)
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
     row = {
-        "accuracy": float((model.classes_[probabilities.argmax(axis=1)] == y_test).mean()),
-        "log_loss": float(log_loss(y_test, probabilities, labels=model.classes_)),
+        **datasets.quality(model.predict_proba(X_test), model.classes_, y_test),
         "fit_seconds": round(seconds, 2),
         "fit_cpu_seconds": round(cpu_seconds, 2),
         "load": round(common.load_average(), 1),

@@ -357,11 +357,10 @@ def _find_levels(table: Table, i: int, used: NDArray[np.bool_] | None) -> tuple[
 
 def _distinct(table: Table, i: int, objects: Sequence[Any]) -> list[Any]:
     """Return the different objects of a column of categories, in the order in which they first stand there."""
-    bare = {kind for kind in set(map(type, objects)) if _has_no_text(kind)}
-    if bare:
-        kind = next(type(value) for value in objects if type(value) in bare)
+    bare = next((kind for kind in dict.fromkeys(map(type, objects)) if _has_no_text(kind)), None)
+    if bare is not None:
         raise ValueError(
-            f"The column {table.label(i)} of X holds objects of the type {kind.__name__}, whose text differs from run "
+            f"The column {table.label(i)} of X holds objects of the type {bare.__name__}, whose text differs from run "
             "to run, and which are no categories; give texts or numbers that tell them apart."
         )
     try:

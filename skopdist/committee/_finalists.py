@@ -51,11 +51,9 @@ def rank_finalists(
     if search.best_trial.fidelity == 1:
         return _by_score(search.trials)
     by_architecture = {trial.architecture: trial for trial in search.trials if trial.status == "ok"}
-    times = SHORT / min(SHORT, search.best_trial.fidelity)
-    slow = _slow(list(by_architecture.values()), seconds)
+    times = max(1.0, SHORT / search.best_trial.fidelity)
     tried = [architecture for architecture in references if architecture in by_architecture]
-    if tried and slow.issuperset(tried):
-        slow = set()
+    slow = _slow(list(by_architecture.values()), tried, seconds)
     finalists = [
         architecture for architecture in search.strategy.finalists(len(search.trials)) if architecture not in slow
     ]
@@ -76,20 +74,22 @@ def rank_finalists(
     return ranked[:n]
 
 
-def _slow(trials: Sequence[Trial], seconds: float) -> set[Architecture]:
+def _slow(trials: Sequence[Trial], references: Sequence[Architecture], seconds: float) -> set[Architecture]:
     """Return the architectures that are left out, because their full trainings are expected to take too long.
 
-    They take much longer than the quickest, and are not far better than all that are in time.
+    They take much longer than the quickest, and are not far better than all that are in time. There are none if all of
+    the references would be left out.
     """
     expected = [trial.duration / trial.fidelity for trial in trials]
     limit = max(seconds, _MUCH_LONGER * min(expected, default=0.0))
     in_time = [trial for trial, duration in zip(trials, expected, strict=True) if duration <= limit]
     best = max(in_time, key=lambda trial: trial.score, default=None)
-    return {
+    slow = {
         trial.architecture
         for trial, duration in zip(trials, expected, strict=True)
         if duration > limit and best is not None and not _is_better(trial, best, _FAR_BETTER)
     }
+    return set() if references and slow.issuperset(references) else slow
 
 
 def _varied(ranked: Sequence[Architecture], trials: Mapping[Architecture, Trial]) -> list[Architecture]:

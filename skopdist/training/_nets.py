@@ -118,9 +118,13 @@ class Trainer:
     @property
     def n_steps(self) -> int:
         """The steps of a full training on the rows that trials are trained on."""
-        n_rows, n_spatial = len(self.problem.training), self.problem.n_spatial
-        batch_size = self.training.batch_size_for(n_rows, n_spatial)
-        return self.training.n_epochs * count_batches(n_rows, batch_size, is_flat=n_spatial == 0)
+        return self.training.n_epochs * self._count_batches(self.problem.training)
+
+    def _count_batches(self, samples: Samples) -> int:
+        """Count the batches of a pass over some samples."""
+        n_spatial = self.problem.n_spatial
+        batch_size = self.training.batch_size_for(len(samples), n_spatial)
+        return count_batches(len(samples), batch_size, is_flat=n_spatial == 0)
 
     def with_settings_of(self, architecture: Architecture) -> Self:
         """Return the trainer with the settings that an architecture carries in place of its own.
@@ -379,8 +383,7 @@ class Trainer:
             }
         for i, (architecture, rows) in enumerate(zip(architectures, samples, strict=True)):
             if is_batchable[architecture]:
-                batch_size = own[architecture].training.batch_size_for(len(rows), n_spatial=0)
-                n_batches = count_batches(len(rows), batch_size, is_flat=True)
+                n_batches = own[architecture]._count_batches(rows)
                 key = architecture.settings, architecture.cells[0].n_nodes, n_batches
                 alike.setdefault(key, []).append(i)
             else:

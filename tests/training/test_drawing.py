@@ -1,11 +1,9 @@
 """What is drawn while a network is trained does not depend on who else draws."""
 
-import threading
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 import torch
+from drawing import drawing_all_the_time
 from skorch.callbacks import Callback
 from torch import nn
 from torch.utils._python_dispatch import _get_current_dispatch_mode
@@ -139,23 +137,6 @@ def test_hooks_of_others_may_fail_first():
     with drawing_from(module, 0), pytest.raises(ValueError, match=r"of another one"):
         module(torch.ones(3))
     assert _get_current_dispatch_mode() is None
-
-
-@contextmanager
-def drawing_all_the_time():
-    ends = threading.Event()
-
-    def draw():
-        while not ends.is_set():
-            torch.rand(1)
-
-    other = threading.Thread(target=draw)
-    other.start()
-    try:
-        yield
-    finally:
-        ends.set()
-        other.join()
 
 
 @pytest.mark.parametrize("strategy", [None, DifferentiableSearch(n_warmup=1)], ids=["default", "differentiable"])

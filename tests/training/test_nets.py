@@ -1,12 +1,12 @@
 import copy
 import math
 import pickle
-import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from drawing import drawing_all_the_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring
@@ -622,18 +622,7 @@ def test_an_optimizer_without_weight_decay_trains(optimizer):
 @pytest.mark.parametrize("n_spatial", SPACES)
 def test_what_other_threads_draw_does_not_matter(n_spatial):
     expected = fit(n_spatial, max_epochs=1).module_.state_dict()
-    ends = threading.Event()
-
-    def draw():
-        while not ends.is_set():
-            torch.rand(1)
-
-    other = threading.Thread(target=draw)
-    other.start()
-    try:
+    with drawing_all_the_time():
         found = fit(n_spatial, max_epochs=1).module_.state_dict()
-    finally:
-        ends.set()
-        other.join()
     for name, tensor in expected.items():
         assert torch.equal(tensor, found[name]), name
