@@ -72,6 +72,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "one network": {"n_members": 1},
     "one architecture": {"n_members": 4},
     "no references": {"references": ()},
+    "references alone": {"n_trials": 3},
 }
 REFERENCES = ("gradient boosting", "random forest", "logistic regression", "MiniRocket", "RealMLP")
 SUITES = {

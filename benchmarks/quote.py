@@ -23,6 +23,7 @@ import numpy as np
 from _common import RESULTS, Rows, table
 from ablations import ablation_table
 from any_length import IMAGES, found_text, gain_table
+from averaging import averaging_table
 from batches import batch_table
 from claims import TABLES, best_table, correlation_at, share_between, variance_table, wiring_table
 from differentiable import cells_table, fits_table
@@ -200,6 +201,7 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "memory-pickle": lambda _: pickle_table(results("memory")),
     "memory-predict": lambda what: predict_text(results("memory"), what),
     "memory-one-row": lambda what: one_row_text(results("memory"), what),
+    "averaging": lambda _: averaging_table(results("averaging")),
     "batches": lambda _: batch_table(results("batches")),
     "practice": lambda what: practice_table(results("practice"), what.split()[0], int(what.split()[1])),
     "export-files": lambda _: file_table(results("export")),

@@ -23,11 +23,16 @@ from skopdist.budget import Budget
 from skopdist.committee import (
     Committee,
     Member,
+    Results,
+    Seat,
     Verdict,
+    can_weigh_by_one,
     choose_architectures,
     judge,
+    of_best_length,
     plan_seats,
     rank_finalists,
+    train_as_long_as_helps,
     train_members,
 )
 from skopdist.display import describe
@@ -46,7 +51,8 @@ _LOGGER = logging.getLogger("skopdist.classifier")
 # Parts of the rows that members hold out in turn: more, and so smaller ones, where there are so many members that two
 # architectures have all of them in turn.
 _N_FOLDS, _MANY_FOLDS = 4, 8
-# Where time allows one member only, it holds out less, or nothing where that would be too few rows to tell anything.
+# Where time allows few members, they hold out less, or nothing where that would be too few rows to tell anything. So
+# they do where a part of that size is enough to weigh them by.
 _N_FOLDS_ALONE, _FEWEST_HELD_OUT = 10, 100
 # `FinalStage.run` is called by a part of `fit`; its warnings are for whoever calls `fit`.
 _LEVEL = 3 + FRAMES
@@ -119,6 +125,8 @@ class FinalStage:
     budget : Budget
     expected : float
         Seconds that a full training is expected to take; 0 where it is not known.
+    finds_length : bool
+        Whether trainings may be longer than the recipe says, where that helps and there is time.
     n_jobs : int or None
     entropy : int
         Where the random streams come from.
@@ -133,6 +141,7 @@ class FinalStage:
     limits: Sequence[Limit]
     budget: Budget
     expected: float
+    finds_length: bool
     n_jobs: int | None
     entropy: int
     watch: Watch
@@ -163,7 +172,7 @@ class FinalStage:
         stop_reason = None
         self.watch.begin_members(n_told)
         try:
-            with closing(train_members(self._trainer(), seats, self.n_jobs, budget, self.expected)) as results:
+            with closing(self._train(seats, n_folds)) as results:
                 for result in results:
                     trained.append(result)
                     if self._report(trained):
@@ -190,6 +199,12 @@ class FinalStage:
         final = self._weigh(members, is_folded=n_folds > 0) if members else self._best_trial(failures)
         return dataclasses.replace(final, stop_reason=stop_reason)
 
+    def _train(self, seats: Sequence[Seat], n_folds: int) -> Results:
+        trainer, n_jobs, budget, expected = self._trainer(), self.n_jobs, self.budget, self.expected
+        if n_folds and self.finds_length:
+            return train_as_long_as_helps(trainer, seats, n_jobs, budget, expected)
+        return train_members(trainer, seats, n_jobs, budget, expected)
+
     def _n_folds(self, n_members: int) -> int:
         """Return into how many parts the rows are divided that members hold out; 0 if they hold out nothing."""
         if n_members == 1 or not isinstance(self.evaluator, SupervisedEvaluator):
@@ -199,8 +214,10 @@ class FinalStage:
         if self.trainer.problem.n_spatial == 0:
             # Members that train together take half of the time or less.
             fitting *= 2
+        n_rows = len(self.trainer.problem.everything)
+        if is_timed and can_weigh_by_one(n_rows, _N_FOLDS_ALONE):
+            return _N_FOLDS_ALONE
         if fitting < 4:
-            n_rows = len(self.trainer.problem.everything)
             return _N_FOLDS_ALONE if n_rows >= _N_FOLDS_ALONE * _FEWEST_HELD_OUT else 0
         return _MANY_FOLDS if min(n_members, fitting) >= 2 * _MANY_FOLDS else _N_FOLDS
 
@@ -255,11 +272,15 @@ class FinalStage:
         if not is_folded or not isinstance(self.evaluator, SupervisedEvaluator):
             return Final.equal(members)
         scorer, space = self.evaluator.scorer_, self.evaluator.search_space
+        trained, members = members, of_best_length(members)
         verdict = judge(members, scorer)
         # The best architecture's networks come first.
         order = sorted(range(len(members)), key=lambda i: members[i].seat.architecture != verdict.architecture)
         members = [members[i] for i in order]
-        finals = [member.as_trial(space, scorer, i) for i, member in enumerate(members, start=len(self.search.trials))]
+        finals = [
+            member.as_trial(space, scorer, i)
+            for i, member in enumerate(dict.fromkeys([*members, *trained]), start=len(self.search.trials))
+        ]
         return dataclasses.replace(
             Final.equal(members),
             weights=tuple(verdict.weights[i] for i in order),

@@ -11,7 +11,7 @@ __all__ = ["SHORT", "Budget"]
 SHORT = 0.25
 # Of the seconds that are left when the speed is known: what the search may take, if so many full trainings fit into
 # them, and what it takes at least; and the trials that should fit into it.
-_SEARCH, _PLENTY, _SEARCH_AT_LEAST, _TRIALS = 0.35, 4.0, 0.03, 12
+_SEARCH, _PLENTY, _SEARCH_AT_LEAST, _TRIALS = 0.35, 16.0, 0.03, 4
 # The least and the most that the search takes where its trials are full trainings, and one more follows.
 _SEARCH_IN_FULL = 0.6, 0.85
 # Of all seconds, what is left over for the end; and what the first look at the speed may take.

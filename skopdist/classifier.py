@@ -95,8 +95,9 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
     max_time : float or None, default=None
         Seconds that `fit` may take, all in all. A look at the speed of a training decides how short the trials of the
         search are, and how many networks are trained behind it; a training is ended early, with a learning rate that
-        has come down, before time runs out. `n_trials` and `n_members`, where they are given, are upper limits. None
-        sets no limit.
+        has come down, before time runs out. Where there is plenty of it and nothing says how many epochs there are,
+        longer trainings are tried too. `n_trials` and `n_members`, where they are given, are upper limits. None sets no
+        limit.
     length : int or None, default=None
         Number of operations in a cell, any integer >= 1; None takes the space's default.
     n_cells : int or None, default=None
@@ -490,6 +491,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
             limits=plan.limits,
             budget=budget,
             expected=plan.expected,
+            finds_length=n_final is None and self._leaves_length_open,
             n_jobs=budget.n_jobs(self.n_jobs),
             entropy=book.seed,
             watch=watch,
@@ -775,6 +777,13 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
     @property
     def _refit_like(self) -> Refit:
         return self.refit if isinstance(self.refit, Refit) else Refit()
+
+    @property
+    def _leaves_length_open(self) -> bool:
+        """Whether neither the recipe nor the refit says how long a training is."""
+        training = getattr(self.evaluator_, "training", None) or Training()
+        told = (training.max_epochs, training.early_stopping, self._refit_like.max_epochs)
+        return all(value is None for value in told) and "max_epochs" not in training.given
 
     def _costs(self, trainer: Trainer) -> NetworkCosts:
         problem = trainer.problem

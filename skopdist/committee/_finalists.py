@@ -28,10 +28,10 @@ def rank_finalists(
     the references among them, so that short trainings and few held-out rows, which may mislead, can hardly lead below
     what is known to be good. The best reference is the first one, unless another one is better by more than the
     standard error of their difference. It also comes first among the finalists, unless that of the strategy is better
-    than it by as much: where time is short, the first is all that is trained. The error counts as many times as trials
-    are shorter than a quarter of a training, for what learns fast need not go far. The second is the best one of
-    another stem, unless it is worse than the first by a standard error: networks that see the input otherwise err
-    otherwise.
+    than every reference by as much: where time is short, the first is all that is trained. The error counts as many
+    times as trials are shorter than a quarter of a training, for what learns fast need not go far. Next come the best
+    ones of the other stems, unless they are worse than the first by as much: networks that see the input
+    otherwise err otherwise.
 
     Architectures that would not be trained to the end in the time are left out, if a reference would: a training that
     is cut short is worth less than several that are not. Those that are far better stay, as where a stem does not see
@@ -64,13 +64,13 @@ def rank_finalists(
             reference = other if _is_better(other, reference, times) else reference
         others = [architecture for architecture in finalists if architecture != reference.architecture]
         first = by_architecture.get(others[0]) if others else None
-        if first is not None and _is_better(first, reference, times):
-            ranked = _varied(others, by_architecture)
+        if first is not None and all(_is_better(first, other, times) for other in known):
+            ranked = _varied(others, by_architecture, times)
             ranked.insert(max(1, n - 1), reference.architecture)
         else:
-            ranked = _varied([reference.architecture, *others], by_architecture)
+            ranked = _varied([reference.architecture, *others], by_architecture, times)
     else:
-        ranked = _varied(finalists, by_architecture)
+        ranked = _varied(finalists, by_architecture, times)
     return ranked[:n]
 
 
@@ -92,19 +92,24 @@ def _slow(trials: Sequence[Trial], references: Sequence[Architecture], seconds: 
     return set() if references and slow.issuperset(references) else slow
 
 
-def _varied(ranked: Sequence[Architecture], trials: Mapping[Architecture, Trial]) -> list[Architecture]:
-    """Bring the best one of another stem than the first to the second place, if it is not clearly worse."""
+def _varied(ranked: Sequence[Architecture], trials: Mapping[Architecture, Trial], times: float) -> list[Architecture]:
+    """Bring the best one of each other stem than the first's behind the first, if it is not clearly worse."""
     if not ranked:
         return []
     first, *rest = ranked
-    other = next((architecture for architecture in rest if _stem(architecture) != _stem(first)), None)
+    best_of_stem = {stem_of(architecture): architecture for architecture in reversed(ranked)}
     # Where nothing passes through any network, they are all alike.
-    if other is None or first not in trials or _is_better(trials[first], trials[other]):
-        return [first, *rest]
-    return [first, other, *(architecture for architecture in rest if architecture != other)]
+    others = [
+        architecture
+        for architecture in rest
+        if architecture is best_of_stem[stem_of(architecture)]
+        and not (first in trials and _is_better(trials[first], trials[architecture], times))
+    ]
+    return list(dict.fromkeys([first, *others, *rest]))
 
 
-def _stem(architecture: Architecture) -> Cell | None:
+def stem_of(architecture: Architecture) -> Cell | None:
+    """Return how the input of a network enters it, or None where the space has no stems."""
     return architecture.cell(STEM) if STEM in architecture.cell_types else None
 
 

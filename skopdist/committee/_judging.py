@@ -12,14 +12,14 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from skopdist.architecture import Architecture
-from skopdist.committee._members import Member
+from skopdist.committee._members import ENOUGH_TO_WEIGH, Member
 from skopdist.evaluators import Scorer
 from skopdist.problem import Samples
 
 Array = NDArray[np.float64]
 
-# Held-out rows from which on weights, and a temperature, are better found than left alone.
-_ENOUGH_TO_WEIGH, _ENOUGH_TO_TEMPER = 500, 100
+# Held-out rows from which on a temperature is better found than left alone.
+_ENOUGH_TO_TEMPER = 100
 # Steps of the greedy selection, and the bounds of the logarithm of the temperature.
 _STEPS, _LOG_BOUNDS = 20, (-1.5, 1.5)
 _SMALLEST = 1e-12
@@ -63,9 +63,10 @@ class _Unseen:
 def judge(members: Sequence[Member], scorer: Scorer) -> Verdict:
     """Weigh the members of a committee by the rows that they did not see.
 
-    Architectures that were trained on all folds are compared on all rows. Where these are enough, the weights of the
-    architectures come from greedy selection with replacement (Caruana, Niculescu-Mizil, Crew, Ksikes, "Ensemble
-    Selection from Libraries of Models", ICML 2004), by the log-loss; otherwise all members count the same.
+    Architectures are compared on the folds that all of them held out; where these have few rows, only those are that
+    held out the same folds, the most of all. Where the rows are enough, the weights of the architectures come from
+    greedy selection with replacement (Caruana, Niculescu-Mizil, Crew, Ksikes, "Ensemble Selection from Libraries of
+    Models", ICML 2004), by the log-loss; otherwise all members count the same.
 
     Parameters
     ----------
@@ -74,28 +75,60 @@ def judge(members: Sequence[Member], scorer: Scorer) -> Verdict:
     scorer : Scorer
     """
     equal = [1 / len(members)] * len(members)
-    architectures = list(dict.fromkeys(member.seat.architecture for member in members))
-    unseen = {a: _collect([m for m in members if m.seat.architecture == a]) for a in architectures}
-    known = {a: found for a, found in unseen.items() if found is not None}
-    if not known:
-        return Verdict(architectures[0], equal, 1.0, np.nan, np.nan)
-    most = max(len(found.folds) for found in known.values())
-    complete = {a: found for a, found in known.items() if len(found.folds) == most}
-    scores = {a: _score(scorer, found)[0] for a, found in complete.items()}
-    best = max(complete, key=lambda a: (np.isfinite(scores[a]), np.nan_to_num(scores[a])))
+    by_architecture: dict[Architecture, list[Member]] = {}
+    for member in members:
+        by_architecture.setdefault(member.seat.architecture, []).append(member)
+    folds = {a: frozenset(m.seat.fold for m in those if _has_predicted(m)) for a, those in by_architecture.items()}
+    most = max(folds.values(), key=len)
+    if not most:
+        return Verdict(members[0].seat.architecture, equal, 1.0, np.nan, np.nan)
+    # Few rows of few folds tell little: then those that were trained on more are known better.
+    shared = frozenset.intersection(*folds.values())
+    n_shared = sum(n for fold, n in _held_out(members).items() if fold in shared)
+    chosen = shared if n_shared >= ENOUGH_TO_WEIGH else most
+    compared = {
+        a: found
+        for a, those in by_architecture.items()
+        if folds[a] >= chosen and (found := _collect([m for m in those if m.seat.fold in chosen])) is not None
+    }
+    scores = {a: _score(scorer, found)[0] for a, found in compared.items()}
+    best = max(compared, key=lambda a: (np.isfinite(scores[a]), np.nan_to_num(scores[a])))
     weights = equal
-    n_rows = len(complete[best].rows)
-    if len(complete) == len(architectures) > 1 and n_rows >= _ENOUGH_TO_WEIGH:
-        share = _select([complete[a].probabilities for a in architectures], complete[best].rows)
-        counts = {a: sum(m.seat.architecture == a for m in members) for a in architectures}
-        by_architecture = dict(zip(architectures, share, strict=True))
-        weights = [by_architecture[m.seat.architecture] / counts[m.seat.architecture] for m in members]
+    if len(compared) == len(by_architecture) > 1 and len(compared[best].rows) >= ENOUGH_TO_WEIGH:
+        share = _select([found.probabilities for found in compared.values()], compared[best].rows)
+        of_each = {a: part / len(by_architecture[a]) for a, part in zip(compared, share, strict=True)}
+        weights = [of_each[member.seat.architecture] for member in members]
     everyone = _collect(members, weights)
     assert everyone is not None
     temperature = 1.0
     if len(everyone.rows) >= _ENOUGH_TO_TEMPER:
         temperature = find_temperature(everyone.probabilities, everyone.rows)
     return Verdict(best, weights, temperature, *_score(scorer, everyone))
+
+
+def predicts_better(one: Sequence[Member], other: Sequence[Member]) -> bool:
+    """Whether members predict the rows that they held out better than others that held out the same.
+
+    They do if their logarithmic loss is lower by more than the standard error of the difference, each committee with
+    the temperature that is best for it.
+    """
+    first, second = _collect(one), _collect(other)
+    # Where time was short, they may have predicted different parts of the rows.
+    if first is None or second is None or not np.array_equal(first.rows.rows, second.rows.rows):
+        return False
+    share = first.rows.weight / first.rows.weight.sum()
+    gain = _tempered_losses(second) - _tempered_losses(first)
+    error = np.sqrt(share**2 @ (gain - share @ gain) ** 2)
+    return bool(share @ gain > error)
+
+
+def _has_predicted(member: Member) -> bool:
+    return member.probabilities is not None
+
+
+def _held_out(members: Sequence[Member]) -> dict[int, int]:
+    """Count the rows that each fold holds out."""
+    return {m.seat.fold: len(m.seat.held_out) for m in members if m.seat.held_out is not None}
 
 
 def _score(scorer: Scorer, unseen: _Unseen) -> tuple[float, float]:
@@ -148,11 +181,24 @@ def _select(probabilities: Sequence[Array], rows: Samples) -> Array:
     return counts / counts.sum()
 
 
+def _tempered_losses(unseen: _Unseen) -> Array:
+    """Return the logarithmic loss of each row at the best temperature, where the rows are enough to find it."""
+    enough = len(unseen.rows) >= _ENOUGH_TO_TEMPER
+    scale = 1 / find_temperature(unseen.probabilities, unseen.rows) if enough else 1.0
+    logits, own = _logits(unseen.probabilities, unseen.rows)
+    return np.asarray(logsumexp(logits * scale, axis=1) - own * scale)
+
+
+def _logits(probabilities: Array, rows: Samples) -> tuple[Array, Array]:
+    """Return the logarithms of probabilities, and of those of the true classes."""
+    logits = np.log(np.maximum(probabilities, _SMALLEST))
+    return logits, logits[np.arange(len(logits)), rows.labels()]
+
+
 def find_temperature(probabilities: Array, rows: Samples) -> float:
     """Return the temperature at which the log-loss of some rows is smallest; see :func:`temper`."""
-    logits = np.log(np.maximum(probabilities, _SMALLEST))
-    labels, weight = rows.labels(), rows.weight / rows.weight.sum()
-    own = logits[np.arange(len(labels)), labels]
+    logits, own = _logits(probabilities, rows)
+    weight = rows.weight / rows.weight.sum()
 
     def loss(log_temperature: float) -> float:
         scale = np.exp(-log_temperature)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from joblib import delayed, effective_n_jobs
@@ -16,6 +18,7 @@ from skorch import NeuralNetClassifier
 from skopdist._workers import Workers
 from skopdist.architecture import Architecture
 from skopdist.budget import Budget
+from skopdist.committee._finalists import stem_of
 from skopdist.evaluators import Scorer
 from skopdist.operations import Operation, adopt_operations, own_operations
 from skopdist.problem import Problem, Samples
@@ -23,10 +26,15 @@ from skopdist.spaces import SearchSpace
 from skopdist.training import Predict, Predictor, Trainer, affordable, passes
 from skopdist.trial import Trial
 
+# Members or the reasons why trainings failed, and what the last ones took.
+Results: TypeAlias = Generator["Member | str", None, float]
+
 # Draws of the distribution for each architecture that the trials do not provide, before fewer are accepted.
 _DRAWS = 20
+# Held-out rows from which on weights are better found than left equal; and the folds of which one is a small part.
+ENOUGH_TO_WEIGH, _MANY_FOLDS = 500, 10
 # Members in one graph where time decides: fewer than could be, for all of them end together.
-_TOGETHER = 4
+TOGETHER = 4
 # Of the time of a member: what its training may take, and of that, the prediction of held-out rows.
 _TRAINING, _PREDICTING = 0.95, 0.04
 
@@ -77,6 +85,11 @@ class Member:
     probabilities: NDArray[np.float64] | None
     cost: float
     duration: float
+
+    @property
+    def n_epochs(self) -> int:
+        """The passes that were asked for; time may have ended the training before."""
+        return int(self.net.max_epochs)
 
     def as_trial(self, space: SearchSpace, scorer: Scorer, index: int) -> Trial:
         """Return the training as a final trial, scored on the rows that it held out."""
@@ -137,19 +150,41 @@ def plan_seats(
 ) -> list[Seat]:
     """Return the seats of `n` members.
 
-    Each architecture is trained once for each fold before the next one has its turn, so that what is predicted of the
-    rows that members did not see covers all of them soon. When all have had theirs, the first one begins again, with
-    other seeds. Without folds, architectures take turns and are trained on all rows.
+    The first architectures stand side by side, as far as each has another stem than those before it: so few members
+    differ as much as they can. They take turns, so that what is predicted of the rows that members did not see covers
+    all of them soon. Where a single fold has enough rows to weigh members by, all of them hold out the same fold
+    instead, and then the next one: so few of them can be weighed, and have seen almost all rows. Each is trained once
+    for each fold, before the next architectures follow one by one. When all have had their turn, the first ones begin
+    again, with other seeds. Without folds, all architectures take turns and are trained on all rows.
     """
     if not folds:
         return [Seat(architectures[i % len(architectures)], seeds[i], problem.everything, index=i) for i in range(n)]
+    stems = [stem_of(architecture) for architecture in architectures]
+    n_abreast = next((i for i, stem in enumerate(stems) if stem in stems[:i]), len(stems))
+    first = _same_folds if can_weigh_by_one(len(problem.everything), len(folds)) else _turns
+    pairs = [*first(n_abreast, len(folds)), *itertools.product(range(n_abreast, len(architectures)), range(len(folds)))]
     seats = []
-    for i in range(n):
-        turn, fold = divmod(i, len(folds))
+    for i, (turn, fold) in enumerate(itertools.islice(itertools.cycle(pairs), n)):
         part = folds[fold]
-        architecture = architectures[turn % len(architectures)]
-        seats.append(Seat(architecture, seeds[i], part.training, part.held_out, fold, i))
+        seats.append(Seat(architectures[turn], seeds[i], part.training, part.held_out, fold, i))
     return seats
+
+
+def can_weigh_by_one(n_rows: int, n_folds: int) -> bool:
+    """Whether what one fold holds out is enough to weigh members by, and little enough that none need see it."""
+    return n_folds >= _MANY_FOLDS and n_rows >= n_folds * ENOUGH_TO_WEIGH
+
+
+def _turns(n_architectures: int, n_folds: int) -> list[tuple[int, int]]:
+    """Return pairs of an architecture and a fold, all of which are there once, and neighbours differ in both."""
+    # When a pair would come again, the folds move on.
+    alternating = math.lcm(n_architectures, n_folds)
+    return [(i % n_architectures, (i + i // alternating) % n_folds) for i in range(n_architectures * n_folds)]
+
+
+def _same_folds(n_architectures: int, n_folds: int) -> list[tuple[int, int]]:
+    """Return all pairs of an architecture and a fold, fold by fold."""
+    return [(i, fold) for fold in range(n_folds) for i in range(n_architectures)]
 
 
 @dataclass(frozen=True)
@@ -207,8 +242,13 @@ def _columns(
 
 
 def train_members(
-    trainer: Trainer, seats: Sequence[Seat], n_jobs: int | None, budget: Budget | None = None, expected: float = 0.0
-) -> Generator[Member | str, None, None]:
+    trainer: Trainer,
+    seats: Sequence[Seat],
+    n_jobs: int | None,
+    budget: Budget | None = None,
+    expected: float = 0.0,
+    n_there: int = 0,
+) -> Results:
     """Train members as far as there is time: small ones together in one graph, and several graphs at a time.
 
     Parameters
@@ -221,17 +261,24 @@ def train_members(
         The seconds that there are; None sets no limit. One member is trained in any case.
     expected : float, default=0.0
         The seconds that a member is expected to take.
+    n_there : int, default=0
+        Members that are there already.
 
     Yields
     ------
     member : Member or str
         As they are ready, graph by graph. Fewer than there are seats where time ran out; in the place of a training
         that failed comes the reason.
+
+    Returns
+    -------
+    expected : float
+        The seconds that the last ones took.
     """
     budget = Budget(None) if budget is None else budget
     n_workers, n_made = effective_n_jobs(n_jobs), 0
     with Workers(n_jobs) as workers:
-        while n_made < len(seats) and budget.allows_member(expected, n_made):
+        while n_made < len(seats) and budget.allows_member(expected, n_there + n_made):
             begin = time.monotonic()
             rest = seats[n_made:]
             if budget.is_limited:
@@ -242,6 +289,7 @@ def train_members(
             yield from _results(workers, calls, trainer, time.time() + budget.left)
             n_made += sum(map(len, groups))
             expected = time.monotonic() - begin
+    return expected
 
 
 def _groups(trainer: Trainer, seats: Sequence[Seat]) -> list[list[Seat]]:
@@ -252,7 +300,7 @@ def _groups(trainer: Trainer, seats: Sequence[Seat]) -> list[list[Seat]]:
 
 def _next_groups(trainer: Trainer, seats: Sequence[Seat], n_workers: int, is_tight: bool) -> list[list[Seat]]:
     """Return as many groups as there are workers: of a few seats where these train together and there is time."""
-    groups = _groups(trainer, seats[: _TOGETHER * n_workers])
+    groups = _groups(trainer, seats[: TOGETHER * n_workers])
     if is_tight or len(groups) > n_workers:
         return [[seat] for seat in seats[:n_workers]]
     return groups

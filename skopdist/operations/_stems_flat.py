@@ -24,8 +24,11 @@ _WAVES, _MOST_WAVES, _MIXTURES = 16, 4096, 3
 _FREQUENCY = 0.3
 # Bins of a feature, and of all features.
 _BINS, _MOST_BINS = 16, 1024
-# A bin is not taken for narrower, in standard deviations: single precision could not say where in it a value lies.
+# A bin is not taken for narrower, in standard deviations: single precision could not say where in it a value lies. Nor
+# are values told apart that are nearer.
 _NARROWEST = 1e-4
+# Values of a feature that are looked at one by one, those of all features, and how many usual samples have to have one.
+_VALUES, _MOST_VALUES, _OFTEN = 128, 1024, 20
 
 
 def _uniform(*shape: int, fan_in: int) -> nn.Parameter:
@@ -126,6 +129,66 @@ class PiecewiseStem(Stackable):
         return inputs @ tensors["weight"] + tensors["bias"].unsqueeze(-2)
 
 
+class ValueStem(PiecewiseStem):
+    """A piecewise linear map, and a weight of its own for each value of a feature that comes often.
+
+    So numbers that stand for categories, or that mean something of their own, such as a limit or a code, need not be
+    alike because they are near each other. All other values, and those that are new, have the piecewise linear map
+    alone, and so have features of few values, which the bins tell apart.
+
+    Parameters
+    ----------
+    size : OperationSize
+        Features and width. There are up to 128 values to a feature, fewer beyond 8 features.
+    """
+
+    value: Tensor
+    tolerance: Tensor
+
+    def __init__(self, size: OperationSize) -> None:
+        super().__init__(size)
+        features, width = size.channels_in, size.channels_out
+        n_values = max(2, min(_VALUES, _MOST_VALUES // features))
+        # No value is nearer to another than a tolerance below zero.
+        self.register_buffer("value", torch.zeros(features, n_values))
+        self.register_buffer("tolerance", torch.full((features, n_values), -1.0))
+        # Nothing until it is learnt: to begin with, all values are what the bins make of them.
+        self.value_weight = nn.Parameter(torch.zeros(features * n_values, width))
+
+    @torch.no_grad()
+    def adapt(self, x: Tensor, weight: Tensor) -> None:
+        """Take the edges of the bins, and the values that come often, from samples.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, features)
+        weight : Tensor of shape (n,)
+            As in :meth:`PiecewiseStem.adapt`. A value comes often if it has the weight of twenty usual samples.
+        """
+        super().adapt(x, weight)
+        self.value.zero_()
+        self.tolerance.fill_(-1.0)
+        x, weight = x.to("cpu", torch.float64), weight.to("cpu", torch.float64)
+        for row, column in enumerate(x.T):
+            values, places = torch.unique(column, return_inverse=True)
+            if len(values) <= self.low.shape[1] + 1:
+                continue
+            total = torch.zeros_like(values).index_add_(0, places, weight)
+            often = torch.argsort(total, descending=True, stable=True)[: self.value.shape[1]]
+            often = often[total[often] >= _OFTEN * weight.median()]
+            gap = torch.full((len(values) + 1,), torch.inf, dtype=values.dtype)
+            gap[1:-1] = values.diff()
+            nearest = torch.minimum(gap[:-1], gap[1:])[often]
+            self.value[row, : len(often)] = values[often].to(self.value)
+            self.tolerance[row, : len(often)] = (nearest / 4).clamp(max=_NARROWEST).to(self.tolerance)
+
+    def compute(self, x: Tensor, tensors: Mapping[str, Tensor]) -> Tensor:
+        """Map (..., n, features) to (..., n, width)."""
+        value, tolerance = tensors["value"].unsqueeze(-3), tensors["tolerance"].unsqueeze(-3)
+        is_value = ((x.unsqueeze(-1) - value).abs() <= tolerance).to(x.dtype)  # (..., n, features, values)
+        return super().compute(x, tensors) + is_value.flatten(-2) @ tensors["value_weight"]
+
+
 def _edges(column: Tensor, weight: Tensor, n_bins: int) -> Tensor:
     """Return the edges of at most so many bins, ascending: all values where they are few, or else quantiles."""
     values, places = torch.unique(column, return_inverse=True)
@@ -149,3 +212,4 @@ def _linear_stem(size: OperationSize) -> nn.Module:
 
 register_standard_stem("periodic_stem", n_spatial=0)(PeriodicStem)
 register_standard_stem("piecewise_stem", n_spatial=0)(PiecewiseStem)
+register_standard_stem("value_stem", n_spatial=0)(ValueStem)

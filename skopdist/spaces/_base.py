@@ -21,8 +21,6 @@ from skopdist.distribution import OperationDistribution, check_length, sample_co
 from skopdist.operations import get_operation, is_zero
 from skopdist.spaces._drawing import draw_cell, draw_edges
 
-# Each costs a search a trial.
-_MOST_REFERENCES = 3
 # The type of the cell that stands in the place of the stem, and the one slot that such a cell has.
 STEM = "stem"
 # In other layouts the stem is the network's own.
@@ -109,6 +107,8 @@ class SearchSpace(HasParameters, ABC):
     body_types: ClassVar[tuple[str, ...]] = ("cell",)
     layout: ClassVar[str] = "stack"
     n_inputs: ClassVar[int] = 1
+    # The most reference architectures; each costs a search a trial.
+    _n_references: ClassVar[int] = 3
     # Left out of the identity of a search where they are empty: older journals know nothing of them.
     _added_parameters: ClassVar[tuple[str, ...]] = ("scalars",)
 
@@ -384,7 +384,7 @@ class SearchSpace(HasParameters, ABC):
         given: Sequence[Architecture] | None = getattr(self, "references", None)
         if given is None:
             named = map(self._completed, self._references(int(length)))
-            known, limit = [found for found in named if not self._objection(found)], _MOST_REFERENCES
+            known, limit = [found for found in named if not self._objection(found)], self._n_references
         else:
             for architecture in given:
                 self._check_reference(architecture)

@@ -15,8 +15,8 @@ class DenseSpace(DAGSpace):
     references : sequence of Architecture or None, default=None
         What :meth:`reference_architectures` returns; None takes those that the space names.
     stems : sequence of str or None, default=None
-        How features enter the network. None takes ``linear_stem``, ``periodic_stem`` and
-        ``piecewise_stem``.
+        How features enter the network. None takes ``periodic_stem``, ``linear_stem``, ``piecewise_stem`` and
+        ``value_stem``.
 
     Examples
     --------
@@ -26,7 +26,9 @@ class DenseSpace(DAGSpace):
     """
 
     default_operations = ("none", "skip_connect", "linear_relu", "linear_silu", "linear_tanh", "gated_linear")
-    default_stems = ("linear_stem", "periodic_stem", "piecewise_stem")
+    default_stems = ("periodic_stem", "linear_stem", "piecewise_stem", "value_stem")
     default_length = 6
     n_spatial = 0
     strongest_operation = "linear_relu"
+    # One for each stem.
+    _n_references = 4

@@ -40,8 +40,8 @@ _MOST_BYTES = 2**30
 # What comes before the first weights is computed once if it takes at most so many bytes, for so many samples at a time,
 # and in this share of the time of a training.
 _MOST_BEGUN, _BEGUN_AT_ONCE, _BEGINNING = 2**30, 64, 0.5
-# Samples that a network sees before its training.
-_MOST_SHOWN = 4096
+# Samples that a network sees before its training, the most of rows and of other data.
+_MOST_ROWS_SHOWN, _MOST_SHOWN = 16_384, 4096
 # The settings of an architecture that a trainer applies, and what skorch calls them: those of the network, and those of
 # the recipe.
 _OF_NETWORK = {"channels": "module__channels", "n_cells": "module__n_cells", "drop_path": "module__drop_path"}
@@ -504,7 +504,8 @@ def show(network: Network, samples: Samples) -> None:
     """Let a network see some samples before it is trained, if it has parts that are set by them."""
     if not network.adapts:
         return
-    shown = samples.first(min(_MOST_SHOWN, rows_of_bytes(samples.X.shape, _MOST_BYTES)))
+    most = _MOST_ROWS_SHOWN if samples.X.ndim == 2 else _MOST_SHOWN
+    shown = samples.first(min(most, rows_of_bytes(samples.X.shape, _MOST_BYTES)))
     device = next(network.classify.parameters()).device
     network.adapt(torch.from_numpy(shown.inputs()).to(device), torch.from_numpy(shown.weight).to(device))
 

@@ -1,17 +1,20 @@
 """Tests of weights, temperature and score from rows that members did not see; their networks do not matter here."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
 from skopdist.committee import Member, judge, plan_seats, temper
-from skopdist.committee._judging import find_temperature
+from skopdist.committee._judging import find_temperature, predicts_better
 from skopdist.evaluators import Scorer
 from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace
 
 SPACE = DenseSpace()
-ONE, TWO = (SPACE.sample(SPACE.uniform(), random_state=i) for i in (1, 2))
+# Of different stems.
+ONE, TWO = SPACE.reference_architectures()[:2]
 
 
 def make_problem(n):
@@ -53,10 +56,11 @@ def test_the_score_is_that_of_rows_that_were_not_seen():
 
 def test_weights_follow_skill_where_rows_are_enough():
     problem = make_problem(2000)
-    verdict = judge(make_members(problem, {ONE: 0.5, TWO: 0.9}), Scorer(None, problem))
+    members = make_members(problem, {ONE: 0.5, TWO: 0.9})
+    verdict = judge(members, Scorer(None, problem))
     assert verdict.architecture == TWO
     assert sum(verdict.weights) == pytest.approx(1)
-    assert sum(verdict.weights[4:]) > 0.9
+    assert sum(w for w, m in zip(verdict.weights, members, strict=True) if m.seat.architecture == TWO) > 0.9
     few = make_problem(200)
     assert judge(make_members(few, {ONE: 0.5, TWO: 0.9}), Scorer(None, few)).weights == [1 / 8] * 8
 
@@ -68,11 +72,42 @@ def test_equals_share_the_weight():
 
 
 def test_an_architecture_with_fewer_folds_is_not_compared():
-    problem = make_problem(2000)
+    problem = make_problem(1000)
     # The second has one fold only, and luck there says little.
     verdict = judge(make_members(problem, {ONE: 0.6, TWO: 0.99}, n=5), Scorer(None, problem))
     assert verdict.architecture == ONE
     assert verdict.weights == [1 / 5] * 5
+
+
+def test_architectures_on_different_rows_are_not_compared():
+    problem = make_problem(2000)
+    members = make_members(problem, {ONE: 0.6, TWO: 0.99}, n=4)
+    assert {m.seat.fold for m in members if m.seat.architecture == ONE} == {0, 2}
+    assert judge(members, Scorer(None, problem)).architecture == ONE
+
+
+def test_weights_are_found_on_the_folds_that_all_held_out():
+    problem = make_problem(6000)
+    members = make_members(problem, {ONE: 0.5, TWO: 0.9}, n_folds=10, n=3)
+    assert [m.seat.fold for m in members] == [0, 0, 1], "a fold is enough, so all hold out the same one first"
+    verdict = judge(members, Scorer(None, problem))
+    assert verdict.architecture == TWO
+    assert verdict.weights[1] > 0.9
+    assert sum(verdict.weights) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("long", "short", "expected"), [(0.9, 0.6, True), (0.6, 0.9, False), (0.7, 0.7, False)])
+def test_members_predict_better_beyond_the_error(long, short, expected):
+    problem = make_problem(2000)
+    assert predicts_better(make_members(problem, {ONE: long}), make_members(problem, {ONE: short})) is expected
+
+
+def test_members_that_predicted_other_rows_are_not_compared():
+    problem = make_problem(400)
+    good, bad = make_members(problem, {ONE: 0.9}), make_members(problem, {ONE: 0.5})
+    assert not predicts_better(good[:3], bad)
+    good[0] = dataclasses.replace(good[0], probabilities=good[0].probabilities[:50])
+    assert not predicts_better(good, bad), "half of the rows of a fold"
 
 
 def test_nothing_held_out_means_nothing_known():

@@ -1,5 +1,6 @@
 """Tests of what members are trained on; those of whole fits are beside the classifier's."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -40,9 +41,15 @@ def test_draws_end_where_there_is_nothing_else():
     assert choose_architectures([first], 3, lambda i: None) == [first]
 
 
+def behind(stem, i):
+    """Draw a cell behind a stem."""
+    drawn = draw(i)
+    return dataclasses.replace(drawn, cells=(drawn.cells[0], SPACE.make_stem(stem)))
+
+
 def test_an_architecture_has_each_fold_before_the_next_one_begins(trainer):
     problem = trainer.problem
-    folds, one, two = problem.folds(3), draw(1), draw(2)
+    folds, one, two = problem.folds(3), behind("linear_stem", 1), behind("linear_stem", 2)
     seats = plan_seats(problem, [one, two], folds, 7, range(7))
     assert [(seat.architecture, seat.fold) for seat in seats] == [
         (one, 0), (one, 1), (one, 2), (two, 0), (two, 1), (two, 2), (one, 0),
@@ -51,6 +58,29 @@ def test_an_architecture_has_each_fold_before_the_next_one_begins(trainer):
     for seat in seats:
         together = np.concatenate([seat.training.rows, seat.held_out.rows])
         assert sorted(together) == sorted(problem.everything.rows)
+
+
+@pytest.mark.parametrize(("n_stems", "n_folds"), [(1, 4), (2, 3), (2, 4), (3, 4), (3, 3), (3, 8), (2, 10)])
+def test_stems_take_turns_and_each_has_each_fold(trainer, n_stems, n_folds):
+    architectures = [behind(stem, i) for i, stem in enumerate(SPACE.default_stems[:n_stems])]
+    last = behind(SPACE.default_stems[0], 100)
+    n = (n_stems + 1) * n_folds
+    seats = plan_seats(trainer.problem, [*architectures, last], trainer.problem.folds(n_folds), n + 2, range(n + 2))
+    assert [seat.architecture for seat in seats[:n_stems]] == architectures
+    assert {seat.fold for seat in seats[:n_folds]} == set(range(n_folds)), "every row is predicted soon"
+    pairs = [(seat.architecture, seat.fold) for seat in seats]
+    assert len(set(pairs[: n_stems * n_folds])) == n_stems * n_folds
+    assert pairs[n_stems * n_folds : n] == [(last, fold) for fold in range(n_folds)]
+    assert pairs[n:] == pairs[:2]
+
+
+def test_where_a_fold_is_enough_all_stems_hold_out_the_same():
+    rng = np.random.default_rng(0)
+    problem = Problem.of(rng.normal(size=(5000, 2)), rng.integers(2, size=5000))
+    architectures = [behind(stem, 1) for stem in SPACE.default_stems[:3]]
+    seats = plan_seats(problem, architectures, problem.folds(10), 7, range(7))
+    assert [seat.fold for seat in seats] == [0, 0, 0, 1, 1, 1, 2]
+    assert [seat.architecture for seat in seats] == [*architectures, *architectures, architectures[0]]
 
 
 def test_without_folds_all_rows_are_trained_on(trainer):

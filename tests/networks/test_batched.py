@@ -68,6 +68,7 @@ def test_every_operation(name):
     [
         ["periodic_stem"] * 3,
         ["piecewise_stem"] * 3,
+        ["value_stem"] * 3,
         ["piecewise_stem", "linear_stem", "periodic_stem", "linear_stem", "piecewise_stem"],
     ],
     ids="-".join,
@@ -78,7 +79,9 @@ def test_ways_in(names):
         torch.manual_seed(i)
         network.stem = get_operation(name).make(OperationSize(FEATURES, CHANNELS)).double()
         if hasattr(network.stem, "adapt"):
-            network.stem.adapt(torch.randn(30, FEATURES), torch.ones(30))
+            network.stem.adapt(torch.randn(600, FEATURES).round(decimals=1), torch.ones(600))
+        if name == "value_stem":
+            torch.nn.init.normal_(network.stem.value_weight)
     batched = BatchedNetworks(networks)
     assert len(batched.stem.rows.first) == len(set(names))
     assert_computes_the_same(networks)

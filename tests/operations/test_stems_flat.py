@@ -4,7 +4,7 @@ import torch
 from skopdist.operations import OperationSize, get_operation
 from skopdist.testing import check_operation
 
-NAMES = ("linear_stem", "periodic_stem", "piecewise_stem")
+NAMES = ("linear_stem", "periodic_stem", "piecewise_stem", "value_stem")
 
 
 def make(name, features, width):
@@ -89,16 +89,19 @@ def test_a_frequent_value_leaves_edges_for_the_others():
     assert (module.low[0] >= 1).sum() >= 12
 
 
-def test_equal_samples_count_as_one_with_their_weights_added():
-    values = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
-    times = torch.randint(1, 5, (300,), generator=torch.Generator().manual_seed(1))
-    repeated, weighted = make("piecewise_stem", 2, 3), make("piecewise_stem", 2, 3)
+@pytest.mark.parametrize("name", ["piecewise_stem", "value_stem"])
+def test_equal_samples_count_as_one_with_their_weights_added(name):
+    values = torch.randn(300, 2, generator=torch.Generator().manual_seed(0)).round(decimals=1)
+    # Three of four samples are there once, so that this is usual.
+    times = torch.ones(300, dtype=torch.int64)
+    times[::4] = torch.randint(2, 9, (75,), generator=torch.Generator().manual_seed(1))
+    repeated, weighted = make(name, 2, 3), make(name, 2, 3)
     weighted.adapt(values, times.double())
     rows = torch.arange(300).repeat_interleave(times)
     rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(2))]
     repeated.adapt(values[rows], torch.ones(len(rows)))
-    assert torch.equal(weighted.low, repeated.low)
-    assert torch.equal(weighted.slope, repeated.slope)
+    for buffer, other in zip(weighted.buffers(), repeated.buffers(), strict=True):
+        assert torch.equal(buffer, other)
 
 
 @pytest.mark.parametrize("column", [[0.0] * 5, [0.0, 1e-12, 0.0, 1e-12, 0.0], [2.0]])
@@ -108,6 +111,61 @@ def test_columns_that_hardly_vary(column):
     module.adapt(x, torch.ones(len(column)))
     assert module(x).isfinite().all()
     assert module.slope.max() <= 1e4
+
+
+def with_codes():
+    """Return a column of 30 codes, of which each comes 40 times, and then 100 numbers that come once each."""
+    codes = torch.linspace(-1, 1, 30)
+    return codes, torch.cat([codes.repeat(40), torch.linspace(1.5, 2.5, 100)])[:, None]
+
+
+def effect_of_values(module, x):
+    """Return what a value stem adds to the piecewise linear map."""
+    with torch.no_grad():
+        tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        return module(x) - module.compute(x, tensors | {"value_weight": torch.zeros_like(module.value_weight)})
+
+
+def test_values_that_come_often_have_a_weight_of_their_own():
+    codes, x = with_codes()
+    module = make("value_stem", 1, 2)
+    module.adapt(x, torch.ones(len(x)))
+    torch.nn.init.normal_(module.value_weight)
+    # In single precision, and in double precision where the stem is.
+    seen = effect_of_values(module, codes[:, None].double())
+    assert len(torch.unique(seen, dim=0)) == 30
+    places = [int((module.value == code).nonzero()[0, 1]) for code in codes.double()]
+    torch.testing.assert_close(seen, module.value_weight[places].detach())
+    assert (effect_of_values(module, x[-100:].double()) == 0).all(), "what comes once"
+    between = codes[:-1, None].double() + 0.01
+    assert (effect_of_values(module, between) == 0).all(), "what is new"
+
+
+def test_values_matter_by_nothing_until_they_are_learnt():
+    codes, x = with_codes()
+    value, piecewise = make("value_stem", 1, 2), make("piecewise_stem", 1, 2)
+    value.adapt(x, torch.ones(len(x)))
+    piecewise.adapt(x, torch.ones(len(x)))
+    assert torch.equal(value(codes[:, None].double()), piecewise(codes[:, None].double()))
+    value(codes[:, None].double()).square().sum().backward()
+    assert (value.value_weight.grad != 0).any(dim=1).sum() == 30
+
+
+def test_features_that_the_bins_tell_apart_have_no_values():
+    module = make("value_stem", 1, 2)
+    module.adapt(torch.arange(17.0).repeat(50)[:, None], torch.ones(850))
+    assert (module.tolerance < 0).all()
+    module.adapt(torch.arange(18.0).repeat(50)[:, None], torch.ones(900))
+    assert (module.tolerance > 0).sum() == 18
+
+
+def test_the_most_frequent_values_are_kept():
+    module = make("value_stem", 64, 2)
+    assert module.value.shape == (64, 16)
+    numbers = torch.arange(40.0)
+    x = numbers.repeat_interleave(torch.arange(20, 60))[:, None].expand(-1, 64)
+    module.adapt(x, torch.ones(len(x)))
+    assert sorted(module.value[5].tolist()) == list(range(24, 40))
 
 
 def test_bins_are_no_parameters():
