@@ -325,7 +325,8 @@ def test_what_a_space_names_wrongly_is_left_out():
         ("gated_linear",),
         ("linear_tanh",),
         ("linear_silu",),
-    ]
+        ("linear_relu",),
+    ], "each once, and four at the most"
     check_space(Named(), lengths=[1, 3])
 
 

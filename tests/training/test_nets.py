@@ -71,7 +71,8 @@ def test_every_length_trains(n_spatial, length):
 @pytest.mark.parametrize("n_spatial", SPACES)
 def test_learns_what_can_be_learnt(n_spatial):
     X, y = make_arrays(n_spatial, n=60)
-    net = fit(n_spatial, data=Problem.of(X, y), max_epochs=20, channels=16)
+    architecture = SPACES[n_spatial].reference_architectures()[0]
+    net = fit(n_spatial, data=Problem.of(X, y), max_epochs=20, channels=16, architecture=architecture)
     assert (predict(net, X).argmax(axis=1) == y).mean() > 0.9
     assert net.history[-1, "train_loss"] < net.history[0, "train_loss"]
 
