@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from copy import copy
+from copy import copy, deepcopy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,8 @@ _TAIL = 2.5
 _ALWAYS_TUNED = 40
 # Where the space is too large to be listed: how many points are climbed from, and how many steps are made.
 _CLIMBERS, _STEPS = 8, 3
+# So many times the initial points are few trials.
+_FEW = 2
 # Forecasts begin anew with each trial, or each twentieth part more, up to so many trials: these take a few seconds.
 _FORECAST_PART, _MOST_FORECASTS = 20, 300
 # Standard deviations below the incumbent from which on the tail of the normal distribution is expanded.
@@ -112,8 +114,6 @@ class BayesianOptimization(Strategy):
         # A name alone is a sequence of its letters, and no part would be smooth.
         if isinstance(self.smooth, str) or not all(isinstance(name, str) for name in self.smooth):
             raise ValueError(f"smooth must be a sequence of names of parts such as {SMOOTH}, got {self.smooth!r}.")
-        self.pool_ = CandidatePool(self.encoding_, self.rng_, self.prior_counts_)
-        self.model_ = AdditiveGaussianProcess(self.pool_.units(), self._smooth_parts)
         self.asked_: set[bytes] = set()
         self.points_ = np.empty((0, self.encoding_.n_dims))
         self.scores_ = np.empty(0)
@@ -123,7 +123,26 @@ class BayesianOptimization(Strategy):
     def _smooth_parts(self) -> tuple[str, ...]:
         return (*self.smooth, _SCALARS)
 
+    def _begin(self) -> None:
+        """Draw the candidates, which takes a while: not before the first suggestion, and there may be none."""
+        self.pool_ = CandidatePool(self.encoding_, self.rng_, self.prior_counts_)
+        self.model_ = AdditiveGaussianProcess(self.pool_.units(), self._smooth_parts)
+        for point in self.points_:
+            self.pool_.close(point)
+
+    @property
+    def _has_begun(self) -> bool:
+        return hasattr(self, "model_")
+
+    def _has_model(self) -> bool:
+        """Whether trials are modelled: not a few of them, as of references, where nothing was suggested."""
+        if not self._has_begun and len(self.trials_) > _FEW * self.n_initial:
+            self._begin()
+        return self._has_begun
+
     def _suggest(self, n: int) -> Sequence[Array]:
+        if not self._has_begun:
+            self._begin()
         chosen: list[Array] = []
         while len(chosen) < n:
             known = np.isfinite(self.scores_).any()
@@ -197,7 +216,8 @@ class BayesianOptimization(Strategy):
     def _observe_unasked(self, trials: Sequence[Trial]) -> None:
         for point in self._observations(trials)[0]:
             self.asked_.add(point_key(point))
-            self.pool_.close(point)
+            if self._has_begun:
+                self.pool_.close(point)
 
     def _observe(self, trials: Sequence[Trial]) -> None:
         points, scores = self._observations(trials)
@@ -212,16 +232,22 @@ class BayesianOptimization(Strategy):
         return np.reshape(points, (-1, self.encoding_.n_dims)), np.array(scores, dtype=np.float64)
 
     def _finish(self) -> None:
-        self.model_ = self.model_.without_observations()
+        # Whoever goes on with the search needs the generator as it is.
+        self.rng_ = deepcopy(self.rng_)
+        if self._has_model():
+            self.model_ = self.model_.without_observations()
+            del self.pool_
         self.asked_ = set()
         # The trials have all that a recommendation looks at.
-        del self.pool_, self.points_, self.scores_
+        del self.points_, self.scores_
 
     def _recommend(self, succeeded: Sequence[Trial]) -> OperationDistribution:
         return self.encoding_.distribution(self.encoding_.encode(self._finalists(succeeded)[0].architecture))
 
     def _forecasts(self) -> Array:
         """Return what a process that is conditioned on the trials before each one predicts of it."""
+        if not self._has_model():
+            return super()._forecasts()
         points, scores = self._observations(self.trials_)
         features = self.encoding_.features(points)
         # Anew, for the hyper-parameters that the last trials led to know too much.
@@ -238,7 +264,9 @@ class BayesianOptimization(Strategy):
         return forecasts
 
     def _finalists(self, succeeded: Sequence[Trial]) -> Sequence[Trial]:
-        """Return the trials in the order of what the model predicts at their points."""
+        """Return the trials in the order of what the model predicts at their points; of their scores without one."""
+        if not self._has_model():
+            return super()._finalists(succeeded)
         points, scores = self._observations(self.trials_)
         z = transformed(scores, self.transform)
         # A copy, for asking what is best must not change what is suggested next.

@@ -215,6 +215,25 @@ def test_expected_improvement():
     assert (np.diff(steps) > 0).all()
 
 
+def test_candidates_are_not_drawn_before_a_suggestion(monkeypatch, table):
+    bound = AdjacencyEncoding().bind(DenseSpace())
+    references = DenseSpace().reference_architectures()
+    scores = TabularEvaluator(DenseSpace(), lambda operations: operations.count("linear_relu") + len(operations[-1]))
+    trials = [scores.evaluate(architecture) for architecture in references]
+    late, early = (BayesianOptimization(n_initial=2).start(bound, 0) for _ in range(2))
+    early._begin()
+    monkeypatch.setattr("skopdist.strategies._bayesian.CandidatePool", None)
+    for started in (late, early):
+        started.observe(trials)
+    best = max(trials, key=lambda trial: trial.score)
+    assert late.finalists(1) == [best.architecture]
+    assert late.recommend() == best.distribution
+    assert np.isnan(late.forecasts()).all()
+    assert late.finish().finalists(4) == late.finalists(4)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(late.suggest(5), early.suggest(5), err_msg="the same points, drawn later")
+
+
 def test_smooth_parts_have_another_kernel(table):
     bound = HybridEncoding().bind(NASBench201Space())
     for smooth, expected in (
@@ -222,7 +241,9 @@ def test_smooth_parts_have_another_kernel(table):
         ((), [False, False, False]),
         (["slots", "no such part"], [False, True, False]),
     ):
-        model = BayesianOptimization(smooth=smooth).start(bound, 0).model_
+        started = BayesianOptimization(smooth=smooth).start(bound, 0)
+        started.suggest(1)
+        model = started.model_
         assert list(zip(model.units, model.smooth, strict=True)) == list(
             zip(("distribution", "slots", "paths"), expected, strict=True)
         )
