@@ -93,7 +93,7 @@ class SupernetEvaluator(SupervisedEvaluator):
     >>> evaluator = SupernetEvaluator().fit(X, y, random_state=0).start(length=6, n_trials=10, random_state=0)
     >>> architecture = evaluator.search_space.sample(evaluator.search_space.uniform(), random_state=0)
     >>> evaluator.evaluate(architecture).gradient.shape
-    (2, 9)
+    (2, 10)
     """
 
     gives_gradient = True

@@ -22,7 +22,7 @@ class DenseSpace(DAGSpace):
     --------
     >>> from skopdist.spaces import DenseSpace
     >>> DenseSpace().sample(DenseSpace().uniform(), length=3, random_state=0)
-    Architecture(cell: linear_silu 0>1 | none 0>2, gated_linear 1>2; stem: periodic_stem 0>1)
+    Architecture(cell: linear_silu 0>1 | none 0>2, gated_linear 1>2; stem: value_stem 0>1)
     """
 
     default_operations = ("none", "skip_connect", "linear_relu", "linear_silu", "linear_tanh", "gated_linear")
