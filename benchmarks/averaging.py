@@ -71,17 +71,12 @@ def averaging_table(rows: common.Rows) -> str:
 
 
 def main() -> None:
-    parser = common.parser(__doc__ or "")
-    parser.add_argument("--tables", nargs="+", default=TABLES)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--quick", action="store_true", help="one table and one pass")
-    arguments = parser.parse_args()
+    arguments = datasets.parse_tables(__doc__ or "", TABLES)
     rows = common.rows_of(arguments, "averaging", KEYS)
-    for table in () if arguments.report else arguments.tables[:1] if arguments.quick else arguments.tables:
+    for table, split in datasets.chosen_tables(arguments):
         key = {"table": table, "seed": arguments.seed}
         if key in rows:
             continue
-        split = datasets.tables(common.data_file(arguments, "tables/pmlb_20.npz"), table, arguments.seed)
         row = measure(split, Training(max_epochs=1 if arguments.quick else None), arguments.seed)
         rows.add(**key, **row)
         print(*key.values(), row, flush=True)

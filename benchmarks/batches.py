@@ -65,14 +65,9 @@ def batch_table(rows: common.Rows) -> str:
 
 
 def main() -> None:
-    parser = common.parser(__doc__ or "")
-    parser.add_argument("--tables", nargs="+", default=TABLES)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--quick", action="store_true", help="one table and one pass")
-    arguments = parser.parse_args()
+    arguments = datasets.parse_tables(__doc__ or "", TABLES)
     rows = common.rows_of(arguments, "batches", KEYS)
-    for table in () if arguments.report else arguments.tables[:1] if arguments.quick else arguments.tables:
-        split = datasets.tables(common.data_file(arguments, "tables/pmlb_20.npz"), table, arguments.seed)
+    for table, split in datasets.chosen_tables(arguments):
         for architecture in DenseSpace().reference_architectures():
             for batches, recipe in RECIPES.items():
                 key = {"table": table, "stem": stem_of(architecture), "batches": batches, "seed": arguments.seed}

@@ -19,7 +19,7 @@ import _common as common  # isort: skip - before numpy and torch
 import argparse
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,21 @@ def tables(file: Any, name: str, seed: int) -> Split:
     with np.load(file) as data:
         X, y = data[f"{name}__X"], data[f"{name}__y"]
     return tuple(train_test_split(X, y, stratify=y, random_state=seed))
+
+
+def parse_tables(doc: str, names: Sequence[str]) -> argparse.Namespace:
+    """Parse the arguments of a script on tables, by default those of these names."""
+    parser = common.parser(doc)
+    parser.add_argument("--tables", nargs="+", default=names)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="one table and one pass")
+    return parser.parse_args()
+
+
+def chosen_tables(arguments: argparse.Namespace) -> Iterator[tuple[str, Split]]:
+    """Yield the names and splits of the tables that are to be measured: none for a report."""
+    for name in () if arguments.report else arguments.tables[:1] if arguments.quick else arguments.tables:
+        yield name, tables(common.data_file(arguments, "tables/pmlb_20.npz"), name, arguments.seed)
 
 
 def quality(probabilities: NDArray[Any], classes: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:

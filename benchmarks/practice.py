@@ -67,12 +67,12 @@ TIMED = (OURS, RANDOM, FIXED, FIRST, OPTUNA, RESNET, ONE_HOT)
 IMAGES = ("digits", "fashion", "cifar10")
 # What takes tables with categories and gaps as they are, or can be given codes.
 TAKES_CATEGORIES = (OURS, RANDOM, ONE_HOT, "gradient boosting", "random forest", "logistic regression")
-# Ours without one of its parts, each at the same seconds; only with --methods.
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "one network": {"n_members": 1},
-    "one architecture": {"n_members": 4},
-    "no references": {"references": ()},
-    "references alone": {"n_trials": 3},
+# Ours without one of its parts, each at the same seconds: parameters by the class of the space; only with --methods.
+ABLATIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "one network": lambda space: {"n_members": 1},
+    "one architecture": lambda space: {"n_members": 4},
+    "no references": lambda space: {"search_space": space(references=())},
+    "references alone": lambda space: {"n_trials": len(space().reference_architectures())},
 }
 REFERENCES = ("gradient boosting", "random forest", "logistic regression", "MiniRocket", "RealMLP")
 SUITES = {
@@ -289,10 +289,8 @@ def make(method: str, suite: str, budget: float, seed: int) -> Any:
     if method == ONE_HOT:
         return make_pipeline(coded(), make(OURS, "tables", budget, seed)) if suite == "categories" else None
     if method in (OURS, RANDOM, *ABLATIONS):
-        changes = dict(ABLATIONS.get(method, {}))
-        if "references" in changes:
-            kind = {"tables": DenseSpace, "series": SequenceSpace}.get(suite, ImageSpace)
-            changes = {"search_space": kind(references=changes["references"])}
+        space = {"tables": DenseSpace, "series": SequenceSpace}.get(suite, ImageSpace)
+        changes = ABLATIONS[method](space) if method in ABLATIONS else {}
         strategy = RandomSearch() if method == RANDOM else None
         return OpDistNASClassifier(strategy, max_time=budget, random_state=seed, **changes)
     if method == FIXED:

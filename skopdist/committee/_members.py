@@ -32,7 +32,7 @@ Results: TypeAlias = Generator["Member | str", None, float]
 # Draws of the distribution for each architecture that the trials do not provide, before fewer are accepted.
 _DRAWS = 20
 # Held-out rows from which on weights are better found than left equal; and the folds of which one is a small part.
-ENOUGH_TO_WEIGH, _MANY_FOLDS = 500, 10
+ENOUGH_TO_WEIGH, _FOLDS_OF_SMALL_PARTS = 500, 10
 # Members in one graph where time decides: fewer than could be, for all of them end together.
 TOGETHER = 4
 # Of the time of a member: what its training may take, and of that, the prediction of held-out rows.
@@ -172,7 +172,7 @@ def plan_seats(
 
 def can_weigh_by_one(n_rows: int, n_folds: int) -> bool:
     """Whether what one fold holds out is enough to weigh members by, and little enough that none need see it."""
-    return n_folds >= _MANY_FOLDS and n_rows >= n_folds * ENOUGH_TO_WEIGH
+    return n_folds >= _FOLDS_OF_SMALL_PARTS and n_rows >= n_folds * ENOUGH_TO_WEIGH
 
 
 def _turns(n_architectures: int, n_folds: int) -> list[tuple[int, int]]:

@@ -109,16 +109,21 @@ class PiecewiseStem(Stackable):
         weight : Tensor of shape (n,)
             How much each sample counts. Equal samples count as one with their weights added.
         """
-        n_bins = self.low.shape[1]
-        # Bins that a feature has no edges for have no slope: they are always 0.
-        low, slope = (torch.zeros_like(buffer, dtype=torch.float64, device="cpu") for buffer in (self.low, self.slope))
         x, weight = x.to("cpu", torch.float64), weight.to("cpu", torch.float64)
+        usual = float(weight.median())
         for row, column in enumerate(x.T):
-            edges = _edges(column, weight, n_bins)
-            low[row, : len(edges) - 1] = edges[:-1]
-            slope[row, : len(edges) - 1] = edges.diff().clamp(min=_NARROWEST).reciprocal()
-        self.low.copy_(low)
-        self.slope.copy_(slope)
+            values, places = torch.unique(column, return_inverse=True)
+            self._adapt_to(row, values, torch.zeros_like(values).index_add_(0, places, weight), usual)
+
+    def _adapt_to(self, row: int, values: Tensor, total: Tensor, usual: float) -> None:
+        """Adapt to a feature: its distinct values, ascending, their weights, and the weight of a usual sample."""
+        edges = _edges(values, total, self.low.shape[1])
+        # Bins that a feature has no edges for have no slope: they are always 0.
+        low, slope = torch.zeros(2, self.low.shape[1], dtype=torch.float64)
+        low[: len(edges) - 1] = edges[:-1]
+        slope[: len(edges) - 1] = edges.diff().clamp(min=_NARROWEST).reciprocal()
+        self.low[row] = low.to(self.low)
+        self.slope[row] = slope.to(self.slope)
 
     def compute(self, x: Tensor, tensors: Mapping[str, Tensor]) -> Tensor:
         """Map (..., n, features) to (..., n, width)."""
@@ -155,32 +160,19 @@ class ValueStem(PiecewiseStem):
         # Nothing until it is learnt: to begin with, all values are what the bins make of them.
         self.value_weight = nn.Parameter(torch.zeros(features * n_values, width))
 
-    @torch.no_grad()
-    def adapt(self, x: Tensor, weight: Tensor) -> None:
-        """Take the edges of the bins, and the values that come often, from samples.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, features)
-        weight : Tensor of shape (n,)
-            As in :meth:`PiecewiseStem.adapt`. A value comes often if it has the weight of twenty usual samples.
-        """
-        super().adapt(x, weight)
-        self.value.zero_()
-        self.tolerance.fill_(-1.0)
-        x, weight = x.to("cpu", torch.float64), weight.to("cpu", torch.float64)
-        for row, column in enumerate(x.T):
-            values, places = torch.unique(column, return_inverse=True)
-            if len(values) <= self.low.shape[1] + 1:
-                continue
-            total = torch.zeros_like(values).index_add_(0, places, weight)
-            often = torch.argsort(total, descending=True, stable=True)[: self.value.shape[1]]
-            often = often[total[often] >= _OFTEN * weight.median()]
-            gap = torch.full((len(values) + 1,), torch.inf, dtype=values.dtype)
-            gap[1:-1] = values.diff()
-            nearest = torch.minimum(gap[:-1], gap[1:])[often]
-            self.value[row, : len(often)] = values[often].to(self.value)
-            self.tolerance[row, : len(often)] = (nearest / 4).clamp(max=_NARROWEST).to(self.tolerance)
+    def _adapt_to(self, row: int, values: Tensor, total: Tensor, usual: float) -> None:
+        """Adapt to a feature, and to those of its values that have the weight of twenty usual samples."""
+        super()._adapt_to(row, values, total, usual)
+        self.value[row], self.tolerance[row] = 0.0, -1.0
+        if len(values) <= self.low.shape[1] + 1:
+            return
+        often = torch.argsort(total, descending=True, stable=True)[: self.value.shape[1]]
+        often = often[total[often] >= _OFTEN * usual]
+        gap = torch.full((len(values) + 1,), torch.inf, dtype=values.dtype)
+        gap[1:-1] = values.diff()
+        nearest = torch.minimum(gap[:-1], gap[1:])[often]
+        self.value[row, : len(often)] = values[often].to(self.value)
+        self.tolerance[row, : len(often)] = (nearest / 4).clamp(max=_NARROWEST).to(self.tolerance)
 
     def compute(self, x: Tensor, tensors: Mapping[str, Tensor]) -> Tensor:
         """Map (..., n, features) to (..., n, width)."""
@@ -189,12 +181,10 @@ class ValueStem(PiecewiseStem):
         return super().compute(x, tensors) + is_value.flatten(-2) @ tensors["value_weight"]
 
 
-def _edges(column: Tensor, weight: Tensor, n_bins: int) -> Tensor:
+def _edges(values: Tensor, total: Tensor, n_bins: int) -> Tensor:
     """Return the edges of at most so many bins, ascending: all values where they are few, or else quantiles."""
-    values, places = torch.unique(column, return_inverse=True)
     if len(values) <= n_bins + 1:
         return values
-    total = torch.zeros_like(values).index_add_(0, places, weight)
     # A value that many samples share, such as a zero, takes one edge, and not those of the others. Again and again, for
     # what is then too much is less.
     for _ in range(3):
