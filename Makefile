@@ -13,7 +13,7 @@ BENCH_RESULTS ?= build/bench/$(if $(FULL),full,quick)
 # The longest first. The latter measure times.
 BENCHES     := search_efficiency ablations any_length claims differentiable datasets faults \
   $(if $(SKOPDIST_DATA),spaces transfer equal_cost limited practice)
-BENCH_TIMES := training_speed batched parallel memory export time_limit $(if $(SKOPDIST_DATA),batches suggestion_times)
+BENCH_TIMES := training_speed batched parallel memory export time_limit $(if $(SKOPDIST_DATA),batches revisions suggestion_times)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-slow lint typecheck docs bench clean

@@ -58,7 +58,7 @@ def measure(split: datasets.Split, training: Training, seed: int) -> dict[str, A
 
 
 def averaging_table(rows: common.Rows) -> str:
-    """Lay out the means over the tables, and on how many of them three stems are ahead of one."""
+    """Lay out the means over the tables, and on how many of them four stems are ahead of one."""
     body = []
     for name, head in HEADS.items():
         means = [np.mean([row[f"{name}_{what}"] for row in rows.rows]) for what in ("accuracy", "log_loss")]

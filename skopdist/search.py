@@ -43,6 +43,8 @@ _STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR, _FINAL = range(5)
 # Points drawn at a time for each worker where trials teach nothing: the first trial begins at once, and at the end of
 # such a round no worker waits for long.
 _AHEAD = 32
+# Trials among which those that can be evaluated together are looked for: as many as `BayesianOptimization` suggests.
+_TOGETHER = 4
 # Of the time of a search that ends with finals, the part for what comes before them.
 _BEFORE_FINALS = 0.5
 
@@ -417,24 +419,22 @@ class _Search:
             self._task_of(len(self.trials) + i, architecture, seed(self.entropy, _FINAL, i), 1.0)
             for i, architecture in enumerate(finalists)
         ]
-        missing = [task for task in tasks if (task.architecture, task.seed) not in self.known_finals]
-        made = dict(self.known_finals)
-        evaluated = self._evaluate(workers, missing, final=True)
+        known = [self.known_finals.get((task.architecture, task.seed)) for task in tasks]
+        finals = dict(enumerate(known))
+        evaluated = self._evaluate(workers, tasks, known)
         try:
-            for trial in evaluated:
-                trial = trial.replace(final=True)
-                self._write(trial)
-                made[trial.architecture, trial.seed] = trial
-                if self._reason_to_stop(trial):
-                    break
+            for i, (trial, is_next_ready) in enumerate(evaluated):
+                if known[i] is None:
+                    final = finals[i] = trial.replace(final=True)
+                    self._write(final)
+                    if self._reason_to_stop(trial, is_next_ready):
+                        break
         except KeyboardInterrupt:
             self.stop_reason = "interrupted"
         finally:
             evaluated.close()
-        for task in tasks:
-            final = made.get((task.architecture, task.seed))
-            if final is not None:
-                self.finals.append(final.replace(index=len(self.trials) + len(self.finals)))
+        made = [final for final in finals.values() if final is not None]
+        self.finals.extend(final.replace(index=i) for i, final in enumerate(made, start=len(self.trials)))
 
     def result(self) -> SearchResult:
         """Sum up the search."""
@@ -491,14 +491,14 @@ class _Search:
     def _make(self, workers: Workers, tasks: Sequence[_Task]) -> None:
         """Make the trials of some tasks, unless the search ends before, and let the strategy observe them."""
         made: list[Trial] = []
-        evaluated = self._evaluate(workers, tasks)
+        evaluated = self._evaluate(workers, tasks, [self._recall(task) for task in tasks])
         try:
-            for trial in evaluated:
+            for trial, is_next_ready in evaluated:
                 if trial.index >= len(self.known):
                     self._write(trial)
                 self._log(trial, made)
                 made.append(trial)
-                self.stop_reason = self._reason_to_stop(trial)
+                self.stop_reason = self._reason_to_stop(trial, is_next_ready)
                 if self.stop_reason:
                     break
         except KeyboardInterrupt:
@@ -513,6 +513,10 @@ class _Search:
                 self.strategy.observe(made)
         except KeyboardInterrupt:
             self._end_by_interrupt(self.trials)
+
+    def _recall(self, task: _Task) -> Trial | None:
+        """Return the trial of a task, if it is on record."""
+        return task.recognise(self.known[task.index]) if task.index < len(self.known) else None
 
     def _log(self, trial: Trial, made: Sequence[Trial]) -> None:
         level = logging.INFO if trial.succeeded else logging.WARNING
@@ -531,24 +535,61 @@ class _Search:
             raise
         self.stop_reason = "interrupted"
 
-    def _reason_to_stop(self, trial: Trial) -> str:
+    def _reason_to_stop(self, trial: Trial, is_next_ready: bool) -> str:
         if self.callback is not None and self.callback(trial) is True:
             return "callback"
-        return "max_time" if time.time() >= self.deadline else ""
+        # What was made together with this one costs no more time.
+        return "max_time" if time.time() >= self.deadline and not is_next_ready else ""
 
-    def _evaluate(self, workers: Workers, tasks: Sequence[_Task], final: bool = False) -> Generator[Trial, None, None]:
-        """Yield the trials of some tasks in order: those on record first, the others as workers finish them."""
-        n_known = 0 if final else max(0, min(len(self.known) - tasks[0].index, len(tasks)))
-        for task in tasks[:n_known]:
-            yield task.recognise(self.known[task.index])
-        rest = tasks[n_known:]
+    def _evaluate(
+        self, workers: Workers, tasks: Sequence[_Task], known: Sequence[Trial | None]
+    ) -> Generator[tuple[Trial, bool], None, None]:
+        """Yield the trials of some tasks in order: those that are known as they are, the others as they are made.
+
+        With each comes whether the next one is there already.
+        """
         if self.evaluator.sequential:
-            for task in rest:
-                yield task.run(self.evaluator)
+            for task, trial in zip(tasks, known, strict=True):
+                yield (_run([task], self.evaluator)[0] if trial is None else trial), False
             return
         replicas = self.evaluator.replicas
-        calls = [delayed(_Task.run)(task, replicas[task.index % len(replicas)]) for task in rest]
-        yield from workers.run(calls, lambda i, message: rest[i].fail(message))
+        groups = [(group, replicas[i % len(replicas)]) for i, group in enumerate(self._groups(tasks))]
+        # A group that is known in part is made as a whole: networks of one graph depend on each other by rounding.
+        missing = [(group, replica) for group, replica in groups if any(known[i] is None for i in group)]
+        calls = [delayed(_run)([tasks[i] for i in group], replica) for group, replica in missing]
+
+        def fail(i: int, message: str) -> list[Trial] | None:
+            group = missing[i][0]
+            return [tasks[group[0]].fail(message)] if len(group) == 1 else None
+
+        results = workers.run(calls, fail)
+        made = zip(missing, results, strict=True)
+        found = {i: trial for i, trial in enumerate(known) if trial is not None}
+        try:
+            for i in range(len(tasks)):
+                while i not in found:
+                    (group, replica), trials = next(made)
+                    if trials is None:
+                        trials = self._one_by_one(workers, [tasks[j] for j in group], replica)
+                    found |= {j: trial for j, trial in zip(group, trials, strict=True) if known[j] is None}
+                yield found[i], i + 1 in found
+        finally:
+            # Ends what is still running.
+            results.close()
+
+    @staticmethod
+    def _one_by_one(workers: Workers, tasks: Sequence[_Task], replica: Evaluator) -> list[Trial]:
+        """Evaluate tasks each by itself, as those that a worker died of together, most often for want of memory."""
+        calls = [delayed(_run)([task], replica) for task in tasks]
+        return [trial for (trial,) in workers.run(calls, lambda i, message: [tasks[i].fail(message)])]
+
+    def _groups(self, tasks: Sequence[_Task]) -> list[list[int]]:
+        """Say which tasks are evaluated together: some of a few neighbours, whatever the number of workers."""
+        groups: list[list[int]] = []
+        for begin in range(0, len(tasks), _TOGETHER):
+            architectures = [task.architecture for task in tasks[begin : begin + _TOGETHER]]
+            groups += [[begin + i for i in group] for group in self.evaluator.together(architectures)]
+        return groups
 
 
 @dataclass(frozen=True)
@@ -563,24 +604,6 @@ class _Task:
     fidelity: float
     deadline: float
     operations: tuple[Operation, ...]
-
-    def run(self, evaluator: Evaluator) -> Trial:
-        """Evaluate; whatever raises makes a failed trial."""
-        try:
-            # A worker has registered only what the library brings along.
-            adopt_operations(self.operations)
-            if math.isfinite(self.deadline):
-                evaluator = evaluator.within(max(0.0, self.deadline - time.time()))
-            trial = evaluator.evaluate(
-                self.architecture,
-                distribution=self.distribution,
-                mixture=self.mixture,
-                seed=self.seed,
-                fidelity=self.fidelity,
-            )
-        except Exception as error:  # noqa: BLE001 - the search goes on
-            return self.fail(f"{type(error).__name__}: {error}")
-        return trial.replace(index=self.index)
 
     def fail(self, message: str) -> Trial:
         return Trial(
@@ -604,3 +627,34 @@ class _Task:
                 "Give another journal or record, or none."
             )
         return trial
+
+
+def _run(tasks: Sequence[_Task], evaluator: Evaluator) -> list[Trial]:
+    """Evaluate tasks that belong together; whatever raises makes failed trials."""
+    first = tasks[0]
+    try:
+        # A worker has registered only what the library brings along.
+        adopt_operations(first.operations)
+        if math.isfinite(first.deadline):
+            evaluator = evaluator.within(max(0.0, first.deadline - time.time()))
+        if len(tasks) == 1:
+            trials = [
+                evaluator.evaluate(
+                    first.architecture,
+                    distribution=first.distribution,
+                    mixture=first.mixture,
+                    seed=first.seed,
+                    fidelity=first.fidelity,
+                )
+            ]
+        else:
+            trials = evaluator.evaluate_many(
+                [task.architecture for task in tasks],
+                distributions=[task.distribution for task in tasks],
+                mixtures=[task.mixture for task in tasks],
+                seeds=[task.seed for task in tasks],
+                fidelity=first.fidelity,
+            )
+    except Exception as error:  # noqa: BLE001 - the search goes on
+        return [task.fail(f"{type(error).__name__}: {error}") for task in tasks]
+    return [trial.replace(index=task.index) for task, trial in zip(tasks, trials, strict=True)]

@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 import pytest
 from counting import n_calls
-from plugins import Misbehaving
+from plugins import InPairs, Misbehaving, Neighbours
 from sklearn.base import clone
 
 from skopdist import Prior, Scalar
@@ -228,6 +228,71 @@ def test_ctrl_c_before_any_success_is_raised():
     seeds = seeds_of(3, random_state=0)
     with pytest.raises(KeyboardInterrupt):
         run_search(RandomSearch(), Misbehaving("interrupt", seeds[:1]), n_trials=3, random_state=0)
+
+
+# Trials that are evaluated together
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_trials_that_are_evaluated_together(strategy, n_jobs):
+    evaluator = InPairs()
+    evaluator.asked_ = []
+    with joblib.parallel_config(backend="threading"):
+        result = run_search(strategy, evaluator, n_trials=12, random_state=0, n_jobs=n_jobs)
+    assert_equal_tables(result.table(), run_search(strategy, Misbehaving(), n_trials=12, random_state=0).table())
+    # Not those of a strategy that wants to know one before it suggests the next.
+    assert bool(evaluator.asked_) == (strategy.points_at_once != 1)
+
+
+@pytest.mark.parametrize("n_known", [0, 1, 2, 3, 4, 7, 12])
+def test_a_group_that_is_known_in_part_is_made_as_a_whole(n_known, tmp_path):
+    whole = run_search(RandomSearch(), InPairs(), n_trials=12, random_state=0, journal=tmp_path / "whole")
+    lines = (tmp_path / "whole").read_text().splitlines(keepends=True)
+    (tmp_path / "part").write_text("".join(lines[: n_known + 1]))
+    evaluator = InPairs()
+    evaluator.asked_ = []
+    resumed = run_search(RandomSearch(), evaluator, n_trials=12, random_state=0, journal=tmp_path / "part")
+    assert_equal_tables(resumed.table(), whole.table())
+    seeds = [trial.seed for trial in whole.trials]
+    pairs = [[seeds[i], seeds[i + 2]] for i in (0, 1, 4, 5, 8, 9)]
+    assert evaluator.asked_ == [pair for pair in pairs if not set(pair) <= set(seeds[:n_known])]
+    assert len((tmp_path / "part").read_text().splitlines()) == 13
+
+
+def test_what_was_made_together_counts_when_time_is_over():
+    evaluator = InPairs(pause=0.3)
+    evaluator.asked_ = []
+    seen = []
+    result = run_search(RandomSearch(), evaluator, n_trials=100, max_time=0.1, random_state=0, callback=seen.append)
+    assert result.stop_reason == "max_time"
+    # The second of the first pair comes after one of the second pair, which has not been made.
+    assert [trial.index for trial in result.trials] == [trial.index for trial in seen] == [0]
+    evaluator = Neighbours(pause=0.3)
+    result = run_search(RandomSearch(), evaluator, n_trials=100, max_time=0.1, random_state=0)
+    assert [trial.index for trial in result.trials] == [0, 1, 2, 3]
+    stopped = run_search(RandomSearch(), Neighbours(), n_trials=9, random_state=0, callback=lambda t: t.index == 1)
+    assert [trial.index for trial in stopped.trials] == [0, 1]
+
+
+def test_what_kills_its_worker_does_not_fail_those_that_were_with_it():
+    seeds = seeds_of(6, random_state=0)
+    result = run_search(RandomSearch(), Neighbours("kill", seeds[2:3]), n_trials=6, random_state=0, n_jobs=2)
+    assert [trial.status for trial in result.trials] == ["ok", "ok", "failed", "ok", "ok", "ok"]
+    assert "worker process died" in result.trials[2].message
+
+
+def test_finals_are_evaluated_together(tmp_path):
+    evaluator = Neighbours()
+    evaluator.asked_ = []
+    settings = {"n_trials": 4, "n_finals": 3, "random_state": 0}
+    result = run_search(RandomSearch(), evaluator, **settings, journal=tmp_path / "j")
+    assert [len(seeds) for seeds in evaluator.asked_] == [4, 3]
+    lines = (tmp_path / "j").read_text().splitlines(keepends=True)
+    (tmp_path / "j").write_text("".join(lines[:-1]))
+    assert_equal_tables(
+        run_search(RandomSearch(), Neighbours(), **settings, journal=tmp_path / "j").table(), result.table()
+    )
 
 
 # Going on with a record, or with a journal

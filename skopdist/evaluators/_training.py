@@ -6,14 +6,16 @@ import copy
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from skorch import NeuralNetClassifier
 
 from skopdist._splitting import Splitter
 from skopdist.architecture import Architecture
-from skopdist.evaluators._base import Outcome
+from skopdist.evaluators._base import Outcome, attempt
 from skopdist.evaluators._supervised import SupervisedEvaluator
 from skopdist.spaces import SearchSpace
 from skopdist.training import Predict, Predictor, Training, affordable, passes
@@ -44,7 +46,8 @@ class TrainingEvaluator(SupervisedEvaluator):
     scoring : str, callable or None, default=None
         A scikit-learn scorer; None takes the accuracy.
     device : str, torch.device or list of these, default="auto"
-        "auto" takes CUDA where there is any. Of several devices, trial i trains on the i-th, modulo their number.
+        "auto" takes CUDA where there is any. Of several devices, trial i trains on the i-th, modulo their number;
+        where trials are trained together, that is the i-th group of a few.
 
     Attributes
     ----------
@@ -128,16 +131,41 @@ class TrainingEvaluator(SupervisedEvaluator):
         hurried.trainer_ = dataclasses.replace(self.trainer_, max_time=seconds)
         return hurried
 
+    def together(self, architectures: Sequence[Architecture]) -> list[list[int]]:
+        """Say which networks are trained in one graph: small ones for flat input; see :meth:`Trainer.groups`.
+
+        A subclass that evaluates in a way of its own is asked for one after the other.
+        """
+        ways = (type(self).evaluate, TrainingEvaluator.evaluate), (type(self)._evaluate, TrainingEvaluator._evaluate)
+        if "_evaluate" in vars(self) or any(own is not usual for own, usual in ways):
+            return super().together(architectures)
+        valid = [i for i, architecture in enumerate(architectures) if self.space_.is_valid(architecture)]
+        training, held_out = [self.problem_.training] * len(valid), [self.problem_.held_out] * len(valid)
+        groups = self.trainer_.groups([architectures[i] for i in valid], training, held_out)
+        alone = [[i] for i in range(len(architectures)) if i not in valid]
+        return sorted([[valid[i] for i in group] for group in groups] + alone)
+
     def _evaluate(self, architecture: Architecture, mixture: NDArray[np.float64], seed: int) -> Outcome:
         if not self.space_.is_valid(architecture):
             return Outcome(self._dummy_score(), 0.0, "invalid")
+        net = self.trainer_.train(architecture, self.problem_.training, seed, self.problem_.held_out)
+        return self._outcome(net, 1)
+
+    def _evaluate_many(
+        self, architectures: Sequence[Architecture], mixtures: Sequence[NDArray[np.float64]], seeds: Sequence[int]
+    ) -> list[Outcome | str]:
+        n, problem = len(architectures), self.problem_
+        nets = self.trainer_.train_many(architectures, [problem.training] * n, seeds, [problem.held_out] * n)
+        return [net if isinstance(net, str) else attempt(partial(self._outcome, net, n)) for net in nets]
+
+    def _outcome(self, net: NeuralNetClassifier, n_together: int) -> Outcome:
+        """Score a network, which was trained together with others."""
         problem, trainer = self.problem_, self.trainer_
-        net = trainer.train(architecture, problem.training, seed, problem.held_out)
         n_passes = passes(net, len(problem.training))
         held_out = problem.held_out
         predict: Predict = Predictor(net.module_, problem.n_spatial)
         if trainer.max_time is not None:
-            held_out, predict = affordable(held_out, _SCORING * trainer.max_time, predict)
+            held_out, predict = affordable(held_out, _SCORING * trainer.max_time / n_together, predict)
         info = {
             "n_parameters": sum(parameter.numel() for parameter in net.module_.parameters()),
             "n_epochs": len(net.history),

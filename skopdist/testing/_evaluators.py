@@ -81,6 +81,7 @@ def check_evaluator(
         assert given.distribution == space.uniform(), "A distribution that is given must be that of the trial."
         _check_mixtures(evaluator, architecture)
         _check_fidelities(evaluator, architecture, trial)
+    _check_together(evaluator, architectures)
     assert sorted(vars(evaluator)) == before, "start() must leave the evaluator itself as it was."
     evaluator = _started(evaluator, architectures[0])
     _check_nothing_passes(evaluator, architectures[0].length)
@@ -93,6 +94,28 @@ def check_evaluator(
 
 def _started(evaluator: Evaluator, architecture: Architecture) -> Evaluator:
     return evaluator.start(architecture.length, 1, random_state=0)
+
+
+def _check_together(evaluator: Evaluator, architectures: list[Architecture]) -> None:
+    """What is evaluated together gives the trials of each."""
+    several = [architecture for architecture in architectures for _ in range(2)]
+    groups = _started(evaluator, several[0]).together(several)
+    assert sorted(i for group in groups for i in group) == list(range(len(several))), (
+        f"together() must name each architecture once, got {groups}."
+    )
+    assert groups == sorted(groups), f"together() must give the groups in the order of their first, got {groups}."
+    for group in groups:
+        again = evaluator.together([several[i] for i in group])
+        assert again == [[*range(len(group))]], f"A group must be one by itself, but together() makes {again} of it."
+    if evaluator.sequential:
+        return
+    seeds = list(range(len(several)))
+    for trial, architecture, seed in zip(evaluator.evaluate_many(several, seeds=seeds), several, seeds, strict=True):
+        _check_trial(evaluator, trial, architecture, seed)
+        alone = evaluator.evaluate(architecture, seed=seed)
+        assert (trial.status, trial.cost) == (alone.status, alone.cost), (
+            f"evaluate_many() gives the trial {trial!r}, evaluate() {alone!r}."
+        )
 
 
 def _check_mixtures(evaluator: Evaluator, architecture: Architecture) -> None:

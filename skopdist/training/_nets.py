@@ -7,7 +7,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -375,14 +375,18 @@ class Trainer:
             return [[i] for i in range(len(architectures))]
         alike: dict[tuple[Any, ...], list[int]] = {}
         alone: list[list[int]] = []
-        own = {architecture: self.with_settings_of(architecture) for architecture in architectures}
+        own: dict[Architecture, Trainer] = {}
+        for architecture in set(architectures):
+            # One whose settings are refused is so again where it is trained.
+            with suppress(ValueError):
+                own[architecture] = self.with_settings_of(architecture)
         with computing("cpu"):
             is_batchable = {
                 architecture: not trainer.drop_path and batchable(architecture, trainer.channels)
                 for architecture, trainer in own.items()
             }
         for i, (architecture, rows) in enumerate(zip(architectures, samples, strict=True)):
-            if is_batchable[architecture]:
+            if is_batchable.get(architecture, False):
                 n_batches = own[architecture]._count_batches(rows)
                 key = architecture.settings, architecture.cells[0].n_nodes, n_batches
                 alike.setdefault(key, []).append(i)

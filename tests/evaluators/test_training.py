@@ -125,27 +125,101 @@ def test_early_stopping_lowers_the_cost(iris):
     assert trial.cost == trial.info["n_epochs"] < 60
 
 
-def test_trials_are_shared_out_over_the_devices(iris, monkeypatch):
+@pytest.mark.parametrize(
+    ("early_stopping", "expected"),
+    [(3, ["cpu", "cpu:0", "cpu", "cpu", "cpu:0"]), (None, ["cpu", "cpu:0"])],
+    ids=["one by one", "together"],
+)
+def test_trials_are_shared_out_over_the_devices(iris, monkeypatch, early_stopping, expected):
     X, y = iris
     trained = []
 
-    train = Trainer.train
+    def spy(name):
+        method = getattr(Trainer, name)
 
-    def spy(self, *arguments):
-        trained.append(self.device)
-        return train(self, *arguments)
+        def called(self, *arguments):
+            trained.append(self.device)
+            return method(self, *arguments)
 
-    monkeypatch.setattr(Trainer, "train", spy)
-    settings = SHORT
+        monkeypatch.setattr(Trainer, name, called)
+
+    spy("train")
+    spy("train_many")
+    settings = SMALL | {"training": Training(max_epochs=1, early_stopping=early_stopping)}
     evaluator = TrainingEvaluator(device=["cpu", "cpu:0", "cpu"], **settings).fit(X, y, random_state=0)
     several = run_search(RandomSearch(), evaluator, n_trials=5, random_state=0)
-    assert trained == ["cpu", "cpu:0", "cpu", "cpu", "cpu:0"]
+    assert trained == expected
     assert evaluator.trainer_.device == "cpu"
     one = run_search(
         RandomSearch(), TrainingEvaluator(**settings).fit(X, y, random_state=0), n_trials=5, random_state=0
     )
     for column, expected in zip(several.table().values(), one.table().values(), strict=True):
         np.testing.assert_array_equal(column, expected)
+
+
+def test_networks_for_tables_are_trained_together_but_for_rounding(iris):
+    evaluator = TrainingEvaluator(**SMALL, scoring="neg_log_loss").fit(*iris, random_state=0)
+    space = evaluator.search_space
+    architectures = [space.sample(space.uniform(), random_state=i) for i in range(5)]
+    architectures.insert(2, space.make_architecture([space.make_cell(["none"] * 3, space.potential_edges(3))]))
+    groups = evaluator.together(architectures)
+    assert sorted(i for group in groups for i in group) == list(range(6))
+    assert max(map(len, groups)) > 1
+    assert [2] in groups
+    seeds = [10, 11, 12, 13, 14, 15]
+    together = evaluator.evaluate_many(architectures, seeds=seeds, fidelity=0.5)
+    for trial, architecture, seed in zip(together, architectures, seeds, strict=True):
+        alone = evaluator.evaluate(architecture, seed=seed, fidelity=0.5)
+        assert (trial.architecture, trial.seed, trial.status) == (architecture, seed, alone.status)
+        assert (trial.cost, trial.fidelity, trial.info) == (alone.cost, alone.fidelity, alone.info)
+        assert trial.distribution == alone.distribution
+        assert trial.score == pytest.approx(alone.score, abs=1e-3)
+        assert trial.score_error == pytest.approx(alone.score_error, abs=1e-3, nan_ok=True)
+
+
+def test_one_of_a_group_may_fail_to_be_scored(iris):
+    calls = []
+
+    def scorer(model, X, y):
+        calls.append(1)
+        if len(calls) == 3:
+            raise LookupError("refused on purpose")
+        return float((model.predict(X) == y).mean())
+
+    evaluator = TrainingEvaluator(**SHORT, scoring=scorer).fit(*iris, random_state=0)
+    calls.clear()
+    space = evaluator.search_space
+    architectures = list(space.reference_architectures())
+    assert evaluator.together(architectures) == [[0, 1, 2, 3]]
+    trials = evaluator.evaluate_many(architectures, seeds=[0, 1, 2, 3])
+    assert [trial.status for trial in trials] == ["ok", "ok", "failed", "ok"]
+    assert trials[2].message == "LookupError: refused on purpose"
+
+
+def test_what_is_not_for_tables_or_evaluates_in_its_own_way_is_evaluated_one_by_one(iris, series):
+    class Rounded(TrainingEvaluator):
+        def _evaluate(self, architecture, mixture, seed):
+            return replace(super()._evaluate(architecture, mixture, seed), score=0.5)
+
+    stopping = SMALL | {"training": Training(max_epochs=1, early_stopping=1)}
+    evaluators = [
+        TrainingEvaluator(**SHORT).fit(*series, random_state=0),
+        TrainingEvaluator(**stopping).fit(*iris, random_state=0),
+        Rounded(**SHORT).fit(*iris, random_state=0),
+    ]
+    for evaluator in evaluators:
+        architectures = list(evaluator.search_space.reference_architectures())
+        assert evaluator.together(architectures) == [[i] for i in range(len(architectures))]
+    result = run_search(RandomSearch(), evaluators[-1], n_trials=4, random_state=0)
+    assert [trial.score for trial in result.trials] == [0.5] * 4
+
+
+def test_settings_that_are_refused_fail_alone(iris):
+    space = DenseSpace(scalars=[Scalar("label_smoothing", 0.1, 3.0)])
+    evaluator = TrainingEvaluator(space, **SHORT).fit(*iris, random_state=0)
+    result = run_search(RandomSearch(), evaluator, n_trials=8, random_state=0)
+    statuses = {trial.status: dict(trial.architecture.settings)["label_smoothing"] for trial in result.trials}
+    assert statuses["ok"] <= 1 < statuses["failed"]
 
 
 def test_copies_for_the_devices_share_the_data(iris):
