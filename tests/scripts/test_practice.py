@@ -100,3 +100,19 @@ def test_time_limits_are_laid_out(script, tmp_path):
         rows.add(data="few", strategy="bayesian", n_jobs=1, budget=10, seconds=seconds, n_trials=3, n_members=2)
     verdicts = [line.split("|")[6].strip() for line in limit.limit_table(rows).splitlines()[2:]]
     assert verdicts == ["yes", "no"]
+
+
+def test_who_takes_no_series_of_unequal_length_gets_them_filled_up(practice):
+    rng = np.random.default_rng(0)
+    y = np.arange(20) % 2
+    X = [rng.normal(label * 3, 1, (2, 5 + i % 4)) for i, label in enumerate(y)]
+    padded = practice.Padded().fit(X[:3]).transform(X)
+    assert padded.shape == (20, 2, 7)
+    np.testing.assert_array_equal(padded[0, :, :5], X[0])
+    assert not padded[0, :, 5:].any()
+    np.testing.assert_array_equal(padded[3], X[3][:, :7])
+    model = practice.make("logistic regression", "unequal", 30, 0).fit(X, y)
+    assert (model.predict(X) == y).mean() > 0.9
+    assert model.classes_.tolist() == [0, 1]
+    ours = practice.make(practice.OURS, "unequal", 30, 0)
+    assert ours.max_time == 30
