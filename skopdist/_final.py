@@ -39,6 +39,7 @@ from skopdist.display import describe
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Limit
 from skopdist.evaluators import Evaluator, SupervisedEvaluator, TrainingEvaluator
+from skopdist.networks import NetworkCosts
 from skopdist.search import SearchResult
 from skopdist.spaces import SearchSpace
 from skopdist.training import Trainer
@@ -167,7 +168,7 @@ class FinalStage:
         folds = problem.folds(n_folds, seed(self.entropy, Stream.FOLDS)) if n_folds else []
         architectures = self._architectures(-(-n // len(folds)) if folds else n)
         seeds = [seed(self.entropy, Stream.REFIT), *(seed(self.entropy, Stream.MEMBER, i) for i in range(1, n))]
-        seats = plan_seats(problem, architectures, folds, n, seeds)
+        seats = plan_seats(problem, architectures, folds, n, seeds, self._costs(architectures))
         trained: list[Member | str] = []
         stop_reason = None
         self.watch.begin_members(n_told)
@@ -229,6 +230,18 @@ class FinalStage:
             first = [self._sample(Stream.REFIT_DRAW)]
         chosen = choose_architectures(first, n, self._draw)
         return list(dict.fromkeys(self.refit.resized(architecture) for architecture in chosen))
+
+    def _costs(self, architectures: Sequence[Architecture]) -> list[float] | None:
+        """Return what architectures compute for a sample, as a measure of the time of their trainings.
+
+        That of networks for flat input hardly depends on it, and they train together. Seconds would be a better
+        measure, but no two fits would be equal.
+        """
+        trainer, problem = self.trainer, self.trainer.problem
+        if problem.n_spatial == 0:
+            return None
+        costs = NetworkCosts(problem.sample_shape, len(problem.classes), trainer.channels, trainer.n_cells)
+        return [costs.flops(architecture) for architecture in architectures]
 
     def _draw(self, i: int) -> Architecture | None:
         drawn = self._sample(Stream.MEMBER_DRAW, i)

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skorch import NeuralNetClassifier
 
 from skopdist._workers import Workers
-from skopdist.architecture import Architecture
+from skopdist.architecture import Architecture, Cell
 from skopdist.budget import Budget
 from skopdist.committee._finalists import stem_of
 from skopdist.evaluators import Scorer
@@ -35,6 +35,8 @@ _DRAWS = 20
 ENOUGH_TO_WEIGH, _FOLDS_OF_SMALL_PARTS = 500, 10
 # Members in one graph where time decides: fewer than could be, for all of them end together.
 TOGETHER = 4
+# A training that takes so many times as long as another clearly takes longer.
+_CLEARLY_LONGER = 2
 # Of the time of a member: what its training may take, and of that, the prediction of held-out rows.
 _TRAINING, _PREDICTING = 0.95, 0.04
 
@@ -54,6 +56,8 @@ class Seat:
         The number of the fold; -1 without one.
     index : int
         The place in the committee, from 0.
+    cost : float
+        How long the training takes, beside others.
     """
 
     architecture: Architecture
@@ -62,6 +66,7 @@ class Seat:
     held_out: Samples | None = None
     fold: int = -1
     index: int = 0
+    cost: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +151,12 @@ def choose_architectures(
 
 
 def plan_seats(
-    problem: Problem, architectures: Sequence[Architecture], folds: Sequence[Problem], n: int, seeds: Sequence[int]
+    problem: Problem,
+    architectures: Sequence[Architecture],
+    folds: Sequence[Problem],
+    n: int,
+    seeds: Sequence[int],
+    costs: Sequence[float] | None = None,
 ) -> list[Seat]:
     """Return the seats of `n` members.
 
@@ -156,17 +166,28 @@ def plan_seats(
     instead, and then the next one: so few of them can be weighed, and have seen almost all rows. Each is trained once
     for each fold, before the next architectures follow one by one. When all have had their turn, the first ones begin
     again, with other seeds. Without folds, all architectures take turns and are trained on all rows.
+
+    `costs` says how long the trainings of the architectures take beside each other, where they differ. Then each stem
+    has as much of the time as the others, and not as many members: one whose trainings take ten times as long has its
+    turn behind ten of the others. The very first architecture is trained in any case.
     """
-    if not folds:
-        return [Seat(architectures[i % len(architectures)], seeds[i], problem.everything, index=i) for i in range(n)]
     stems = [stem_of(architecture) for architecture in architectures]
-    n_abreast = next((i for i, stem in enumerate(stems) if stem in stems[:i]), len(stems))
-    first = _same_folds if can_weigh_by_one(len(problem.everything), len(folds)) else _turns
-    pairs = [*first(n_abreast, len(folds)), *itertools.product(range(n_abreast, len(architectures)), range(len(folds)))]
+    weighs_by_one = can_weigh_by_one(len(problem.everything), len(folds))
+    parts: list[tuple[Samples, Samples | None, int]]
+    parts = [(fold.training, fold.held_out, i) for i, fold in enumerate(folds)] or [(problem.everything, None, -1)]
+    pairs: Iterator[tuple[int, int]]
+    if costs is not None:
+        costs = _clear(costs)
+        pairs = _in_equal_time(stems, costs, len(parts), weighs_by_one)
+    else:
+        n_abreast = next((i for i, stem in enumerate(stems) if stem in stems[:i]), len(stems))
+        first = (_same_folds if weighs_by_one else _turns)(n_abreast, len(parts))
+        pairs = itertools.cycle([*first, *itertools.product(range(n_abreast, len(architectures)), range(len(parts)))])
     seats = []
-    for i, (turn, fold) in enumerate(itertools.islice(itertools.cycle(pairs), n)):
-        part = folds[fold]
-        seats.append(Seat(architectures[turn], seeds[i], part.training, part.held_out, fold, i))
+    for i, (turn, part) in enumerate(itertools.islice(pairs, n)):
+        training, held_out, fold = parts[part]
+        cost = 1.0 if costs is None else costs[turn]
+        seats.append(Seat(architectures[turn], seeds[i], training, held_out, fold, i, cost))
     return seats
 
 
@@ -185,6 +206,42 @@ def _turns(n_architectures: int, n_folds: int) -> list[tuple[int, int]]:
 def _same_folds(n_architectures: int, n_folds: int) -> list[tuple[int, int]]:
     """Return all pairs of an architecture and a fold, fold by fold."""
     return [(i, fold) for fold in range(n_folds) for i in range(n_architectures)]
+
+
+def _clear(costs: Sequence[float]) -> list[float]:
+    """Return costs in units of the least; what is less than twice as much counts as equal."""
+    least = min(costs)
+    return [cost / least if cost >= _CLEARLY_LONGER * least > 0 else 1.0 for cost in costs]
+
+
+def _in_equal_time(
+    stems: Sequence[Cell | None], costs: Sequence[float], n_folds: int, same_folds: bool
+) -> Iterator[tuple[int, int]]:
+    """Yield pairs of an architecture and a fold without end, such that each stem has as much time as the others.
+
+    Next comes the stem that is done with it first, and of its architectures one after the other, each once for each
+    fold.
+    """
+    spent = dict.fromkeys(stems, 0.0)
+    queues = {
+        stem: itertools.cycle([i for i, other in enumerate(stems) if other == stem for _ in range(n_folds)])
+        for stem in spent
+    }
+    upcoming = {stem: next(queue) for stem, queue in queues.items()}
+    unused: dict[int, list[int]] = {}
+    stem = stems[0]
+    for turn in itertools.count():
+        i = upcoming[stem]
+        folds = unused.setdefault(i, [])
+        if not folds:
+            folds.extend(range(n_folds))
+        begin = 0 if same_folds else turn
+        fold = min(folds, key=lambda fold: (fold - begin) % n_folds)
+        folds.remove(fold)
+        yield i, fold
+        spent[stem] += costs[i]
+        upcoming[stem] = next(queues[stem])
+        stem = min(spent, key=lambda other: spent[other] + costs[upcoming[other]])
 
 
 @dataclass(frozen=True)
@@ -260,7 +317,7 @@ def train_members(
     budget : Budget or None, default=None
         The seconds that there are; None sets no limit. One member is trained in any case.
     expected : float, default=0.0
-        The seconds that a member is expected to take.
+        The seconds that a member of cost 1 is expected to take.
     n_there : int, default=0
         Members that are there already.
 
@@ -273,23 +330,31 @@ def train_members(
     Returns
     -------
     expected : float
-        The seconds that the last ones took.
+        The seconds that the last ones took, for each unit of cost.
     """
     budget = Budget(None) if budget is None else budget
-    n_workers, n_made = effective_n_jobs(n_jobs), 0
+    n_workers, rest = effective_n_jobs(n_jobs), list(seats)
     with Workers(n_jobs) as workers:
-        while n_made < len(seats) and budget.allows_member(expected, n_there + n_made):
+        while timely := _timely(rest, budget, expected, n_there + len(seats) - len(rest)):
             begin = time.monotonic()
-            rest = seats[n_made:]
             if budget.is_limited:
-                groups = _next_groups(trainer, rest, n_workers, is_tight=budget.left < 3 * expected)
+                is_tight = budget.left < 3 * expected * timely[0].cost
+                groups = _next_groups(trainer, timely, n_workers, is_tight)
             else:
-                groups = _groups(trainer, rest)
+                groups = _groups(trainer, timely)
             calls = [_Call.of(group) for group in groups]
             yield from _results(workers, calls, trainer, time.time() + budget.left)
-            n_made += sum(map(len, groups))
-            expected = time.monotonic() - begin
+            begun = {seat.index for group in groups for seat in group}
+            rest = [seat for seat in rest if seat.index not in begun]
+            longest = max(sum(seat.cost for seat in group) / len(group) for group in groups)
+            expected = (time.monotonic() - begin) / longest
     return expected
+
+
+def _timely(seats: Sequence[Seat], budget: Budget, expected: float, n_there: int) -> list[Seat]:
+    """Return the seats for which there is time; where there is none for a whole training, what is worth beginning."""
+    whole = [seat for seat in seats if budget.left >= expected * seat.cost]
+    return whole or [seat for seat in seats if budget.allows_member(expected * seat.cost, n_there)]
 
 
 def _groups(trainer: Trainer, seats: Sequence[Seat]) -> list[list[Seat]]:

@@ -83,6 +83,38 @@ def test_where_a_fold_is_enough_all_stems_hold_out_the_same():
     assert [seat.architecture for seat in seats] == [*architectures, *architectures, architectures[0]]
 
 
+@pytest.mark.parametrize("n_folds", [0, 3])
+def test_stems_whose_trainings_take_longer_have_as_much_time_and_fewer_members(trainer, n_folds):
+    quick, slow, other = behind("linear_stem", 1), behind("periodic_stem", 2), behind("linear_stem", 3)
+    folds = trainer.problem.folds(n_folds) if n_folds else []
+
+    def planned(architectures, costs, n=24):
+        return plan_seats(trainer.problem, architectures, folds, n, range(n), costs)
+
+    seats = planned([quick, slow, other], [2.0, 20.0, 2.0])
+    assert [i for i, seat in enumerate(seats) if seat.architecture == slow] == [10, 21]
+    assert {seat.architecture: seat.cost for seat in seats} == {quick: 1.0, slow: 10.0, other: 1.0}
+    # One after the other, each once for each fold.
+    n = n_folds or 1
+    assert [seat.architecture for seat in seats[: 2 * n]] == [quick] * n + [other] * n
+    if n_folds:
+        assert sorted(seat.fold for seat in seats[:3]) == sorted(seat.fold for seat in seats[3:6]) == [0, 1, 2]
+    # The first is the first, whatever it costs.
+    seats = planned([slow, quick], [20.0, 2.0])
+    assert [i for i, seat in enumerate(seats) if seat.architecture == slow] == [0, 20]
+    # A little longer is as long, and so is nothing.
+    for costs in ([2.0, 3.9], [0.0, 0.0]):
+        assert [seat.architecture for seat in planned([slow, quick], costs, 4)] == [slow, quick, slow, quick]
+
+
+def test_what_there_is_no_time_for_gives_way(trainer):
+    seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(3), 4, range(4))
+    seats = [dataclasses.replace(seat, cost=cost) for seat, cost in zip(seats, [1.0, 1e6, 1.0, 1e6], strict=True)]
+    members = list(train_members(trainer, seats, None, Budget(60.0), expected=0.5))
+    assert [member.seat.index for member in members] == [0, 2]
+    assert [member.cost for member in members] == [2, 2]
+
+
 def test_without_folds_all_rows_are_trained_on(trainer):
     seats = plan_seats(trainer.problem, [draw(1), draw(2)], [], 3, range(3))
     assert [seat.architecture for seat in seats] == [draw(1), draw(2), draw(1)]
