@@ -5,6 +5,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 
 from skopdist.budget import Budget
@@ -105,6 +107,31 @@ def test_stems_whose_trainings_take_longer_have_as_much_time_and_fewer_members(t
     # A little longer is as long, and so is nothing.
     for costs in ([2.0, 3.9], [0.0, 0.0]):
         assert [seat.architecture for seat in planned([slow, quick], costs, 4)] == [slow, quick, slow, quick]
+
+
+@given(
+    costs=st.lists(st.floats(0.1, 50), min_size=1, max_size=6),
+    stems=st.lists(st.sampled_from(["linear_stem", "periodic_stem", "piecewise_stem"]), min_size=6, max_size=6),
+    n_folds=st.sampled_from([0, 2, 4]),
+)
+def test_no_stem_is_served_before_another_that_would_be_done_sooner(trainer, costs, stems, n_folds):
+    problem = trainer.problem
+    architectures = [behind(stem, 10 + i) for i, stem in enumerate(stems[: len(costs)])]
+    folds = problem.folds(n_folds) if n_folds else []
+    seats = plan_seats(problem, architectures, folds, 30, range(30), costs)
+    assert seats[0].architecture == architectures[0]
+    stem_of = dict(zip(architectures, stems, strict=False))
+    spent = dict.fromkeys(stem_of.values(), 0.0)
+    dearest = max(costs) / min(costs)
+    for seat in seats:
+        stem = stem_of[seat.architecture]
+        # But for the very first one.
+        if any(spent.values()):
+            assert all(spent[stem] <= spent[other] + dearest for other in spent)
+        spent[stem] += seat.cost
+    if folds:
+        for seat in seats:
+            assert set(seat.training.rows) | set(seat.held_out.rows) == set(problem.everything.rows)
 
 
 def test_what_there_is_no_time_for_gives_way(trainer):
