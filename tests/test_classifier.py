@@ -491,10 +491,12 @@ def test_members_predict_together(data, request):
     assert {trial.fidelity for trial in search} == {0.25}
     assert [(trial.final, trial.fidelity) for trial in finals] == [(True, 1.0)] * 5
     assert clf.search_results_["final"].tolist() == [False] * 5 + [True] * 5
-    # The first of several architectures has all folds, or takes turns with one of another stem.
-    assert len({(trial.architecture, trial.info["fold"]) for trial in finals}) == 5
+    # The first of several architectures has all folds, or takes turns with one of another stem; on series another one
+    # may take so much longer that it has no turn.
     assert {trial.info["fold"] for trial in finals} == {0, 1, 2, 3}
-    assert len({net.module__architecture for net in clf.nets_}) == 2
+    n_pairs = len({(trial.architecture, trial.info["fold"]) for trial in finals})
+    n_architectures = len({net.module__architecture for net in clf.nets_})
+    assert (n_pairs, n_architectures) == (5, 2) or (data, n_pairs, n_architectures) == ("series", 4, 1)
     assert {net.module__architecture for net in clf.nets_} <= {trial.architecture for trial in search}
     members = [Predictor(net.module_, X.ndim - 2)(X) for net in clf.nets_]
     average = np.average(members, axis=0, weights=clf.member_weights_)
