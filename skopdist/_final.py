@@ -241,7 +241,10 @@ class FinalStage:
         if problem.n_spatial == 0:
             return None
         costs = NetworkCosts(problem.sample_shape, len(problem.classes), trainer.channels, trainer.n_cells)
-        return [costs.flops(architecture) for architecture in architectures]
+        try:
+            return [costs.flops(architecture) for architecture in architectures]
+        except Exception:  # noqa: BLE001 - an operation of the user's may do what cannot be counted without numbers
+            return None
 
     def _draw(self, i: int) -> Architecture | None:
         drawn = self._sample(Stream.MEMBER_DRAW, i)

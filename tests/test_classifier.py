@@ -1,5 +1,6 @@
 import copy
 import json
+import math
 import os
 import pickle
 import signal
@@ -22,11 +23,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping, EpochScoring
+from torch import nn
 
 from skopdist import Architecture, OpDistNASClassifier, OperationDistribution, Prior, Refit, Scalar
 from skopdist.committee import temper
 from skopdist.evaluators import TabularEvaluator, TrainingEvaluator
 from skopdist.networks import Network, NetworkCosts
+from skopdist.operations import register_operation
+from skopdist.operations._registry import _REGISTRY
 from skopdist.search import SearchFailedError
 from skopdist.spaces import DenseSpace, ImageSpace, NASBench201Space, SequenceSpace
 from skopdist.strategies import BayesianOptimization, DifferentiableSearch, LocalSearch, RandomSearch
@@ -504,6 +508,20 @@ def test_members_predict_together(data, request):
     restored = pickle.loads(pickle.dumps(clf))
     np.testing.assert_array_equal(restored.predict_proba(X), clf.predict_proba(X))
     assert restored.net_ is restored.nets_[0]
+
+
+def test_a_committee_of_operations_whose_cost_cannot_be_counted(series):
+    class LooksAtNumbers(nn.Module):
+        def forward(self, x):
+            return x if float(x.detach().sum()) < math.inf else -x
+
+    register_operation("looks_at_numbers", n_spatial=1)(lambda size: LooksAtNumbers())
+    try:
+        space = SequenceSpace(["looks_at_numbers", "conv_3"])
+        clf = make(RandomSearch(), search_space=space, n_trials=2, n_members=3, max_epochs=1).fit(*series)
+        assert len(clf.nets_) == 3
+    finally:
+        _REGISTRY.pop("looks_at_numbers", None)
 
 
 def test_the_score_of_a_committee_is_no_luckiest_of_many(iris):
