@@ -6,7 +6,7 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 
 from skopdist._identity import Identity, describe, describe_parts
 from skopdist._prior import Prior, PriorLike, as_prior
 from skopdist._random import RandomState, root_entropy, seed, stream
 from skopdist._signals import uninterrupted
+from skopdist._tasks import Task, evaluate
 from skopdist._validation import check_positive_integer
 from skopdist._workers import Workers
 from skopdist.architecture import Architecture
@@ -29,7 +30,7 @@ from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
 from skopdist.evaluators import Evaluator
 from skopdist.journal import Journal, SearchRecord
-from skopdist.operations import Operation, adopt_operations, own_operations
+from skopdist.operations import Operation, own_operations
 from skopdist.spaces import SearchSpace
 from skopdist.strategies import Strategy
 from skopdist.trial import Trial, best_trial
@@ -43,8 +44,6 @@ _STRATEGY, _PLACEMENT, _EVALUATION, _EVALUATOR, _FINAL = range(5)
 # Points drawn at a time for each worker where trials teach nothing: the first trial begins at once, and at the end of
 # such a round no worker waits for long.
 _AHEAD = 32
-# Trials among which those that can be evaluated together are looked for: as many as `BayesianOptimization` suggests.
-_TOGETHER = 4
 # Of the time of a search that ends with finals, the part for what comes before them.
 _BEFORE_FINALS = 0.5
 
@@ -421,7 +420,7 @@ class _Search:
         ]
         known = [self.known_finals.get((task.architecture, task.seed)) for task in tasks]
         finals = dict(enumerate(known))
-        evaluated = self._evaluate(workers, tasks, known)
+        evaluated = evaluate(workers, self.evaluator, tasks, known)
         try:
             for i, (trial, is_next_ready) in enumerate(evaluated):
                 if known[i] is None:
@@ -451,7 +450,7 @@ class _Search:
         strategy, journal = self.strategy.finish(), self.journal
         return SearchResult(tuple(trials), recommended, best, strategy, self.stop_reason, lambda: journal.record)
 
-    def _next_tasks(self, n_ahead: int) -> list[_Task]:
+    def _next_tasks(self, n_ahead: int) -> list[Task]:
         """Ask the strategy for points, and draw an architecture at each; what is known comes first."""
         first = len(self.trials)
         given = self.begin_with[first : self.n_trials]
@@ -465,8 +464,8 @@ class _Search:
         n = min(n_ahead if at_once is None else at_once, self.n_trials - first)
         return [self._task(i, point) for i, point in enumerate(self.strategy.suggest(n), start=first)]
 
-    def _task(self, index: int, point: NDArray[np.float64]) -> _Task:
-        return _Task(
+    def _task(self, index: int, point: NDArray[np.float64]) -> Task:
+        return Task(
             index,
             self.encoding.decode(point, stream(self.entropy, _PLACEMENT, index)),
             self.encoding.distribution(point),
@@ -477,21 +476,21 @@ class _Search:
             self._operations,
         )
 
-    def _task_of(self, index: int, architecture: Architecture, entropy: int, fidelity: float) -> _Task:
+    def _task_of(self, index: int, architecture: Architecture, entropy: int, fidelity: float) -> Task:
         """Make the task of an architecture that was not drawn."""
         point = self.encoding.encode(architecture)
         ratio = self.encoding.space_.encode(architecture)
         mixture = self.encoding.mixture(point)
-        return _Task(index, architecture, ratio, mixture, entropy, fidelity, self.deadline, self._operations)
+        return Task(index, architecture, ratio, mixture, entropy, fidelity, self.deadline, self._operations)
 
     @cached_property
     def _operations(self) -> tuple[Operation, ...]:
         return own_operations(self.encoding.space_.operation_names)
 
-    def _make(self, workers: Workers, tasks: Sequence[_Task]) -> None:
+    def _make(self, workers: Workers, tasks: Sequence[Task]) -> None:
         """Make the trials of some tasks, unless the search ends before, and let the strategy observe them."""
         made: list[Trial] = []
-        evaluated = self._evaluate(workers, tasks, [self._recall(task) for task in tasks])
+        evaluated = evaluate(workers, self.evaluator, tasks, [self._recall(task) for task in tasks])
         try:
             for trial, is_next_ready in evaluated:
                 if trial.index >= len(self.known):
@@ -514,7 +513,7 @@ class _Search:
         except KeyboardInterrupt:
             self._end_by_interrupt(self.trials)
 
-    def _recall(self, task: _Task) -> Trial | None:
+    def _recall(self, task: Task) -> Trial | None:
         """Return the trial of a task, if it is on record."""
         return task.recognise(self.known[task.index]) if task.index < len(self.known) else None
 
@@ -540,121 +539,3 @@ class _Search:
             return "callback"
         # What was made together with this one costs no more time.
         return "max_time" if time.time() >= self.deadline and not is_next_ready else ""
-
-    def _evaluate(
-        self, workers: Workers, tasks: Sequence[_Task], known: Sequence[Trial | None]
-    ) -> Generator[tuple[Trial, bool], None, None]:
-        """Yield the trials of some tasks in order: those that are known as they are, the others as they are made.
-
-        With each comes whether the next one is there already.
-        """
-        if self.evaluator.sequential:
-            for task, trial in zip(tasks, known, strict=True):
-                yield (_run([task], self.evaluator)[0] if trial is None else trial), False
-            return
-        replicas = self.evaluator.replicas
-        groups = [(group, replicas[i % len(replicas)]) for i, group in enumerate(self._groups(tasks))]
-        # A group that is known in part is made as a whole: networks of one graph depend on each other by rounding.
-        missing = [(group, replica) for group, replica in groups if any(known[i] is None for i in group)]
-        calls = [delayed(_run)([tasks[i] for i in group], replica) for group, replica in missing]
-
-        def fail(i: int, message: str) -> list[Trial] | None:
-            group = missing[i][0]
-            return [tasks[group[0]].fail(message)] if len(group) == 1 else None
-
-        results = workers.run(calls, fail)
-        made = zip(missing, results, strict=True)
-        found = {i: trial for i, trial in enumerate(known) if trial is not None}
-        try:
-            for i in range(len(tasks)):
-                while i not in found:
-                    (group, replica), trials = next(made)
-                    if trials is None:
-                        trials = self._one_by_one(workers, [tasks[j] for j in group], replica)
-                    found |= {j: trial for j, trial in zip(group, trials, strict=True) if known[j] is None}
-                yield found[i], i + 1 in found
-        finally:
-            # Ends what is still running.
-            results.close()
-
-    @staticmethod
-    def _one_by_one(workers: Workers, tasks: Sequence[_Task], replica: Evaluator) -> list[Trial]:
-        """Evaluate tasks each by itself, as those that a worker died of together, most often for want of memory."""
-        calls = [delayed(_run)([task], replica) for task in tasks]
-        return [trial for (trial,) in workers.run(calls, lambda i, message: [tasks[i].fail(message)])]
-
-    def _groups(self, tasks: Sequence[_Task]) -> list[list[int]]:
-        """Say which tasks are evaluated together: some of a few neighbours, whatever the number of workers."""
-        groups: list[list[int]] = []
-        for begin in range(0, len(tasks), _TOGETHER):
-            architectures = [task.architecture for task in tasks[begin : begin + _TOGETHER]]
-            groups += [[begin + i for i in group] for group in self.evaluator.together(architectures)]
-        return groups
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A trial that is still to be made, with all that a worker needs beside the evaluator."""
-
-    index: int
-    architecture: Architecture
-    distribution: OperationDistribution
-    mixture: NDArray[np.float64]
-    seed: int
-    fidelity: float
-    deadline: float
-    operations: tuple[Operation, ...]
-
-    def fail(self, message: str) -> Trial:
-        return Trial(
-            self.architecture,
-            self.distribution,
-            math.nan,
-            seed=self.seed,
-            status="failed",
-            message=message,
-            index=self.index,
-            fidelity=self.fidelity,
-        )
-
-    def recognise(self, trial: Trial) -> Trial:
-        """Return a trial on record, if it is the one that this task would make."""
-        if (trial.index, trial.seed, trial.architecture) != (self.index, self.seed, self.architecture):
-            raise ValueError(
-                f"The trial {trial.index} on record (seed {trial.seed}, {trial.architecture}) is not the one that this "
-                f"search makes (seed {self.seed}, {self.architecture}), though their settings are the same: the file "
-                "was changed, or the search depends on something that differs each time, such as a measured latency. "
-                "Give another journal or record, or none."
-            )
-        return trial
-
-
-def _run(tasks: Sequence[_Task], evaluator: Evaluator) -> list[Trial]:
-    """Evaluate tasks that belong together; whatever raises makes failed trials."""
-    first = tasks[0]
-    try:
-        # A worker has registered only what the library brings along.
-        adopt_operations(first.operations)
-        if math.isfinite(first.deadline):
-            evaluator = evaluator.within(max(0.0, first.deadline - time.time()))
-        if len(tasks) == 1:
-            trials = [
-                evaluator.evaluate(
-                    first.architecture,
-                    distribution=first.distribution,
-                    mixture=first.mixture,
-                    seed=first.seed,
-                    fidelity=first.fidelity,
-                )
-            ]
-        else:
-            trials = evaluator.evaluate_many(
-                [task.architecture for task in tasks],
-                distributions=[task.distribution for task in tasks],
-                mixtures=[task.mixture for task in tasks],
-                seeds=[task.seed for task in tasks],
-                fidelity=first.fidelity,
-            )
-    except Exception as error:  # noqa: BLE001 - the search goes on
-        return [task.fail(f"{type(error).__name__}: {error}") for task in tasks]
-    return [trial.replace(index=task.index) for task, trial in zip(tasks, trials, strict=True)]

@@ -25,7 +25,7 @@ LAYERS = [
     {"committee"},
     {"search", "_watching"},
     {"tracking"},
-    {"display"},
+    {"display", "_tasks"},
     {"strategies", "evaluators"},
     {"training"},
     {"networks", "formats"},
