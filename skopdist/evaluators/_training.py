@@ -23,6 +23,9 @@ from skopdist.training._nets import SETTINGS
 
 # Fewer rows are not made fewer still for short trainings.
 _FEWEST_ROWS = 1000
+# Networks for so many rows are trained together. With more, batches are larger, and four networks in one graph take two
+# thirds of the time of four one after the other and more (benchmarks/batched.py): several workers gain more.
+_MOST_ROWS_TOGETHER = 4096
 # Of the time of a training that is limited: as much again as scoring takes.
 _SCORING = 0.15
 
@@ -132,12 +135,15 @@ class TrainingEvaluator(SupervisedEvaluator):
         return hurried
 
     def together(self, architectures: Sequence[Architecture]) -> list[list[int]]:
-        """Say which networks are trained in one graph: small ones for flat input; see :meth:`Trainer.groups`.
+        """Say which networks are trained in one graph: small ones for a few thousand rows of flat input.
+
+        See :meth:`Trainer.groups`.
 
         A subclass that evaluates in a way of its own is asked for one after the other.
         """
         ways = (type(self).evaluate, TrainingEvaluator.evaluate), (type(self)._evaluate, TrainingEvaluator._evaluate)
-        if "_evaluate" in vars(self) or any(own is not usual for own, usual in ways):
+        is_own = "_evaluate" in vars(self) or any(own is not usual for own, usual in ways)
+        if is_own or len(self.problem_.training) > _MOST_ROWS_TOGETHER:
             return super().together(architectures)
         valid = [i for i, architecture in enumerate(architectures) if self.space_.is_valid(architecture)]
         training, held_out = [self.problem_.training] * len(valid), [self.problem_.held_out] * len(valid)

@@ -196,13 +196,16 @@ def test_one_of_a_group_may_fail_to_be_scored(iris):
     assert trials[2].message == "LookupError: refused on purpose"
 
 
-def test_what_is_not_for_tables_or_evaluates_in_its_own_way_is_evaluated_one_by_one(iris, series):
+def test_what_is_large_or_not_for_tables_or_evaluates_in_its_own_way_is_evaluated_one_by_one(iris, series):
     class Rounded(TrainingEvaluator):
         def _evaluate(self, architecture, mixture, seed):
             return replace(super()._evaluate(architecture, mixture, seed), score=0.5)
 
     stopping = SMALL | {"training": Training(max_epochs=1, early_stopping=1)}
+    rng = np.random.default_rng(0)
+    many = rng.normal(size=(6000, 2)), rng.integers(2, size=6000)
     evaluators = [
+        TrainingEvaluator(**SHORT).fit(*many, random_state=0),
         TrainingEvaluator(**SHORT).fit(*series, random_state=0),
         TrainingEvaluator(**stopping).fit(*iris, random_state=0),
         Rounded(**SHORT).fit(*iris, random_state=0),
