@@ -31,7 +31,8 @@ KEYS = ("age", "revision", "dataset", "seed")
 TABLES = ("german", "segmentation")
 SERIES = ("SyntheticControl", "SwedishLeaf")
 IMAGES = 1000
-IMAGES_NAME = "Fashion-MNIST, 1,000 images"  # Of a time when a fit was a search, and had no committee.
+IMAGES_NAME = "Fashion-MNIST, 1,000 images"
+# Of a time when a fit was a search, and had no committee.
 EARLIER = "feb43bb"
 
 # Run by a process that knows nothing but the revision in its folder.

@@ -39,7 +39,6 @@ from skopdist.display import describe
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Limit
 from skopdist.evaluators import Evaluator, SupervisedEvaluator, TrainingEvaluator
-from skopdist.networks import NetworkCosts
 from skopdist.search import SearchResult
 from skopdist.spaces import SearchSpace
 from skopdist.training import Trainer
@@ -237,10 +236,9 @@ class FinalStage:
         That of networks for flat input hardly depends on it, and they train together. Seconds would be a better
         measure, but no two fits would be equal.
         """
-        trainer, problem = self.trainer, self.trainer.problem
-        if problem.n_spatial == 0:
+        if self.trainer.problem.n_spatial == 0:
             return None
-        costs = NetworkCosts(problem.sample_shape, len(problem.classes), trainer.channels, trainer.n_cells)
+        costs = self.trainer.costs()
         try:
             return [costs.flops(architecture) for architecture in architectures]
         except Exception:  # noqa: BLE001 - an operation of the user's may do what cannot be counted without numbers

@@ -36,6 +36,7 @@ class Task:
     operations: tuple[Operation, ...]
 
     def fail(self, message: str) -> Trial:
+        """Make a trial that failed, for the reason given."""
         return Trial(
             self.architecture,
             self.distribution,
@@ -67,24 +68,13 @@ def run(tasks: Sequence[Task], evaluator: Evaluator) -> list[Trial]:
         adopt_operations(first.operations)
         if math.isfinite(first.deadline):
             evaluator = evaluator.within(max(0.0, first.deadline - time.time()))
-        if len(tasks) == 1:
-            trials = [
-                evaluator.evaluate(
-                    first.architecture,
-                    distribution=first.distribution,
-                    mixture=first.mixture,
-                    seed=first.seed,
-                    fidelity=first.fidelity,
-                )
-            ]
-        else:
-            trials = evaluator.evaluate_many(
-                [task.architecture for task in tasks],
-                distributions=[task.distribution for task in tasks],
-                mixtures=[task.mixture for task in tasks],
-                seeds=[task.seed for task in tasks],
-                fidelity=first.fidelity,
-            )
+        trials = evaluator.evaluate_many(
+            [task.architecture for task in tasks],
+            distributions=[task.distribution for task in tasks],
+            mixtures=[task.mixture for task in tasks],
+            seeds=[task.seed for task in tasks],
+            fidelity=first.fidelity,
+        )
     except Exception as error:  # noqa: BLE001 - the search goes on
         return [task.fail(f"{type(error).__name__}: {error}") for task in tasks]
     return [trial.replace(index=task.index) for task, trial in zip(tasks, trials, strict=True)]

@@ -473,7 +473,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
                 self.__dict__.pop(name, None)
             n_members = self._choose_members(book.trials)
             n_final = self._wanted_members(n_members)
-            costs = self._costs(trainer)
+            costs = trainer.costs()
             is_short = n_members > 1 and isinstance(self.evaluator_, TrainingEvaluator)
             plan = self._plan(trainer, costs, book, budget, is_short)
             result = self._search(plan, book, budget, n_final, watch)
@@ -784,17 +784,6 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         training = getattr(self.evaluator_, "training", None) or Training()
         told = (training.max_epochs, training.early_stopping, self._refit_like.max_epochs)
         return all(value is None for value in told) and "max_epochs" not in training.given
-
-    def _costs(self, trainer: Trainer) -> NetworkCosts:
-        problem = trainer.problem
-        return NetworkCosts(
-            problem.sample_shape,
-            len(problem.classes),
-            trainer.channels,
-            trainer.n_cells,
-            trainer.device,
-            problem.columns,
-        )
 
     def _make_trainer(self, problem: Problem, size: Mapping[str, int]) -> Trainer:
         """Make what trains the final network, where the evaluator trains none."""

@@ -419,7 +419,7 @@ class _Search:
             for i, architecture in enumerate(finalists)
         ]
         known = [self.known_finals.get((task.architecture, task.seed)) for task in tasks]
-        finals = dict(enumerate(known))
+        finals = list(known)
         evaluated = evaluate(workers, self.evaluator, tasks, known)
         try:
             for i, (trial, is_next_ready) in enumerate(evaluated):
@@ -432,7 +432,7 @@ class _Search:
             self.stop_reason = "interrupted"
         finally:
             evaluated.close()
-        made = [final for final in finals.values() if final is not None]
+        made = [final for final in finals if final is not None]
         self.finals.extend(final.replace(index=i) for i, final in enumerate(made, start=len(self.trials)))
 
     def result(self) -> SearchResult:

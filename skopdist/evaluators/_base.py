@@ -342,7 +342,8 @@ class Evaluator(HasParameters, ABC):
             As :meth:`evaluate` does.
         """
         evaluator, none = self.at(fidelity), [None] * len(architectures)
-        sources = list(zip(architectures, distributions or none, mixtures or none, strict=True))
+        known = none if distributions is None else distributions
+        sources = list(zip(architectures, known, none if mixtures is None else mixtures, strict=True))
         trials: dict[int, Trial] = {}
         for group in self.together(architectures):
             if len(group) == 1:

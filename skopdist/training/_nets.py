@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from skopdist._device import DrawnFrom, computing, resolve_precision
 from skopdist.architecture import Architecture
-from skopdist.networks import Network, batchable, usual_size
+from skopdist.networks import Network, NetworkCosts, batchable, usual_size
 from skopdist.problem import Problem, Samples, rows_of_bytes
 from skopdist.training._augmentation import make_augmentation
 from skopdist.training._batches import Batches, BegunData, TensorData, count_batches
@@ -114,6 +114,12 @@ class Trainer:
         """
         depth, width = usual_size(problem.n_spatial)
         return cls(problem, training, n_cells or depth, channels or width, device)
+
+    def costs(self) -> NetworkCosts:
+        """Return the costs of the networks that it trains."""
+        problem = self.problem
+        n_classes = len(problem.classes)
+        return NetworkCosts(problem.sample_shape, n_classes, self.channels, self.n_cells, self.device, problem.columns)
 
     @property
     def n_steps(self) -> int:
