@@ -34,6 +34,7 @@ from skopdist.committee import (
     rank_finalists,
     train_as_long_as_helps,
     train_members,
+    weights_by_stem,
 )
 from skopdist.display import describe
 from skopdist.distribution import OperationDistribution
@@ -88,10 +89,10 @@ class Final:
     stop_reason: str | None = None
 
     @classmethod
-    def equal(cls, members: Sequence[Member]) -> Final:
-        """Make a committee whose members all count the same."""
-        n = len(members)
-        return cls(tuple(member.net for member in members), members[0].seat.architecture, (1 / n,) * n)
+    def unweighed(cls, members: Sequence[Member]) -> Final:
+        """Make a committee of which no more is known than the stems."""
+        nets = tuple(member.net for member in members)
+        return cls(nets, members[0].seat.architecture, tuple(weights_by_stem(members)))
 
     def attributes(self, n_spatial: int) -> dict[str, Any]:
         """Return the attributes of an estimator that predicts so, for samples of so many dimensions behind channels."""
@@ -279,12 +280,12 @@ class FinalStage:
         space, n_spatial = self.evaluator.search_space, self.trainer.problem.n_spatial
         text = f"trained in {result.duration:.1f} s  {describe(space.encode(result.seat.architecture))}"
         _LOGGER.info("member %d %s", len(trained), text)
-        return self.watch.on_member(text, lambda: Final.equal(_succeeded(trained)).attributes(n_spatial))
+        return self.watch.on_member(text, lambda: Final.unweighed(_succeeded(trained)).attributes(n_spatial))
 
     def _weigh(self, members: Sequence[Member], is_folded: bool) -> Final:
         """Weigh the members by the rows that they did not see, where there are such."""
         if not is_folded or not isinstance(self.evaluator, SupervisedEvaluator):
-            return Final.equal(members)
+            return Final.unweighed(members)
         scorer, space = self.evaluator.scorer_, self.evaluator.search_space
         trained, members = members, of_best_length(members)
         verdict = judge(members, scorer)
@@ -296,7 +297,7 @@ class FinalStage:
             for i, member in enumerate(dict.fromkeys([*members, *trained]), start=len(self.search.trials))
         ]
         return dataclasses.replace(
-            Final.equal(members),
+            Final.unweighed(members),
             weights=tuple(verdict.weights[i] for i in order),
             temperature=verdict.temperature,
             verdict=verdict,

@@ -2,7 +2,7 @@
 
 A few examples run with the other tests. For thousands of them, each time others::
 
-    SKOPDIST_FUZZ_EXAMPLES=5000 python -m pytest tests/test_fuzz.py
+    SKOPDIST_FUZZ_EXAMPLES=5000 python -m pytest --timeout 0 tests/test_fuzz.py
 """
 
 import contextlib

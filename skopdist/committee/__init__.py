@@ -1,7 +1,7 @@
 """The committee: several networks that predict together, and how they are chosen, trained and weighed."""
 
 from skopdist.committee._finalists import rank_finalists
-from skopdist.committee._judging import Verdict, judge
+from skopdist.committee._judging import Verdict, judge, weights_by_stem
 from skopdist.committee._lengths import of_best_length, train_as_long_as_helps
 from skopdist.committee._members import (
     Member,
@@ -32,4 +32,5 @@ __all__ = [
     "train_as_long_as_helps",
     "train_members",
     "usual_members",
+    "weights_by_stem",
 ]

@@ -17,6 +17,9 @@ from skopdist.trial import Trial
 _MUCH_LONGER = 2
 # By so many standard errors is a short training so much better that a full one of another can hardly catch up.
 _FAR_BETTER = 4
+# By so many is another stem worse, so that its networks would be of little use beside the others. One would leave out
+# every third of those that are as good, and members of several stems are worth more than several of the best one.
+_CLEARLY_WORSE = 2
 
 
 def rank_finalists(
@@ -30,7 +33,7 @@ def rank_finalists(
     standard error of their difference. It also comes first among the finalists, unless that of the strategy is better
     than every reference by as much: where time is short, the first is all that is trained. The error counts as many
     times as trials are shorter than a quarter of a training, for what learns fast need not go far. Next come the best
-    ones of the other stems, unless they are worse than the first by as much: networks that see the input
+    ones of the other stems, unless they are worse than the first by twice as much: networks that see the input
     otherwise err otherwise.
 
     Architectures that would not be trained to the end in the time are left out, if a reference would: a training that
@@ -103,7 +106,7 @@ def _varied(ranked: Sequence[Architecture], trials: Mapping[Architecture, Trial]
         architecture
         for architecture in rest
         if architecture is best_of_stem[stem_of(architecture)]
-        and not (first in trials and _is_better(trials[first], trials[architecture], times))
+        and not (first in trials and _is_better(trials[first], trials[architecture], _CLEARLY_WORSE * times))
     ]
     return list(dict.fromkeys([first, *others, *rest]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from skopdist.architecture import Architecture
+from skopdist.committee._finalists import stem_of
 from skopdist.committee._members import ENOUGH_TO_WEIGH, Member
 from skopdist.evaluators import Scorer
 from skopdist.problem import Samples
@@ -66,7 +68,7 @@ def judge(members: Sequence[Member], scorer: Scorer) -> Verdict:
     Architectures are compared on the folds that all of them held out; where these have few rows, only those are that
     held out the same folds, the most of all. Where the rows are enough, the weights of the architectures come from
     greedy selection with replacement (Caruana, Niculescu-Mizil, Crew, Ksikes, "Ensemble Selection from Libraries of
-    Models", ICML 2004), by the log-loss; otherwise all members count the same.
+    Models", ICML 2004), by the log-loss; otherwise they are :func:`weights_by_stem`.
 
     Parameters
     ----------
@@ -74,14 +76,13 @@ def judge(members: Sequence[Member], scorer: Scorer) -> Verdict:
         One at least.
     scorer : Scorer
     """
-    equal = [1 / len(members)] * len(members)
     by_architecture: dict[Architecture, list[Member]] = {}
     for member in members:
         by_architecture.setdefault(member.seat.architecture, []).append(member)
     folds = {a: frozenset(m.seat.fold for m in those if _has_predicted(m)) for a, those in by_architecture.items()}
     most = max(folds.values(), key=len)
     if not most:
-        return Verdict(members[0].seat.architecture, equal, 1.0, np.nan, np.nan)
+        return Verdict(members[0].seat.architecture, weights_by_stem(members), 1.0, np.nan, np.nan)
     # Few rows of few folds tell little: then those that were trained on more are known better.
     shared = frozenset.intersection(*folds.values())
     n_shared = sum(n for fold, n in _held_out(members).items() if fold in shared)
@@ -93,7 +94,7 @@ def judge(members: Sequence[Member], scorer: Scorer) -> Verdict:
     }
     scores = {a: _score(scorer, found)[0] for a, found in compared.items()}
     best = max(compared, key=lambda a: (np.isfinite(scores[a]), np.nan_to_num(scores[a])))
-    weights = equal
+    weights = weights_by_stem(members)
     if len(compared) == len(by_architecture) > 1 and len(compared[best].rows) >= ENOUGH_TO_WEIGH:
         share = _select([found.probabilities for found in compared.values()], compared[best].rows)
         of_each = {a: part / len(by_architecture[a]) for a, part in zip(compared, share, strict=True)}
@@ -104,6 +105,29 @@ def judge(members: Sequence[Member], scorer: Scorer) -> Verdict:
     if len(everyone.rows) >= _ENOUGH_TO_TEMPER:
         temperature = find_temperature(everyone.probabilities, everyone.rows)
     return Verdict(best, weights, temperature, *_score(scorer, everyone))
+
+
+def weights_by_stem(members: Sequence[Member]) -> list[float]:
+    """Return weights by which a stem counts as much as the root of the number of its members.
+
+    Networks behind one stem err partly alike, so that four of them tell more than one, and less than one behind each
+    of four stems. If they erred independently, a stem would count as much as it has members, and if they erred alike,
+    as much as any other.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Bunch
+    >>> from skopdist.committee import weights_by_stem
+    >>> from skopdist.spaces import DenseSpace
+    >>> one, two, *_ = DenseSpace().reference_architectures()
+    >>> members = [Bunch(seat=Bunch(architecture=architecture)) for architecture in (one, one, one, one, two)]
+    >>> print(np.round(weights_by_stem(members), 2))
+    [0.17 0.17 0.17 0.17 0.33]
+    """
+    stems = [stem_of(member.seat.architecture) for member in members]
+    counts = Counter(stems)
+    weights = [counts[stem] ** -0.5 for stem in stems]
+    return [weight / sum(weights) for weight in weights]
 
 
 def predicts_better(one: Sequence[Member], other: Sequence[Member]) -> bool:

@@ -48,8 +48,11 @@ def test_the_second_has_another_stem(n):
 
 
 def test_another_stem_that_is_clearly_worse_has_to_wait():
-    found = search((ROCKETS[0], 0.9), (ROCKETS[1], 0.8), (MULTI_SCALES[0], 0.7), error=0.1)
-    assert rank_finalists(found, [ROCKETS[0]], 3) == [ROCKETS[0], ROCKETS[1], MULTI_SCALES[0]]
+    # By more than two standard errors, .1 times the root of two.
+    far = search((ROCKETS[0], 0.9), (ROCKETS[1], 0.8), (MULTI_SCALES[0], 0.61), error=0.1)
+    assert rank_finalists(far, [ROCKETS[0]], 3) == [ROCKETS[0], ROCKETS[1], MULTI_SCALES[0]]
+    near = search((ROCKETS[0], 0.9), (ROCKETS[1], 0.8), (MULTI_SCALES[0], 0.63), error=0.1)
+    assert rank_finalists(near, [ROCKETS[0]], 3) == [ROCKETS[0], MULTI_SCALES[0], ROCKETS[1]]
 
 
 def test_where_all_stems_are_alike_the_scores_decide():

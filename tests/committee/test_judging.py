@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from skopdist.committee import Member, judge, plan_seats, temper
+from skopdist.committee import Member, judge, plan_seats, temper, weights_by_stem
 from skopdist.committee._judging import find_temperature, predicts_better
 from skopdist.evaluators import Scorer
 from skopdist.problem import Problem
@@ -54,6 +54,23 @@ def test_the_score_is_that_of_rows_that_were_not_seen():
     assert verdict.weights == [0.25] * 4
 
 
+@pytest.mark.parametrize("n", [1, 3, 5, 8])
+def test_where_rows_are_few_a_stem_counts_as_the_root_of_its_members(n):
+    problem = make_problem(200)
+    members = make_members(problem, {ONE: 0.5, TWO: 0.9}, n=n)
+    weights = judge(members, Scorer(None, problem)).weights
+    assert sum(weights) == pytest.approx(1)
+    of_one, of_two = (
+        [w for m, w in zip(members, weights, strict=True) if m.seat.architecture == architecture]
+        for architecture in (ONE, TWO)
+    )
+    assert len(set(of_one)) == 1
+    assert sum(of_two) == pytest.approx(sum(of_one) * np.sqrt(len(of_two) / len(of_one)))
+    # So it does where nothing was held out.
+    blind = [dataclasses.replace(member, probabilities=None) for member in members]
+    assert judge(blind, Scorer(None, problem)).weights == weights
+
+
 def test_weights_follow_skill_where_rows_are_enough():
     problem = make_problem(2000)
     members = make_members(problem, {ONE: 0.5, TWO: 0.9})
@@ -74,9 +91,10 @@ def test_equals_share_the_weight():
 def test_an_architecture_with_fewer_folds_is_not_compared():
     problem = make_problem(1000)
     # The second has one fold only, and luck there says little.
-    verdict = judge(make_members(problem, {ONE: 0.6, TWO: 0.99}, n=5), Scorer(None, problem))
+    members = make_members(problem, {ONE: 0.6, TWO: 0.99}, n=5)
+    verdict = judge(members, Scorer(None, problem))
     assert verdict.architecture == ONE
-    assert verdict.weights == [1 / 5] * 5
+    assert verdict.weights == weights_by_stem(members)
 
 
 def test_architectures_on_different_rows_are_not_compared():
