@@ -160,52 +160,33 @@ def plan_seats(
 ) -> list[Seat]:
     """Return the seats of `n` members.
 
-    The first architectures stand side by side, as far as each has another stem than those before it: so few members
-    differ as much as they can. They take turns, so that what is predicted of the rows that members did not see covers
-    all of them soon. Where a single fold has enough rows to weigh members by, all of them hold out the same fold
-    instead, and then the next one: so few of them can be weighed, and have seen almost all rows. Each is trained once
-    for each fold, before the next architectures follow one by one. When all have had their turn, the first ones begin
-    again, with other seeds. Without folds, all architectures take turns and are trained on all rows.
+    Each stem has as much of the time as the others: its architectures are trained one after the other, each once for
+    each fold, and when all have had their turn, the first one begins again, with other seeds. So few members differ as
+    much as they can, for networks that see the input otherwise err otherwise. Without folds, all are trained on all
+    rows.
 
-    `costs` says how long the trainings of the architectures take beside each other, where they differ. Then each stem
-    has as much of the time as the others, and not as many members: one whose trainings take ten times as long has its
-    turn behind ten of the others. The very first architecture is trained in any case.
+    Neighbours hold out different folds, so that what is predicted of the rows that members did not see covers all of
+    them soon. Where a single fold has enough rows to weigh members by, all stems hold out the same fold instead, and
+    then the next one: so few of them can be weighed, and have seen almost all rows.
+
+    `costs` says how long the trainings of the architectures take beside each other, where they differ: a stem whose
+    trainings take ten times as long has its turn behind ten of the others. The very first architecture is trained in
+    any case.
     """
-    stems = [stem_of(architecture) for architecture in architectures]
-    weighs_by_one = can_weigh_by_one(len(problem.everything), len(folds))
     parts: list[tuple[Samples, Samples | None, int]]
     parts = [(fold.training, fold.held_out, i) for i, fold in enumerate(folds)] or [(problem.everything, None, -1)]
-    pairs: Iterator[tuple[int, int]]
-    if costs is not None:
-        costs = _clear(costs)
-        pairs = _in_equal_time(stems, costs, len(parts), weighs_by_one)
-    else:
-        n_abreast = next((i for i, stem in enumerate(stems) if stem in stems[:i]), len(stems))
-        first = (_same_folds if weighs_by_one else _turns)(n_abreast, len(parts))
-        pairs = itertools.cycle([*first, *itertools.product(range(n_abreast, len(architectures)), range(len(parts)))])
-    seats = []
-    for i, (turn, part) in enumerate(itertools.islice(pairs, n)):
-        training, held_out, fold = parts[part]
-        cost = 1.0 if costs is None else costs[turn]
-        seats.append(Seat(architectures[turn], seeds[i], training, held_out, fold, i, cost))
-    return seats
+    same_folds = can_weigh_by_one(len(problem.everything), len(folds))
+    clear_costs = [1.0] * len(architectures) if costs is None else _clear(costs)
+    turns = _in_equal_time([stem_of(a) for a in architectures], clear_costs, len(parts), same_folds)
+    return [
+        Seat(architectures[turn], seeds[i], *parts[part], i, clear_costs[turn])
+        for i, (turn, part) in enumerate(itertools.islice(turns, n))
+    ]
 
 
 def can_weigh_by_one(n_rows: int, n_folds: int) -> bool:
     """Whether what one fold holds out is enough to weigh members by, and little enough that none need see it."""
     return n_folds >= _FOLDS_OF_SMALL_PARTS and n_rows >= n_folds * ENOUGH_TO_WEIGH
-
-
-def _turns(n_architectures: int, n_folds: int) -> list[tuple[int, int]]:
-    """Return pairs of an architecture and a fold, all of which are there once, and neighbours differ in both."""
-    # When a pair would come again, the folds move on.
-    alternating = math.lcm(n_architectures, n_folds)
-    return [(i % n_architectures, (i + i // alternating) % n_folds) for i in range(n_architectures * n_folds)]
-
-
-def _same_folds(n_architectures: int, n_folds: int) -> list[tuple[int, int]]:
-    """Return all pairs of an architecture and a fold, fold by fold."""
-    return [(i, fold) for fold in range(n_folds) for i in range(n_architectures)]
 
 
 def _clear(costs: Sequence[float]) -> list[float]:

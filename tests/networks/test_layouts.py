@@ -30,6 +30,20 @@ def test_images_are_halved_at_one_and_two_thirds():
     assert sides(DARTSSpace(), 1) == [(33, 32)], "a single cell is a normal one"
 
 
+@pytest.mark.parametrize(
+    ("n_cells", "expected"), [(1, [8]), (2, [8, 12]), (3, [8, 12, 16]), (6, [8, 8, 12, 12, 16, 16])]
+)
+def test_series_are_halved_and_a_cell_costs_about_the_same_at_each_stage(n_cells, expected):
+    space = SequenceSpace()
+    architecture = space.make_architecture([Cell(["conv_5"], [(0, 1)]), space.make_stem("conv_9_stem")])
+    _, layers, _, _ = plan_network(architecture, (1, 48), 2, 8, n_cells)
+    cells = [layer for layer in layers if isinstance(layer, CellPlan)]
+    assert [cell.width for cell in cells] == expected
+    n_positions = [48 >> sorted(set(expected)).index(width) for width in expected]
+    costs = [n * width**2 for n, width in zip(n_positions, expected, strict=True)]
+    assert max(costs) <= 9 / 8 * min(costs)
+
+
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_large_images_are_strided_down_by_the_stem(space):
     network = Network(space.sample(space.uniform(), 2, 0), (1, 300, 2), 2, channels=4, n_cells=1)
