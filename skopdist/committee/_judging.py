@@ -114,6 +114,15 @@ def weights_by_stem(members: Sequence[Member]) -> list[float]:
     of four stems. If they erred independently, a stem would count as much as it has members, and if they erred alike,
     as much as any other.
 
+    Parameters
+    ----------
+    members : sequence of Member
+
+    Returns
+    -------
+    weights : list of float
+        One for each member; their sum is 1.
+
     Examples
     --------
     >>> from types import SimpleNamespace as Bunch
