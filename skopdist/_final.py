@@ -89,10 +89,9 @@ class Final:
     stop_reason: str | None = None
 
     @classmethod
-    def unweighed(cls, members: Sequence[Member]) -> Final:
-        """Make a committee of which no more is known than the stems."""
-        nets = tuple(member.net for member in members)
-        return cls(nets, members[0].seat.architecture, tuple(weights_by_stem(members)))
+    def of(cls, members: Sequence[Member], weights: Sequence[float]) -> Final:
+        """Make a committee of members, the best architecture's first."""
+        return cls(tuple(member.net for member in members), members[0].seat.architecture, tuple(weights))
 
     def attributes(self, n_spatial: int) -> dict[str, Any]:
         """Return the attributes of an estimator that predicts so, for samples of so many dimensions behind channels."""
@@ -280,12 +279,17 @@ class FinalStage:
         space, n_spatial = self.evaluator.search_space, self.trainer.problem.n_spatial
         text = f"trained in {result.duration:.1f} s  {describe(space.encode(result.seat.architecture))}"
         _LOGGER.info("member %d %s", len(trained), text)
-        return self.watch.on_member(text, lambda: Final.unweighed(_succeeded(trained)).attributes(n_spatial))
+
+        def attributes() -> dict[str, Any]:
+            members = _succeeded(trained)
+            return Final.of(members, weights_by_stem(members)).attributes(n_spatial)
+
+        return self.watch.on_member(text, attributes)
 
     def _weigh(self, members: Sequence[Member], is_folded: bool) -> Final:
         """Weigh the members by the rows that they did not see, where there are such."""
         if not is_folded or not isinstance(self.evaluator, SupervisedEvaluator):
-            return Final.unweighed(members)
+            return Final.of(members, weights_by_stem(members))
         scorer, space = self.evaluator.scorer_, self.evaluator.search_space
         trained, members = members, of_best_length(members)
         verdict = judge(members, scorer)
@@ -297,8 +301,7 @@ class FinalStage:
             for i, member in enumerate(dict.fromkeys([*members, *trained]), start=len(self.search.trials))
         ]
         return dataclasses.replace(
-            Final.unweighed(members),
-            weights=tuple(verdict.weights[i] for i in order),
+            Final.of(members, [verdict.weights[i] for i in order]),
             temperature=verdict.temperature,
             verdict=verdict,
             finals=tuple(finals),

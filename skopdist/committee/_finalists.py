@@ -18,7 +18,7 @@ _MUCH_LONGER = 2
 # By so many standard errors is a short training so much better that a full one of another can hardly catch up.
 _FAR_BETTER = 4
 # By so many is another stem worse, so that its networks would be of little use beside the others. One would leave out
-# every third of those that are as good, and members of several stems are worth more than several of the best one.
+# every sixth of those that are as good, and members of several stems are worth more than several of the best one.
 _CLEARLY_WORSE = 2
 
 

@@ -135,8 +135,9 @@ def weights_by_stem(members: Sequence[Member]) -> list[float]:
     """
     stems = [stem_of(member.seat.architecture) for member in members]
     counts = Counter(stems)
-    weights = [counts[stem] ** -0.5 for stem in stems]
-    return [weight / sum(weights) for weight in weights]
+    # Each of n members has a share of 1 / n of the root of n.
+    total = sum(n**0.5 for n in counts.values())
+    return [counts[stem] ** -0.5 / total for stem in stems]
 
 
 def predicts_better(one: Sequence[Member], other: Sequence[Member]) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from skopdist.committee import Member, judge, plan_seats, temper, weights_by_stem
+from skopdist.committee import Member, judge, plan_seats, temper
 from skopdist.committee._judging import find_temperature, predicts_better
 from skopdist.evaluators import Scorer
 from skopdist.problem import Problem
@@ -90,11 +90,11 @@ def test_equals_share_the_weight():
 
 def test_an_architecture_with_fewer_folds_is_not_compared():
     problem = make_problem(1000)
-    # The second has one fold only, and luck there says little.
-    members = make_members(problem, {ONE: 0.6, TWO: 0.99}, n=5)
-    verdict = judge(members, Scorer(None, problem))
+    # The second has fewer folds, and luck there says little.
+    verdict = judge(make_members(problem, {ONE: 0.6, TWO: 0.99}, n=5), Scorer(None, problem))
     assert verdict.architecture == ONE
-    assert verdict.weights == weights_by_stem(members)
+    of_one, of_two = np.array([3**-0.5, 2**-0.5]) / (3**0.5 + 2**0.5)
+    assert verdict.weights == pytest.approx([of_one, of_two, of_one, of_two, of_one])
 
 
 def test_architectures_on_different_rows_are_not_compared():

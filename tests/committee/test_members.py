@@ -66,16 +66,17 @@ def test_an_architecture_has_each_fold_before_the_next_one_begins(trainer):
 def test_stems_take_turns_and_each_has_each_fold(trainer, n_stems, n_folds):
     architectures = [behind(stem, i) for i, stem in enumerate(SPACE.default_stems[:n_stems])]
     last = behind(SPACE.default_stems[0], 100)
-    n = 2 * n_stems * n_folds
-    seats = plan_seats(trainer.problem, [*architectures, last], trainer.problem.folds(n_folds), n, range(n))
+    n = n_stems * n_folds
+    seats = plan_seats(trainer.problem, [*architectures, last], trainer.problem.folds(n_folds), 2 * n, range(2 * n))
     assert [seat.architecture for seat in seats[:n_stems]] == architectures
     assert {seat.fold for seat in seats[:n_folds]} == set(range(n_folds)), "every row is predicted soon"
     pairs = [(seat.architecture, seat.fold) for seat in seats]
-    assert len(set(pairs[: n_stems * n_folds])) == n_stems * n_folds
-    later = [architecture for architecture, _ in pairs[n_stems * n_folds :]]
+    assert len(set(pairs[:n])) == n
     # What is next of the first stem, while the others begin again.
-    assert later[:n_stems] == [last, *architectures[1:]]
-    assert {fold for architecture, fold in pairs if architecture == last} == set(range(n_folds))
+    later = pairs[n:]
+    assert [architecture for architecture, _ in later] == [last, *architectures[1:]] * n_folds
+    assert len(set(later)) == n
+    assert {fold for architecture, fold in later if architecture == last} == set(range(n_folds))
 
 
 def test_where_a_fold_is_enough_all_stems_hold_out_the_same():
