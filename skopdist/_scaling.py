@@ -121,8 +121,8 @@ def find_scaling(rows: Rows) -> Scaling:
     shift = first / total
     std = np.sqrt(np.maximum(second / total - shift**2, 0.0))
     varies = std > _CONSTANT * np.maximum(np.abs(low), np.abs(high))
-    # At the very bottom of double precision a deviation has no reciprocal.
-    scale = np.maximum(std * unit, np.finfo(np.float64).tiny)
+    # At the very bottom of double precision the deviation of two values may round to zero.
+    scale = np.maximum(std * unit, np.finfo(np.float64).smallest_subnormal)
     heavy = _heavy_tailed(values, value_weight) if rows.X.ndim == 2 else np.empty(0, dtype=np.intp)
     knots = np.array([_quantiles(values[c], value_weight, _PROBABILITIES) for c in heavy])
     return Scaling(

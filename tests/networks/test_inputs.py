@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skopdist._scaling import Scaling
 from skopdist.networks._inputs import Standardize
+from skopdist.problem import Problem
 
 
 def make(mean, std, n_spatial=0):
@@ -52,6 +55,15 @@ def test_a_heavy_tailed_feature_becomes_normal_scores(unit):
     z = Standardize(scaling, 0)(torch.stack([torch.zeros(8), x], dim=1))
     torch.testing.assert_close(z[:, 1], torch.tensor([-2.0, -2.0, -1.0, 0.0, 1.0, 1.5, 2.0, 2.0]).double())
     assert (z[:, 0] == 0).all()
+
+
+@given(st.integers(-1070, -1000))
+def test_numbers_below_the_smallest_normal_one_are_told_apart(exponent):
+    X = np.ldexp(np.random.default_rng(0).integers(0, 8, (60, 1)).astype(float), exponent)
+    small = Standardize(Problem.of(X, np.arange(60) % 2).everything.scaling, 0)
+    X_large = np.ldexp(X, 1000)
+    large = Standardize(Problem.of(X_large, np.arange(60) % 2).everything.scaling, 0)
+    torch.testing.assert_close(small(torch.tensor(X)), large(torch.tensor(X_large)), atol=0.05, rtol=0)
 
 
 def test_equal_knots_are_a_jump():
