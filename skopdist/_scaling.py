@@ -165,10 +165,10 @@ def _fence(values: Array, weight: Array) -> tuple[float, float, float]:
         # Nearly all values are equal, as in a column that is mostly zero: the bulk is that of the others.
         lower, _, upper = _quantiles(values[others], weight[others], _BULK)
         lower, upper = min(lower, middle), max(upper, middle)
-    # Half of each, for the range of the whole numbers does not fit.
-    reach = 2 * _FENCE * (upper / 2 - lower / 2)
     limit = np.finfo(np.float64).max
     with np.errstate(over="ignore"):
+        # A range that does not fit leaves no value outside.
+        reach = _FENCE * (upper - lower)
         return max(lower - reach, -limit), middle, min(upper + reach, limit)
 
 

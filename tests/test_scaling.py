@@ -101,6 +101,14 @@ def test_the_largest_values_have_a_scale(value):
     assert scaling.varies
 
 
+@pytest.mark.parametrize("n_spatial", [0, 1, 2])
+def test_a_range_beyond_the_largest_number_has_a_scale(n_spatial):
+    X = (1.7e308 * np.linspace(-1, 1, 24)).reshape(24, *[1] * (n_spatial + 1))
+    scaling = Problem.of(X, np.arange(24) // 12).everything.scaling
+    np.testing.assert_allclose(scaling.mean, 0, atol=1e300)
+    np.testing.assert_allclose(scaling.std, 1.7e308 * np.linspace(-1, 1, 24).std())
+
+
 @pytest.mark.parametrize("weight", [None, np.linspace(1, 5, 400)])
 def test_missing_values_take_no_part(weight):
     rng = np.random.default_rng(0)
