@@ -138,7 +138,7 @@ def _facts(estimator: Any) -> list[tuple[str, str]]:
     value, error = estimator.best_score_, estimator.best_score_error_
     shown = f"{value:.4f}" + (f" ± {error:.4f}" if math.isfinite(error) else "")
     several = len(getattr(estimator, "nets_", ())) > 1
-    where = "on rows that those who predict them did not see" if several else "the best of all trials, on held-out rows"
+    where = "out-of-fold" if several else "the best of all trials, on held-out rows"
     facts = [
         ("classes", _classes(estimator.classes_)),
         ("samples", _shape(estimator.sample_shape_)),
@@ -228,13 +228,13 @@ def _graphs(architecture: Architecture, colors: dict[str, str]) -> list[tuple[in
 def _leaderboard(trials: Sequence[Trial]) -> str:
     ranked = rank(trials, _ROWS)
     rows = [
-        f"<tr><td>{trial.index + 1}</td><td>{trial.score:.4f}</td>"
-        f"<td>{f'{trial.score_error:.4f}' if math.isfinite(trial.score_error) else ''}</td>"
-        f"<td>{trial.duration:.1f} s</td><td>{escape(describe(trial.distribution))}</td></tr>"
-        for trial in ranked
+        f"<tr><td>{entry.name}</td><td>{entry.score:.4f}</td>"
+        f"<td>{f'{entry.score_error:.4f}' if math.isfinite(entry.score_error) else ''}</td>"
+        f"<td>{entry.duration:.1f} s</td><td>{escape(describe(entry.trials[0].distribution))}</td></tr>"
+        for entry in ranked
     ]
-    what = "full trainings" if ranked and ranked[0].final else "trials"
+    what = "architectures, trained in full" if ranked and ranked[0].trials[0].final else "trials"
     return (
-        f"<details><summary>Leaderboard: the best {len(rows)} {what}</summary><table><tr><th>trial</th><th>score</th>"
+        f"<details><summary>Leaderboard: the best {len(rows)} {what}</summary><table><tr><th>trials</th><th>score</th>"
         f"<th>error</th><th>time</th><th>distribution</th></tr>{''.join(rows)}</table></details>"
     )

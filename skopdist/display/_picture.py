@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
 from skopdist.architecture import Architecture
 from skopdist.display._drawing import GREY, Drawing, colors_of, shortened, shown_operations, title_of
@@ -60,8 +61,13 @@ class SearchDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, **kwargs: Any) -> Self:
-        """Draw the search of a fitted :class:`~skopdist.OpDistNASClassifier`; `kwargs` as in the constructor."""
-        kwargs = {"forecasts": estimator.strategy_.forecasts()} | kwargs
+        """Draw the search of a fitted :class:`~skopdist.OpDistNASClassifier`; `kwargs` as in the constructor.
+
+        Of an estimator that was loaded the predicted scores are missing, for no file holds the state of a strategy.
+        """
+        check_is_fitted(estimator, "trials_")
+        strategy = getattr(estimator, "strategy_", None)
+        kwargs = {"forecasts": None if strategy is None else strategy.forecasts()} | kwargs
         return cls(estimator.trials_, estimator.best_distribution_, **kwargs).plot()
 
     @classmethod
@@ -105,22 +111,24 @@ class SearchDisplay:
             some = [trial for trial in succeeded if trial.final == final]
             if not some:
                 continue
-            numbers, values = [trial.index + 1 for trial in some], [trial.score for trial in some]
+            numbers, values = [trial.index for trial in some], [trial.score for trial in some]
             errors = np.nan_to_num([trial.score_error for trial in some])
             shown = errors if errors.any() else None
             ax.errorbar(numbers, values, shown, fmt="o", color=color, label=name, elinewidth=0.8)
             if not final:
                 ax.step(numbers, np.maximum.accumulate(values), where="post", color=color, label="best so far")
-        failed = [trial.index + 1 for trial in self.trials if not trial.succeeded]
+        failed = [trial.index for trial in self.trials if not trial.succeeded]
         if failed:
             ax.plot(failed, [min(scores)] * len(failed), "x", color="C3", label="failed trial")
         # A reference far below all trials, as the majority class is, would press them into one line: the legend names
         # its score instead.
         margin = max(max(scores) - min(scores), 1e-3)
-        ax.set_ylim(min(scores) - margin, max(scores) + margin / 4)
+        bars = np.nan_to_num([trial.score_error for trial in succeeded])
+        low, high = np.min(scores - bars) - margin, np.max(scores + bars) + margin / 4
+        ax.set_ylim(max(low, -margin / 10) if min(scores) >= 0 else low, high)
         for i, (name, score) in enumerate((self.references or {}).items(), start=1):
             ax.axhline(score, linestyle="--", color=f"C{i}", label=f"{plain(name)} ({score:.3f})")
-        ax.set(xlabel="trial", ylabel=plain(self.score_name), title="Search")
+        ax.set(xlabel="index of the trial", ylabel=plain(self.score_name), title="Search")
         ax.locator_params(axis="x", integer=True)
         ax.legend(fontsize="small", loc="lower right")
 
@@ -152,7 +160,7 @@ class SearchDisplay:
         """Draw the distribution of each trial as a stacked column, and the cell types one above the other."""
         trials = list(self.trials)
         types, names = self.distribution.cell_types, self.distribution.operations
-        numbers = np.array([trial.index + 1 for trial in trials])
+        numbers = np.array([trial.index for trial in trials])
         rows = np.stack([trial.distribution.probabilities for trial in trials])  # (n_trials, n_cell_types, k)
         colors = colors_of(names)
         seen: set[str] = set()
@@ -167,7 +175,7 @@ class SearchDisplay:
                 seen.add(name)
                 ax.bar(numbers, share, 1.0, bottom, color=colors[name], label=label, linewidth=0)
                 bottom = bottom + share
-        first_final = next((trial.index + 1 for trial in trials if trial.final), None)
+        first_final = next((trial.index for trial in trials if trial.final), None)
         if first_final is not None and first_final > numbers[0]:
             ax.axvline(first_final - 0.5, color="black", linewidth=1, linestyle=":")
         if len(types) > 1:
@@ -175,7 +183,12 @@ class SearchDisplay:
         else:
             ax.set_ylabel("probability")
         height = 1.15 * (len(types) - 1) + 1
-        ax.set(xlabel="trial", title="Distributions", xlim=(numbers[0] - 0.5, numbers[-1] + 0.5), ylim=(0, height))
+        ax.set(
+            xlabel="index of the trial",
+            title="Distributions",
+            xlim=(numbers[0] - 0.5, numbers[-1] + 0.5),
+            ylim=(0, height),
+        )
         ax.locator_params(axis="x", integer=True)
         ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
 
@@ -187,16 +200,17 @@ class SearchDisplay:
         margin = 0.05 * (high - low) or 1e-3
         ax.plot([low, high], [low, high], color=GREY, linewidth=1, linestyle=":")
         ax.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin))
-        title = "Predicted from the trials before, and scored"
-        ax.set(xlabel=f"predicted {plain(self.score_name)}", ylabel=plain(self.score_name), title=title)
-        ax.figure.colorbar(points, ax=ax, label="trial")
+        ax.set(
+            xlabel=f"predicted {plain(self.score_name)}", ylabel=plain(self.score_name), title="Predicted and scored"
+        )
+        ax.figure.colorbar(points, ax=ax, label="index of the trial")
 
     def _forecast_pairs(self) -> list[tuple[float, float, float]]:
         """List number, forecast and score of the trials that have both."""
         if self.forecasts is None:
             return []
         pairs = zip(self.trials, np.asarray(self.forecasts, dtype=np.float64), strict=False)
-        return [(trial.index + 1, f, trial.score) for trial, f in pairs if trial.succeeded and np.isfinite(f)]
+        return [(trial.index, f, trial.score) for trial, f in pairs if trial.succeeded and np.isfinite(f)]
 
 
 class ArchitectureDisplay:
@@ -241,6 +255,7 @@ class ArchitectureDisplay:
     @classmethod
     def from_estimator(cls, estimator: Any, axes: Sequence[Axes] | None = None) -> Self:
         """Draw the best architecture of a fitted :class:`~skopdist.OpDistNASClassifier`; `axes` as in :meth:`plot`."""
+        check_is_fitted(estimator, "best_architecture_")
         return cls(estimator.best_architecture_, estimator.best_distribution_.operations).plot(axes)
 
     def plot(self, axes: Sequence[Axes] | None = None) -> Self:
@@ -248,12 +263,19 @@ class ArchitectureDisplay:
 
         Raises
         ------
+        TypeError
+            If the architecture is none.
         ValueError
             If there are fewer axes than cells.
         ImportError
             If matplotlib, from the extra ``skopdist[plot]``, is not installed.
         """
         architecture = self.architecture
+        if not isinstance(architecture, Architecture):
+            raise TypeError(
+                f"Expected an Architecture, such as clf.best_architecture_, got an object of the type "
+                f"{type(architecture).__name__}. ArchitectureDisplay.from_estimator takes a fitted estimator."
+            )
         drawings = [Drawing.of(cell) for cell in architecture.cells]
         if axes is None:
             legend = 0.25 * math.ceil(len(set(architecture.operations)) / 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,37 +57,88 @@ def describe(distribution: OperationDistribution) -> str:
     return "; ".join(rows)
 
 
-def rank(trials: Sequence[Trial], n: int) -> list[Trial]:
-    """Return the `n` best trials, the best first; where there are finals, these full trainings alone are compared."""
-    has_finals = any(trial.final and trial.succeeded for trial in trials)
-    compared = [trial for trial in trials if trial.succeeded and trial.final == has_finals]
-    return sorted(compared, key=lambda trial: -trial.score)[:n]
-
-
-def leaderboard(trials: Sequence[Trial], n: int = 5, references: Mapping[str, float] | None = None) -> str:
-    """Return a table of the best trials, and of the references that they have to beat.
-
-    Where there are finals, these full trainings alone are compared. A tilde marks a score that is not told apart from
-    the best one, since they differ by less than the standard error of either.
+@dataclass(frozen=True)
+class Entry:
+    """A line of a leaderboard: a trial, or the full trainings of one architecture, each scored on rows of its own.
 
     Parameters
     ----------
-    trials : sequence of Trial
+    trials : tuple of Trial
+        At least one; of one architecture and one fidelity.
+    """
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def score(self) -> float:
+        """The mean of the scores."""
+        return float(np.mean([trial.score for trial in self.trials]))
+
+    @property
+    def score_error(self) -> float:
+        """The standard error of the mean, for scores on different rows."""
+        return math.hypot(*(trial.score_error for trial in self.trials)) / len(self.trials)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of all trainings."""
+        return sum(trial.duration for trial in self.trials)
+
+    @property
+    def name(self) -> str:
+        """Where the trials are in ``trials_``."""
+        places = [trial.index for trial in self.trials]
+        if len(places) == 1:
+            return f"trials_[{places[0]}]"
+        if places == [*range(places[0], places[-1] + 1)]:
+            return f"trials_[{places[0]}:{places[-1] + 1}]"
+        return f"trials_[{places[0]}] and {len(places) - 1} more"
+
+
+def rank(trials: Sequence[Trial], n: int) -> list[Entry]:
+    """Return the `n` best entries, the best first; where there are finals, these full trainings alone are compared."""
+    finals = [trial for trial in trials if trial.final and trial.succeeded]
+    if finals:
+        groups: dict[Any, list[Trial]] = {}
+        for trial in finals:
+            groups.setdefault((trial.architecture, trial.fidelity), []).append(trial)
+        entries = [Entry(tuple(group)) for group in groups.values()]
+    else:
+        entries = [Entry((trial,)) for trial in trials if trial.succeeded]
+    return sorted(entries, key=lambda entry: -entry.score)[:n]
+
+
+def leaderboard(trials: Sequence[Trial] | Any, n: int = 5, references: Mapping[str, float] | None = None) -> str:
+    """Return a table of the best trials, and of the references that they have to beat.
+
+    Where there are finals, these full trainings alone are compared. Those of one architecture were scored on different
+    rows, so they share a line, with their mean. A tilde marks a score that is not told apart from the best one: the two
+    differ by less than the standard error of either.
+
+    Parameters
+    ----------
+    trials : sequence of Trial, fitted OpDistNASClassifier or SearchResult
     n : int, default=5
-        Number of trials shown.
+        Number of lines shown, references aside.
     references : mapping of str to float or None, default=None
         Names and scores of other models, on the same held-out data.
 
     Returns
     -------
     table : str
-        One row a trial or a reference, the highest score first, with its standard error where that is known.
+        The highest score first, with its standard error where that is known. A model is named by its place in
+        ``trials_``.
+
+    Raises
+    ------
+    TypeError
+        If `trials` is something else.
     """
-    rows = [
-        (trial.score, trial.score_error, f"trial {trial.index + 1}", describe(trial.distribution))
-        for trial in rank(trials, n)
-    ]
+    entries = rank(trials_of(trials), n)
+    rows = [(entry.score, entry.score_error, entry.name, describe(entry.trials[0].distribution)) for entry in entries]
     rows += [(score, math.nan, name, "(reference)") for name, score in (references or {}).items()]
+    if not rows:
+        return "No trial has succeeded."
     rows.sort(key=lambda row: -row[0])
     width = max(len(name) for _, _, name, _ in rows)
     has_errors = any(math.isfinite(error) for _, error, _, _ in rows)
@@ -97,6 +149,17 @@ def leaderboard(trials: Sequence[Trial], n: int = 5, references: Mapping[str, fl
         mark = "~" if i and best - score <= max(error, best_error) else " "
         lines.append(f"{score:7.4f}  {f'{shown:6}{mark} ' if has_errors else ''}{name:{width}}  {text}")
     return "\n".join(lines)
+
+
+def trials_of(source: Any) -> Sequence[Trial]:
+    """Return the trials themselves, or those of a fitted estimator or of the result of a search."""
+    trials = getattr(source, "trials_", getattr(source, "trials", source))
+    if isinstance(trials, Sequence) and all(isinstance(trial, Trial) for trial in trials):
+        return trials
+    raise TypeError(
+        "Expected a fitted OpDistNASClassifier, a SearchResult or a sequence of trials, such as clf.trials_, got an "
+        f"object of the type {type(source).__name__}."
+    )
 
 
 def grid_table(cv_results: Mapping[str, Any], n: int | None = None, scoring: str = "score") -> str:

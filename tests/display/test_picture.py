@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from skopdist import Architecture, Cell, OpDistNASClassifier, OperationDistribution
 from skopdist.display import ArchitectureDisplay, SearchDisplay
@@ -22,7 +23,7 @@ def darts():
 def test_display_draws_what_was_found(result, pyplot, tmp_path):
     display = SearchDisplay(result.trials, result.best_distribution, references={"majority": 0.1}).plot()
     scores, bars, _ = display.axes_
-    assert scores.get_xlabel() == "trial"
+    assert scores.get_xlabel() == "index of the trial"
     assert scores.get_ylabel() == "validation accuracy"
     assert {text.get_text() for text in scores.get_legend().get_texts()} == {
         "trial",
@@ -99,6 +100,33 @@ def test_display_of_an_estimator(iris, pyplot):
     colors = colors_of(clf.best_distribution_.operations)
     arcs = zip(ax.patches, clf.best_architecture_.cells[0].operations, strict=False)
     assert all(to_hex(arc.get_edgecolor()) == colors[name] for arc, name in arcs)
+
+
+def test_a_loaded_estimator_is_drawn_without_predicted_scores(iris, pyplot, tmp_path):
+    clf = OpDistNASClassifier(n_trials=5, max_epochs=1, n_cells=1, channels=4, random_state=0).fit(*iris)
+    clf.save(tmp_path / "clf.skopdist")
+    display = SearchDisplay.from_estimator(OpDistNASClassifier.load(tmp_path / "clf.skopdist"))
+    assert [ax.get_title() for ax in display.axes_] == ["Search", "Best operation distribution", "Distributions"]
+
+
+@pytest.mark.parametrize("draw", [SearchDisplay.from_estimator, ArchitectureDisplay.from_estimator])
+def test_only_what_is_fitted_is_drawn(draw):
+    with pytest.raises(NotFittedError):
+        draw(OpDistNASClassifier())
+
+
+def test_no_architecture_is_refused():
+    with pytest.raises(TypeError, match=r"clf.best_architecture_, got .* OpDistNASClassifier.*from_estimator"):
+        ArchitectureDisplay.from_architecture(OpDistNASClassifier())
+
+
+def test_error_bars_are_within_the_axes(result, pyplot):
+    trials = [trial.replace(score_error=0.2) for trial in result.trials]
+    (ax, *_) = SearchDisplay(trials, result.best_distribution).plot().axes_
+    low, high = ax.get_ylim()
+    scores = [trial.score for trial in trials if trial.succeeded]
+    assert high > max(scores) + 0.2
+    assert low < max(min(scores) - 0.2, 0)
 
 
 def test_text_is_shown_as_it_is(pyplot, tmp_path):

@@ -1,4 +1,6 @@
-from skopdist import Architecture, Cell, OperationDistribution
+import pytest
+
+from skopdist import Architecture, Cell, OpDistNASClassifier, OperationDistribution
 from skopdist.display import describe, leaderboard, progress_line
 from skopdist.trial import Trial
 
@@ -26,7 +28,7 @@ def test_leaderboard_ranks_trials_and_references_together(result):
     rows = table.splitlines()
     assert len(rows) == 1 + 3 + 2
     assert "oracle" in rows[1]
-    assert f"trial {result.best_trial.index + 1} " in rows[2]
+    assert f" trials_[{result.best_trial.index}] " in rows[2]
     assert "majority class" in rows[-1]
     scores = [float(row.split()[0]) for row in rows[1:]]
     assert scores == sorted(scores, reverse=True)
@@ -53,6 +55,34 @@ def test_finals_alone_are_compared():
     assert "0.9000" in table
     assert "0.9500" not in table
     assert "error" not in table
+
+
+def test_finals_of_one_architecture_share_a_line():
+    folds = [scored(score, 0.04, index=i, final=True) for i, score in enumerate([0.9, 1.0, 0.8, 0.9], start=3)]
+    longer = scored(0.95, 0.04, index=7, final=True, fidelity=3.0)
+    lines = leaderboard([scored(0.99, index=0), *folds, longer]).splitlines()[1:]
+    assert [line.split()[:3] for line in lines] == [
+        ["0.9500", "0.0400", "trials_[7]"],
+        ["0.9000", "0.0200", "trials_[3:7]"],
+    ]
+    assert "trials_[3] and 1 more" in leaderboard([folds[0], folds[2]])
+
+
+def test_leaderboard_takes_what_has_trials(result):
+    class Fitted:
+        trials_ = result.trials
+
+    assert leaderboard(Fitted()) == leaderboard(result) == leaderboard(result.trials)
+
+
+@pytest.mark.parametrize("other", [{"trial": [0]}, "clf", 3, [1, 2], OpDistNASClassifier()])
+def test_leaderboard_says_what_it_takes(other):
+    with pytest.raises(TypeError, match=r"Expected a fitted OpDistNASClassifier, .* got an object of the type"):
+        leaderboard(other)
+
+
+def test_leaderboard_of_failures():
+    assert leaderboard([scored(float("-inf"), status="failed", message="no")]) == "No trial has succeeded."
 
 
 def test_progress_calls_no_score_better_within_its_error():
