@@ -85,7 +85,7 @@ def measure_network(space: str, members: int, seed: int, quick: bool) -> dict[st
         }
         return {
             "n_members": len(clf.nets_),
-            "parameters": sum(p.numel() for net in clf.nets_ for p in net.module_.parameters()),
+            "parameters": clf.n_parameters_,
             "accuracy": plain.accuracy,
             "difference": plain.largest_difference,
             "torch difference": traced.largest_difference,

@@ -28,8 +28,7 @@ clf = OpDistNASClassifier(
     input_shape=(1, 8, 8), limits={"params": 5_000}, n_trials=5, max_epochs=6, channels=8, n_cells=1, random_state=0
 )
 clf.fit(X_train, y_train)
-n_parameters = sum(parameter.numel() for parameter in clf.net_.module_.parameters())
-print(f"{n_parameters} parameters, test accuracy {clf.score(X_test, y_test):.3f}")
+print(f"{clf.n_parameters_} parameters, test accuracy {clf.score(X_test, y_test):.3f}")
 
 # %%
 # The trials that no other beats in both score and size:

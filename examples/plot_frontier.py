@@ -29,9 +29,8 @@ for budget in budgets:
         LocalSearch(), limits={"params": budget}, n_trials=5, max_epochs=5, input_shape=(1, 8, 8), random_state=0
     ).fit(X_train, y_train)
     fits[budget] = clf
-    n_parameters = sum(p.numel() for p in clf.net_.module_.parameters())
     size = f"{clf.n_cells_} cells, {clf.channels_} channels"
-    print(f"{budget:6} allowed, {n_parameters:6} used: {clf.score(X_test, y_test):.3f} on the test images ({size})")
+    print(f"{budget:6} allowed, {clf.n_parameters_:6} used: {clf.score(X_test, y_test):.3f} on the test images ({size})")
 
 # %%
 # One picture for each: the trials, the front that no other trial beats, and the limit.

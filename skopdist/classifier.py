@@ -74,7 +74,7 @@ _FREE = {
 
 
 class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
-    """Search the operation distribution of a network cell, then train the best network found.
+    """Search the operation distribution of a network cell, then train the networks that predict.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         the space for the shape of X. A search begins with the few architectures that its space names as known to be
         good, unless it was made with ``references=()``.
     encoding : Encoding or None, default=None
-        The point that the strategy moves; None takes the strategy's own default.
+        How the strategy represents an architecture; None takes the strategy's own default.
     evaluator : Evaluator or None, default=None
         Scores the architectures of the search. None trains each by the recipe below on part of the data, or trains
         them all at once, as a supernet, where the strategy needs gradients. Where an evaluator is given, its own
@@ -93,11 +93,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
     n_trials : int or None, default=None
         Number of architectures to evaluate; None takes 20, or as many as `max_time` allows.
     max_time : float or None, default=None
-        Seconds that `fit` may take, all in all. A look at the speed of a training decides how short the trials of the
-        search are, and how many networks are trained behind it; a training is ended early, with a learning rate that
-        has come down, before time runs out. Where there is plenty of it and nothing says how many epochs there are,
-        longer trainings are tried too. `n_trials` and `n_members`, where they are given, are upper limits. None sets no
-        limit.
+        Time limit of `fit`, in seconds. A test of the speed of training decides how long the trials are, and how many
+        networks are trained after the search. A training that would take too long ends early, at a low learning rate.
+        If the limit leaves much time and no number of epochs is given, longer trainings are tried too. `n_trials` and
+        `n_members` are upper limits then. None sets no limit.
     length : int or None, default=None
         Number of operations in a cell, any integer >= 1; None takes the space's default.
     n_cells : int or None, default=None
@@ -111,17 +110,17 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
 
         With 1 the trials of the search are full trainings, and the best architecture is trained on all data. With more,
         the trials are short, a quarter of the full training. The most promising architectures are then trained in full,
-        each several times, and each time another part of the rows is held out; these networks are the members. What
-        they predict of the rows that they did not see decides on the best architecture, on the weights of the members
-        and on a temperature for the probabilities, and is the score.
+        each several times, as in cross-validation: each time another part of the rows is held out. These networks are
+        the members. Their out-of-fold predictions decide on the best architecture, on the weights of the members and on
+        a temperature for the probabilities, and give the score.
 
         None takes two for each five trials, and 8 at most, or as many as `max_time` allows. It takes 1 for fewer than
-        ten trials, where `limits` are set, which hold for all members together, and where an evaluator of the user's
-        trains nothing. Trials on record, in a journal or of a warm start, stay what they are, short or full.
+        ten trials, with `limits`, which hold for all members together, and with a custom evaluator that trains nothing.
+        Trials on record, in a journal or of a warm start, stay what they are, short or full.
     limits : mapping or None, default=None
-        The most that what predicts may cost: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds for one sample)
-        and ``"latency"`` (seconds for one sample on the device). A committee counts as a whole. No strategy proposes
-        anything beyond a limit, and nothing beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`.
+        Upper limits of the cost of all networks that predict: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds for one sample)
+        and ``"latency"`` (seconds for one sample on the device). No strategy proposes anything beyond a limit, and
+        nothing beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`.
         Where `n_cells` or `channels` is None, depth and width are chosen so that the limits are used up, with up to 3
         cells and up to twice the usual width; see :func:`~skopdist.networks.fill_limits`. Measured latencies differ
         from fit to fit, and so may the search.
@@ -130,8 +129,9 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         precision and more; None takes :class:`Training() <skopdist.training.Training>`. A grid may set its
         parameters, such as ``training__lr``.
     refit : bool or Refit, default=True
-        Train the best architecture on all data when the search is over; without it there is nothing to predict with.
-        A :class:`~skopdist.Refit` says how the final network differs: longer cells, more of them, wider, more epochs.
+        Whether to train the networks that predict when the search is over. A single network is trained on all data;
+        of several, each holds out a part. A :class:`~skopdist.Refit` says how the final networks differ from those of
+        the search: longer cells, more of them, wider, more epochs.
     categorical_features : "from_dtype", list of str, int or bool, or None, default="from_dtype"
         Which columns of a table hold categories: by the name or the index of each, or as a boolean for each column of
         X. "from_dtype" takes the columns of a data frame of pandas or polars whose type is one of categories, text or
@@ -153,15 +153,16 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         ``joblib.parallel_config(backend="dask")`` or ``"ray"``, on a cluster. It never changes the result. Workers take
         seconds to start: with a `max_time` below 20 seconds there are none.
     prior : Prior, OperationDistribution, fitted OpDistNASClassifier, str, Path or None, default=None
-        What is known from another search, itself or in a file of :meth:`OperationDistribution.save`: the strategy draws
+        The result of another search, or the path of a file of :meth:`OperationDistribution.save`. The strategy draws
         its random points around this distribution. A :class:`~skopdist.Prior` says how strongly.
     warm_start : bool, default=False
-        Whether a further `fit` to the same data continues with the trials of the last one, if `n_trials` has grown;
+        Whether another `fit` to the same data continues with the trials of the last one, if `n_trials` has grown;
         with the same `n_trials` only the final networks are trained anew. The result is that of a single, longer fit
         with as many members. Of the other parameters only those that change no trial may differ: ``max_time``,
-        ``n_members``, ``refit``, ``device``, ``n_jobs``, ``journal`` and ``verbose``. With a `random_state` that is no
-        integer, the randomness of the first fit goes on. A supernet's trials build on each other, so that more of them
-        are all made anew.
+        ``refit``, ``device``, ``n_jobs``, ``journal``, ``verbose``, and ``n_members`` among numbers above 1. One
+        network needs full trials and several need short ones, so a search for one does not continue as a search for
+        several, nor the reverse. With a `random_state` that is no integer, the randomness of the first fit goes on. A
+        supernet's trials build on each other, so more of them are all made anew.
     net_params : mapping or None, default=None
         Further arguments of ``skorch.NeuralNetClassifier`` (``callbacks``, ``iterator_train``, ...), in place of those
         of `training`.
@@ -171,40 +172,46 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         cross-validation and grid search need it.
     random_state : int, Generator, RandomState or None, default=None
     verbose : int, default=0
-        1 shows trials, members and the time left: in a terminal and in a notebook in a line that is drawn anew,
-        elsewhere in a line for each; see :class:`~skopdist.display.Progress`. Applications that want to decide for
-        themselves listen to the logger ``"skopdist"``.
+        1 shows trials, members and the time left: as a progress bar in terminals and notebooks, elsewhere as a line for
+        each; see :class:`~skopdist.display.Progress`. The logger ``"skopdist"`` has the same messages.
 
     Attributes
     ----------
     best_distribution_ : OperationDistribution
-        What the strategy believes best.
+        The recommended distribution. With a single network, and in a differentiable search, it is what the strategy
+        recommends. With several networks it is the distribution of ``best_architecture_``, on which full trainings
+        have decided.
     best_architecture_ : Architecture
-        What was evaluated best; with several members, the best of their architectures.
+        The architecture with the best score; with several members, the best of their architectures.
     refit_architecture_ : Architecture
-        What ``net_`` was made of, unless `refit` is False: ``best_architecture_``, or a draw of another length.
+        The architecture of ``net_``, unless `refit` is False: ``best_architecture_``, or a draw of another length.
     best_score_ : float
-        The score of ``best_architecture_``, the highest of all trials. With several members it is the score of the
-        committee on rows that those who predict them did not see, and so no luckiest of many. Where time allows one
-        network only, and nothing is held out from it, it is the score of a shorter training, and too low.
+        With one network the score of ``best_architecture_``, the highest of all trials, and so optimistic. With several
+        it is the score of the committee's out-of-fold predictions, which has no selection bias and is slightly
+        pessimistic. If `max_time` allows one network only, without held-out rows, it is the score of a shorter
+        training, and an underestimate.
     best_score_error_ : float
-        Its standard error, as far as it comes from the rows; NaN where it is not known.
+        Its standard error over the held-out rows; NaN where it is not known.
     search_results_ : dict of ndarray
-        One entry for each trial, like ``cv_results_``: ``trial``, ``status``, ``score``, ``score_error``, ``rank``,
-        ``fidelity``, ``final``, ``cost``, ``seed``, ``architecture``, ``message``, a column ``p_<operation>`` for each
-        probability, and a column ``scalar_<name>`` for each scalar of the space.
+        One entry for each trial, like ``cv_results_``: ``trial`` (its index in ``trials_``), ``status``, ``score``,
+        ``score_error``, ``rank`` (final trainings first), ``fidelity``, ``final``, ``cost``, ``seed``,
+        ``architecture``, ``message``, a column ``p_<operation>`` for each probability, and a column ``scalar_<name>``
+        for each scalar of the space.
     pareto_front_ : dict of ndarray
-        The trials that no other trial beats in score and costs, the best score first: ``trial``, ``score``,
-        ``n_parameters``, and ``flops`` and ``latency`` where these are limited.
+        The trials of the search that no other trial beats in both score and cost, the best score first: ``trial``,
+        ``score``, ``n_parameters``, and ``flops`` and ``latency`` where these are limited. Costs are those of one
+        network. With several members the scores are those of short trainings.
     trials_ : tuple of Trial
-        Those of the search, and those of the members behind them, which are ``final``.
+        The trials of the search, and then one for each member, which is ``final``.
     strategy_ : Strategy
         The strategy in its last state.
     evaluator_ : Evaluator
         The evaluator of the search, with its data; pickles and copies of the estimator leave the data out.
     stop_reason_ : str
-        Why the search ended; see :class:`~skopdist.search.SearchResult`. Where a callback or Ctrl-C ended the training
-        of the members behind it, it is "callback" or "interrupted".
+        Why the search ended: "n_trials", "max_time", "exhausted" (the space holds no more architectures), "callback" or
+        "interrupted" (Ctrl-C). The last two also where the training of the members was ended so.
+    sample_shape_ : tuple of int
+        Shape of one sample: (features,), (channels, length) or (channels, height, width).
     n_cells_, channels_ : int
         Depth and width of the networks of the search, as they were given or chosen.
     fit_time_ : float
@@ -214,6 +221,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         ``classes_``.
     nets_ : tuple of skorch.NeuralNetClassifier
         All members of the committee, ``net_`` first.
+    n_parameters_ : int
+        Parameters of all members together.
     member_weights_ : ndarray of shape (n_members,)
         Their weights in the average.
     temperature_ : float
@@ -399,7 +408,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None
     ) -> Self:
-        """Search, and train the best architecture on all data.
+        """Search for an architecture, then train the network or networks that predict.
 
         Parameters
         ----------
@@ -726,6 +735,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
             }
         except (TypeError, OverflowError) as error:
             raise ValueError(f"limits must be a mapping of positive numbers, got {self.limits!r}.") from error
+
+    @property
+    def n_parameters_(self) -> int:
+        return sum(parameter.numel() for net in self.nets_ for parameter in net.module_.parameters())
 
     @property
     def _n_trials(self) -> int:

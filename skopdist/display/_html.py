@@ -181,7 +181,7 @@ def _size(estimator: Any) -> str:
     nets = getattr(estimator, "nets_", ())
     if not nets:
         return ""
-    n_parameters = sum(parameter.numel() for net in nets for parameter in net.module_.parameters())
+    n_parameters = estimator.n_parameters_
     first = nets[0]
     many = f"{len(nets)} together: " if len(nets) > 1 else ""
     many += f"n_cells={first.module__n_cells}, channels={first.module__channels}, "
