@@ -30,7 +30,8 @@ for budget in budgets:
     ).fit(X_train, y_train)
     fits[budget] = clf
     size = f"{clf.n_cells_} cells, {clf.channels_} channels"
-    print(f"{budget:6} allowed, {clf.n_parameters_:6} used: {clf.score(X_test, y_test):.3f} on the test images ({size})")
+    used, accuracy = clf.n_parameters_, clf.score(X_test, y_test)
+    print(f"{budget:6} allowed, {used:6} used: {accuracy:.3f} on the test images ({size})")
 
 # %%
 # One picture for each: the trials, the front that no other trial beats, and the limit.

@@ -38,6 +38,6 @@ class HasParameters(BaseEstimator):
                 raise ValueError(
                     f"Invalid parameter {key!r} for estimator {type(self).__name__}: {name!r} must be an object with "
                     f"the parameter {inner!r}, got {owner!r}. Set {name!r} to such an object, before or in the same "
-                    "call; what is none is set as a whole."
+                    "call."
                 )
         return super().set_params(**params)

@@ -113,9 +113,11 @@ def prior_counts(prior: Prior | None, operations: Sequence[str], cell_types: Seq
     ):
         unknown, missing = sorted(set(there) - set(here)), sorted(set(here) - set(there))
         if unknown or missing:
+            found = [f"{unknown} are not in the search space"] if unknown else []
+            found += [f"{missing} are not in the prior"] if missing else []
             raise ValueError(
-                f"The prior is one over other {what}: {unknown} are not in the search space and {missing} are not in "
-                f"the prior. Give a prior over {tuple(here)}, or search the space that it comes from."
+                f"The prior is one over other {what}: {' and '.join(found)}. Give a prior over {tuple(here)}, or "
+                "search the space that it comes from."
             )
     rows = [known.cell_types.index(cell_type) for cell_type in cell_types]
     columns = [known.operations.index(name) for name in operations]

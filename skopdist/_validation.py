@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-__all__ = ["OneOf", "Part", "PositiveInteger", "RealInterval", "check_names", "check_positive_integer"]
+__all__ = ["ClassOf", "OneOf", "Part", "PositiveInteger", "RealInterval", "check_names", "check_positive_integer"]
 
 
 class OneOf(StrOptions):
@@ -53,6 +53,27 @@ class Part(HasMethods):
 
     def __str__(self) -> str:
         return f"an instance of {self.name!r} (an object such as {self.example}, not a class)"
+
+
+class ClassOf(HasMethods):
+    """A parameter is a class.
+
+    Parameters
+    ----------
+    example : str
+        Such a class.
+    """
+
+    def __init__(self, example: str) -> None:
+        super().__init__([])
+        self.example = example
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value is a class."""
+        return isinstance(val, type)
+
+    def __str__(self) -> str:
+        return f"a class such as {self.example}"
 
 
 class PositiveInteger(Interval):

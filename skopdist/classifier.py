@@ -118,9 +118,9 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         ten trials, with `limits`, which hold for all members together, and with a custom evaluator that trains nothing.
         Trials on record, in a journal or of a warm start, stay what they are, short or full.
     limits : mapping or None, default=None
-        Upper limits of the cost of all networks that predict: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds for one sample)
-        and ``"latency"`` (seconds for one sample on the device). No strategy proposes anything beyond a limit, and
-        nothing beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`.
+        Upper limits of the cost of all networks that predict: ``{"params": 50_000}``, also ``"flops"`` (multiply-adds
+        for one sample) and ``"latency"`` (seconds for one sample on the device). No strategy proposes anything beyond a
+        limit, and nothing beyond it is trained; see :class:`~skopdist.encodings.LimitedEncoding`.
         Where `n_cells` or `channels` is None, depth and width are chosen so that the limits are used up, with up to 3
         cells and up to twice the usual width; see :func:`~skopdist.networks.fill_limits`. Measured latencies differ
         from fit to fit, and so may the search.
@@ -287,7 +287,7 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         "channels": [_POSITIVE_INTEGER, None],
         "max_epochs": [_POSITIVE_INTEGER, None],
         "n_members": [_POSITIVE_INTEGER, None],
-        "limits": [Mapping, None],
+        "limits": [Part(Mapping, "dict", '{"params": 50_000}'), None],
         "training": [Part(Training, "skopdist.training.Training", "Training()"), None],
         "refit": ["boolean", Part(Refit, "skopdist.Refit", "Refit(n_cells=6)")],
         "input_shape": [tuple, list, None],
@@ -734,10 +734,13 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
                 k: v if v is None or v is True else v / (self.n_members or 1) for k, v in (self.limits or {}).items()
             }
         except (TypeError, OverflowError) as error:
-            raise ValueError(f"limits must be a mapping of positive numbers, got {self.limits!r}.") from error
+            raise ValueError(
+                f'limits must have positive numbers as values, such as {{"params": 50_000}}, got {self.limits!r}.'
+            ) from error
 
     @property
     def n_parameters_(self) -> int:
+        """Parameters of all members together."""
         return sum(parameter.numel() for net in self.nets_ for parameter in net.module_.parameters())
 
     @property
@@ -844,6 +847,12 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         self.best_score_ = result.best_score
         self.best_score_error_ = result.best_trial.score_error
         self.search_results_ = result.table()
+        if all(trial.status == "invalid" for trial in result.trials if trial.succeeded):
+            warnings.warn(
+                "No architecture of the search has a path from its input to its output, so that predictions do not "
+                "depend on X. Give a search space with operations that pass something on.",
+                stacklevel=3 + FRAMES,
+            )
         if result.stop_reason == "interrupted" and self._is_clone:
             raise KeyboardInterrupt("The search of a clone was interrupted, and so is what it was cloned for.")
         limited = {name for name, value in (self.limits or {}).items() if value is not None}

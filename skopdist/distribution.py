@@ -246,7 +246,7 @@ class OperationDistribution:
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{path} holds no distribution ({type(error).__name__}: {error}); expected the JSON text that "
-                "OperationDistribution.save writes."
+                "OperationDistribution.save writes. OpDistNASClassifier.load reads the file of an estimator."
             ) from error
 
 

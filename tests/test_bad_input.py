@@ -118,10 +118,11 @@ def test_an_input_shape_of_too_many_dimensions(digits):
         ),
         (7, ValueError, r"'search_space' parameter of OpDistNASClassifier must be .*Got 7"),
         (SequenceSpace(), ValueError, r"SequenceSpace takes samples with 1 spatial dim.*data have 0; choose another"),
-        (DenseSpace(["telepathy"]), ValueError, r"Unknown operation 'telepathy'; the registered ones are"),
+        (DenseSpace(["telepathy"]), ValueError, r"Unknown operation 'telepathy'.* The registered ones are"),
+        (DenseSpace(["relu", "linear_relu"]), ValueError, r"Unknown operation 'relu'\. Is it .*'linear_relu'.*\?"),
         (DenseSpace(["nor_conv_3x3"]), ValueError, r"DenseSpace needs operations for 0 .*'nor_conv_3x3' is one for 2"),
     ],
-    ids=["name", "type", "dimensions", "operation", "foreign"],
+    ids=["name", "type", "dimensions", "operation", "misspelt", "foreign"],
 )
 def test_unknown_spaces_and_operations(iris, space, error, message):
     with pytest.raises(error, match=message):
@@ -183,8 +184,8 @@ def test_n_trials(iris, n_trials):
         ({"refit": "no"}, ValueError, r"'refit' .*Got 'no'"),
         ({"strategy": LocalSearch(trial_batch=0)}, ValueError, r"trial_batch must be an integer >= 1, got 0"),
         ({"limits": 50_000}, ValueError, r"'limits' .*Got 50000"),
-        ({"limits": {"params": "1M"}}, ValueError, r"limits must be a mapping of positive numbers, got .*'1M'"),
-        ({"limits": {"params": 10**400}}, ValueError, r"limits must be a mapping of positive numbers, got"),
+        ({"limits": {"params": "1M"}}, ValueError, r"limits must have positive numbers as values, .*got .*'1M'"),
+        ({"limits": {"params": 10**400}}, ValueError, r"limits must have positive numbers as values, .*got"),
         ({"limits": {"params": True}}, ValueError, r"limits\[\"params\"\] must be a positive number, got True"),
         ({"limits": {"size": 3}}, ValueError, r"Unknown limits \['size'\]; the known ones are"),
         ({"validation_fraction": 1.5}, ValueError, r"'validation_fraction' .*Got 1\.5"),

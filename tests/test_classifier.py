@@ -790,7 +790,8 @@ def test_warm_start_refuses_another_search(iris):
     X, y = iris
     clf = guided(warm_start=True).fit(X, y)
     with pytest.raises(
-        ValueError, match=r"what differs: data: \w+ then, \w+ now\. Restore .*warm_start=False in an estimator"
+        ValueError,
+        match=r"what differs: data: other X, y, weights or groups\. Restore .*warm_start=False in an estimator",
     ):
         clf.fit(X[:-1], y[:-1])
     with pytest.raises(ValueError, match=r"what differs: length: None then, 4 now; seed: 0 then, 1 now\."):
@@ -1211,3 +1212,21 @@ def test_a_larger_final_network_wins_over_its_scalar(iris):
     clf = OpDistNASClassifier(search_space=space, **small, refit=Refit(channels=48, length=3)).fit(*iris)
     assert clf.net_.module__channels == dict(clf.refit_architecture_.settings)["channels"] == 48
     assert clf.net_.lr == dict(clf.best_architecture_.settings)["lr"]
+
+
+def test_a_space_whose_cells_pass_nothing_on_is_told(iris):
+    clf = OpDistNASClassifier(
+        search_space=DenseSpace(["none"]), n_trials=2, max_epochs=1, n_cells=1, channels=4, random_state=0
+    )
+    with pytest.warns(UserWarning, match="No architecture of the search has a path .* Give a search space") as caught:
+        clf.fit(*iris)
+    assert caught[0].filename == __file__
+
+
+def test_parameters_are_those_of_all_members(iris):
+    clf = OpDistNASClassifier(n_trials=2, n_members=2, max_epochs=1, n_cells=1, channels=4, random_state=0)
+    with pytest.raises(AttributeError):
+        _ = clf.n_parameters_
+    clf.fit(*iris)
+    assert clf.n_parameters_ == sum(p.numel() for net in clf.nets_ for p in net.module_.parameters())
+    assert clf.n_parameters_ > max(sum(p.numel() for p in net.module_.parameters()) for net in clf.nets_)

@@ -51,7 +51,8 @@ SMALL = {"n_trials": 1, "max_epochs": 1, "n_cells": 1, "channels": 4, "random_st
 
 # What is warned of on purpose, by us or by scikit-learn.
 MEANT = re.compile(
-    r"X of shape .* is taken as|X is constant|The search space holds no more points|The final training failed"
+    r"No architecture of the search has a path"
+    r"|X of shape .* is taken as|X is constant|The search space holds no more points|The final training failed"
     r"|max_time=.* was too short|members of the committee"
     r"|A column-vector y was passed|The number of unique classes is greater than"
     r"|The least populated class in y|is ill-defined|is not well-defined|parameter is ignored by"

@@ -85,7 +85,7 @@ def test_names_are_matched_in_any_order():
     ("operations", "cell_types", "message"),
     [
         (("a", "b", "d"), ("cell",), r"over other operations: \['c'\] are not in the search space and \['d'\] are not"),
-        (("a", "b"), ("cell",), r"over other operations: \['c'\] are not in the search space and \[\] are not"),
+        (("a", "b"), ("cell",), r"over other operations: \['c'\] are not in the search space\. Give"),
         (
             ("a", "b", "c"),
             ("normal",),

@@ -61,6 +61,6 @@ def members_behind(recorded: Sequence[Trial], n: int, is_open: bool) -> int:
         raise ValueError(
             f"The trials on record are {'short' if were_short else 'full'} trainings, but n_members={n} goes with "
             f"{'short' if n > 1 else 'full'} ones. Give n_members={'2 or more' if were_short else 1}, or None, or "
-            "another journal."
+            "another journal, or warm_start=False."
         )
     return n

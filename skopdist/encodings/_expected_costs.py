@@ -108,7 +108,7 @@ class ExpectedCosts:
     def refuse(self, smallest: Array) -> NoReturn:
         """Raise the error of limits that nothing meets, with the smallest possible costs, shape (n_limits,)."""
         texts = [
-            f"{limit.name}={limit.maximum:.12g}, where the smallest possible cost is {cost:.12g}"
+            f"{limit.name}={limit.maximum:.12g}, where the smallest possible cost is {_shown(cost)}"
             for limit, cost in zip(self.limits, smallest, strict=True)
             if cost > limit.maximum
         ]
@@ -172,3 +172,8 @@ class ExpectedCosts:
             cheap = (1 - shares) * lowest + shares * lowest_open
             self.refuse(self._base + cheap.sum(axis=1))
         return anchor
+
+
+def _shown(cost: float) -> str:
+    """Write counts in full, and the seconds of a latency to four digits."""
+    return f"{cost:.12g}" if cost >= 1 else f"{cost:.4g}"

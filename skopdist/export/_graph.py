@@ -123,7 +123,8 @@ def check_fitted(clf: Any) -> None:
     """
     if not hasattr(clf, "sample_architecture"):
         raise TypeError(
-            f"Expected a fitted OpDistNASClassifier, got {type(clf).__name__}; of a pipeline export the last step."
+            f"Expected a fitted OpDistNASClassifier, got an object of the type {type(clf).__name__}; give the "
+            "classifier itself and not its net_, and of a pipeline the last step."
         )
     check_is_fitted(clf)
     if not hasattr(clf, "nets_"):

@@ -128,7 +128,7 @@ class Journal:
             named = {"seed": str(own) if chosen else "drawn"}
             is_folder = os.path.isdir(self.path)
             if self._must_be_folder and not is_folder:
-                raise FileNotFoundError(f"The folder {self.path} for journals does not exist; create it.")
+                raise FileNotFoundError(f"The folder of journals {str(self.path)!r} does not exist; create it.")
             if is_folder:
                 self.path = self.path / f"{fingerprint(self._base() | named)}.jsonl"
             self._file = JournalFile(self.path, wait=is_folder)

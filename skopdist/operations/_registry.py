@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -222,8 +223,10 @@ def get_operation(name: str) -> Operation:
     try:
         return _REGISTRY[name]
     except KeyError:
+        near = difflib.get_close_matches(str(name), _REGISTRY, n=3, cutoff=0.5)
+        hint = f" Is it {' or '.join(map(repr, near))}?" if near else ""
         raise ValueError(
-            f"Unknown operation {name!r}; the registered ones are {sorted(_REGISTRY)}. "
+            f"Unknown operation {name!r}.{hint} The registered ones are {sorted(_REGISTRY)}. "
             "Register others with skopdist.operations.register_operation."
         ) from None
 

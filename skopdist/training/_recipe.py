@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from torch import nn
 
 from skopdist._parameters import HasParameters
-from skopdist._validation import OneOf, PositiveInteger, RealInterval, check_positive_integer
+from skopdist._validation import ClassOf, OneOf, PositiveInteger, RealInterval, check_positive_integer
 from skopdist.training._augmentation import AUGMENTATIONS, Augmentation
 
 _MOST_SAMPLES_PER_BATCH = 128
@@ -128,7 +128,7 @@ class Training(HasParameters):
         "max_epochs": [PositiveInteger(), None],
         "batch_size": [PositiveInteger(), None],
         "lr": [RealInterval(0, None, closed="neither"), None],
-        "optimizer": [OneOf(*_OPTIMIZERS), type, None],
+        "optimizer": [OneOf(*_OPTIMIZERS), ClassOf("torch.optim.Adam"), None],
         "weight_decay": [RealInterval(0, None, closed="left"), None],
         "label_smoothing": [RealInterval(0, 1, closed="left"), None],
         "augment": [OneOf("auto", *AUGMENTATIONS), callable, None],

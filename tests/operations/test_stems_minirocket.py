@@ -77,12 +77,13 @@ def test_features_are_standardised_by_the_weights_of_the_samples():
 
 def test_a_sample_does_not_depend_on_those_beside_it(monkeypatch):
     torch.manual_seed(0)
-    x = torch.randn(7, 3, 50)
-    features = make_features(x)
+    x = torch.randn(7, 3, 50, dtype=torch.float64)
+    features = MiniRocketFeatures(3, 50).double()
+    features.adapt(x, torch.ones(7, dtype=torch.float64))
     whole = features(x)
     monkeypatch.setattr("skopdist.operations._stems_minirocket._BLOCK", 84 * 50 * 2)
-    torch.testing.assert_close(features(x), whole, atol=1e-3, rtol=0)
-    torch.testing.assert_close(features(x[3:4]), whole[3:4], atol=1e-3, rtol=0)
+    torch.testing.assert_close(features(x), whole, atol=1e-9, rtol=0)
+    torch.testing.assert_close(features(x[3:4]), whole[3:4], atol=1e-9, rtol=0)
 
 
 def test_flat_parts_are_no_matter_of_rounding():
@@ -93,20 +94,21 @@ def test_flat_parts_are_no_matter_of_rounding():
 
 def test_padding_says_nothing(monkeypatch):
     torch.manual_seed(0)
-    x = torch.randn(6, 2, 40)
+    # In double precision, for a feature is a share of positions, which a rounding error may move past its threshold.
+    x = torch.randn(6, 2, 40, dtype=torch.float64)
     padded = torch.nn.functional.pad(x, (0, 25), value=torch.nan)
     padded[:3, :, 30:] = torch.nan
-    features = MiniRocketFeatures(2, 40)
+    features = MiniRocketFeatures(2, 40).double()
     with ending(padded):
-        features.adapt(clear(padded), torch.ones(6))
+        features.adapt(clear(padded), torch.ones(6, dtype=torch.float64))
         known = features(clear(padded))
     with ending(padded[:, :, :40]):
-        torch.testing.assert_close(features(clear(padded[:, :, :40])), known, atol=1e-3, rtol=0)
+        torch.testing.assert_close(features(clear(padded[:, :, :40])), known, atol=1e-9, rtol=0)
         monkeypatch.setattr("skopdist.operations._stems_minirocket._BLOCK", 1)
-        torch.testing.assert_close(features(clear(padded[:, :, :40])), known, atol=1e-3, rtol=0)
+        torch.testing.assert_close(features(clear(padded[:, :, :40])), known, atol=1e-9, rtol=0)
     # Those that are not padded are as they are alone, and those that are as if they were so long.
-    torch.testing.assert_close(features(x[3:]), known[3:], atol=1e-3, rtol=0)
-    torch.testing.assert_close(features(x[:3, :, :30]), known[:3], atol=1e-3, rtol=0)
+    torch.testing.assert_close(features(x[3:]), known[3:], atol=1e-9, rtol=0)
+    torch.testing.assert_close(features(x[:3, :, :30]), known[:3], atol=1e-9, rtol=0)
 
 
 def test_a_constant_series_has_features_too():
