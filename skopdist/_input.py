@@ -18,12 +18,17 @@ from skopdist._padding import pad, refuse_gaps
 _COLOURS = (1, 3, 4)
 # Smaller arrays of two equal sides are series as often as they are images.
 _SMALL_IMAGE, _SMALL_UINT8 = 16, 8
+# Few rows of pixels, each much longer than there are rows, may as well be the channels of series.
+_FEWEST_ROWS, _LONGEST_IMAGE = 32, 1.5
 
 _ENCODE = (
     'give words and categories as columns that categorical_features names or "from_dtype" finds, or encode them with '
     "OneHotEncoder or OrdinalEncoder in a ColumnTransformer"
 )
-_COUNT = 'give dates and times as numbers, such as seconds; a column of type datetime64 has them by .astype("int64")'
+_COUNT = (
+    'give dates and times as numbers, such as days: (pandas.to_datetime(column) - pandas.Timestamp("2000")) / '
+    'pandas.Timedelta(days=1), and of polars column.dt.epoch("d")'
+)
 _SPLIT = "give real and imaginary parts as two columns"
 _CAST = "convert decimals by .astype(float)"
 _STACK = "give series as one array of shape (n, channels, length), or as a list of arrays of shape (channels, length)"
@@ -51,8 +56,10 @@ def open_container(X: Any) -> Any:
     X = without_tensors("X", X)
     if hasattr(X, "column_names") and callable(getattr(X, "to_pandas", None)):
         return X.to_pandas()
-    if isinstance(X, Sequence | memoryview) or any(hasattr(type(X), name) for name in _ARRAY_LIKE):
+    if isinstance(X, list | tuple | memoryview) or any(hasattr(type(X), name) for name in _ARRAY_LIKE):
         return X
+    if isinstance(X, Sequence):
+        return list(X)
     advice = "load the data first"
     if callable(getattr(X, "collect", None)):
         advice = "give X.collect()"
@@ -84,7 +91,7 @@ def read_values(X: Any) -> Any:
     X = unmasked("X", X)
     if isinstance(X, list | tuple) and len(X):
         X = _stacked(X)
-    elif getattr(X, "ndim", 2) != 2 and hasattr(X, "__array__"):
+    elif getattr(X, "ndim", 1) != 2 and hasattr(X, "__array__"):
         X = np.asarray(X)
     return _numeric(X) if isinstance(X, np.ndarray) else X
 
@@ -348,6 +355,11 @@ def read_labels(y: Any) -> Any:
     known = isinstance(dtype, np.dtype) and dtype.kind in "biufcUS"
     # What knows neither kinds nor columns is for scikit-learn, such as tensors.
     strange = dtype is not None and not hasattr(dtype, "kind") and not hasattr(y, "to_numpy")
+    if isinstance(y, Iterable) and not isinstance(y, str | bytes | Sequence) and not hasattr(y, "__array__"):
+        raise TypeError(
+            f"y must be an array or a list of labels, got an object of the type {type(y).__name__}; give list(y), in "
+            "the order of the rows of X."
+        )
     if y is None or isinstance(y, str) or known or strange or not hasattr(y, "__len__"):
         return y
     try:
@@ -487,15 +499,27 @@ class Layout:
 
     def arrange(self, X: Any) -> Any:
         """Return a view of X with the channels first, without copying."""
-        order = self.order if tuple(getattr(X, "shape", ())[1:]) == self.given else _certain_order(X)
+        shape = tuple(getattr(X, "shape", ())[1:])
+        # What was series in `fit` is no image now because it has another length.
+        is_same = shape == self.given or (len(shape) == len(self.given) == 2)
+        order = self.order if is_same else _certain_order(X)
         if order == "channels last":
             return np.moveaxis(X, -1, 1)
         return X[:, None] if order == "no channels" else X
 
     def doubt(self, input_shape: Sequence[int] | None = None) -> str | None:
         """Return what to warn of where the axes look as if they were meant otherwise, None otherwise."""
-        if self.order != "channels first" or input_shape is not None:
+        if input_shape is not None or self.order == "channels last":
             return None
+        if self.order == "no channels":
+            low, high = sorted(self.given)
+            if low >= _FEWEST_ROWS or high <= _LONGEST_IMAGE * low:
+                return None
+            return (
+                f"X of shape (n, {self.given[0]}, {self.given[1]}) and of type uint8 is taken as images without an "
+                f"axis of channels. If these are series of {self.given[0]} channels, input_shape={self.given} says it; "
+                "if they are images, X[:, None] does."
+            )
         remedies = _remedies_of_order(self.given)
         if not remedies:
             return None

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Origin"]
+__all__ = ["EXACT", "Origin"]
 
 # Double precision holds all integers up to here.
-_EXACT = 2**53
+EXACT = 2**53
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Origin:
             return cls(None)
         axes = (0, *range(2, X.ndim))
         low, high = X.min(axis=axes, keepdims=True)[0], X.max(axis=axes, keepdims=True)[0]
-        beyond = (low < -_EXACT) | (high > _EXACT)
+        beyond = (low < -EXACT) | (high > EXACT)
         return cls(np.where(beyond, low, np.zeros_like(low)) if beyond.any() else None)
 
     def count(self, X: NDArray[Any]) -> NDArray[Any]:

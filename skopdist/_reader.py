@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -193,8 +194,8 @@ class Reader:
             # It tells the columns that hold something else now.
             schema = Schema.of_numbers(*self.sample_shape)
         if schema is None or table is None:
-            values = self.lengths.read(read_values(X), self.sample_shape[0])
-            read: NDArray[Any] = _check(estimator, self.input_shape, self.layout.arrange(values), reset=False)
+            values = self.layout.arrange(self.lengths.read(read_values(X), self.sample_shape[0]))
+            read: NDArray[Any] = _check(estimator, self.input_shape, self._as_given(values), reset=False)
             return read
         # Columns in another order, or of other names, before their values.
         validate_data(estimator, X, reset=False, skip_check_array=True)
@@ -205,13 +206,50 @@ class Reader:
             )
         return checked
 
-    def _check_shape(self, shape: tuple[int, ...]) -> None:
+    def _as_given(self, values: Any) -> Any:
+        """Return samples, flat or not, as `fit` was given them, and refuse other shapes.
+
+        Where both are flat, the names and the number of features are for scikit-learn to compare. Of others it would
+        say that the features are too few or too many.
+        """
+        shape = tuple(getattr(values, "shape", ())[1:])
+        if self.input_shape is not None and shape in (self.input_shape, (math.prod(self.input_shape),)):
+            is_flat = len(self.layout.given) == 1
+            return values if is_flat == (len(shape) == 1) else values.reshape(len(values), *self.layout.given)
+        if len(shape) == len(self.sample_shape) == 1 or getattr(values, "ndim", 0) < 2:
+            return values
+        self._check_shape(shape, getattr(values, "shape", ()))
+        return values
+
+    def _check_shape(self, shape: tuple[int, ...], whole: tuple[int, ...] = ()) -> None:
         if not self.lengths.allow(shape, self.sample_shape):
-            remedy = ", or fit it to a list of arrays of shape (channels, length), to predict series of any length"
             raise ValueError(
                 f"X has samples of shape {shape}, but OpDistNASClassifier is expecting {self.sample_shape}, the shape "
-                f"that it was fitted with{remedy if len(shape) == len(self.sample_shape) == 2 else ''}."
+                f"that it was fitted with{_remedy_of_shape(shape, self.sample_shape, whole)}."
             )
+
+
+def _remedy_of_shape(shape: tuple[int, ...], expected: tuple[int, ...], whole: tuple[int, ...]) -> str:
+    """Return what to do about samples of another shape; nothing where it is not known.
+
+    Parameters
+    ----------
+    shape, expected : tuple of int
+        Of a sample.
+    whole : tuple of int
+        Of X.
+    """
+    if whole == expected:
+        return "; give a single sample as X[None]"
+    if len(shape) > 1 and (*shape[-1:], *shape[:-1]) == expected:
+        return f"; pass {'X.transpose(0, 2, 1)' if len(shape) == 2 else 'np.moveaxis(X, -1, 1)'}"
+    if len(expected) == 1 and math.prod(shape) == expected[0]:
+        return "; pass X.reshape(len(X), -1)"
+    if math.prod(shape) == math.prod(expected) and len(shape) == 1:
+        return f"; pass X.reshape(len(X), {', '.join(map(str, expected))})"
+    if len(shape) == len(expected) == 2 and shape[0] == expected[0]:
+        return ", or fit it to a list of arrays of shape (channels, length), to predict series of any length"
+    return ""
 
 
 def with_reader(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from skopdist._input import (
     shown,
     stacked_table,
 )
-from skopdist._integers import Origin
+from skopdist._integers import EXACT, Origin
 
 __all__ = ["Level", "Schema", "Table", "check_categorical_features"]
 
@@ -194,16 +194,25 @@ class Table:
         return (self.names is not None and kinds == {"text"}) or _not_a_number(set(values)) is not None
 
     def numeric(self, i: int) -> NDArray[Any] | None:
-        """Return a column as an array of numbers or booleans, NaN where they are missing; None if it is none."""
+        """Return a column as an array of numbers or booleans, NaN where they are missing.
+
+        It is None where the column is none of these, and where an array cannot hold it: integers beyond 2**53 beside
+        missing values.
+        """
         if self.names is None:
             return self.X[:, i] if self.X.dtype.kind in "biuf" else None
         if self.kinds[i] not in (NUMBERS, BOOLEANS):
             return None
         column = column_of(self.X, i)
         values = np.asarray(column)
-        if values.dtype.kind in "biuf":
+        is_integer = str(column.dtype).lower().startswith(("int", "uint"))
+        if values.dtype.kind in "biu" or (values.dtype.kind == "f" and not is_integer):
             return values
-        return np.array([np.nan if _is_missing(v) else v for v in column.to_list()], dtype=np.float64)
+        objects = column.to_list()
+        # Integers that have no place in double precision stay what they are, beside missing values too.
+        if is_integer and any(not _is_missing(v) and abs(v) > EXACT for v in objects):
+            return None
+        return np.array([np.nan if _is_missing(v) else v for v in objects], dtype=np.float64)
 
     def objects(self, i: int) -> list[Any]:
         """Return a column as a list."""
@@ -331,6 +340,9 @@ def _not_a_number(values: Collection[Any]) -> Any:
 
 def _find_origin(table: Table, i: int) -> int:
     values = table.numeric(i)
+    if values is None and table.kinds[i] == NUMBERS:
+        there = [value for value in table.objects(i) if not _is_missing(value)]
+        values = np.array(there, dtype=np.uint64 if max(there) >= 2**63 else np.int64)
     smallest = None if values is None else Origin.of(values[:, None]).smallest
     return 0 if smallest is None else int(smallest[0])
 
@@ -433,7 +445,12 @@ def _read_numbers(table: Table, i: int, origin: int) -> NDArray[np.float64]:
                 f"The column {table.label(i)} of X held numbers in fit, but now holds {shown(odd)}; give numbers, and "
                 f"NaN for what is missing{advice}."
             )
-        values = np.array([np.nan if _is_missing(value) else float(value) for value in objects], dtype=np.float64)
+        # From the origin on, where they are integers: their difference has a place in double precision.
+        counted = [
+            value - origin if isinstance(value, int) else value if _is_missing(value) else float(value) - origin
+            for value in objects
+        ]
+        return np.array([np.nan if _is_missing(value) else float(value) for value in counted], dtype=np.float64)
     if not origin:
         return values.astype(np.float64)
     smallest = np.array([origin], dtype=np.uint64 if origin >= 2**63 else np.int64)

@@ -142,7 +142,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         Part of the rows held out to score the trials; None takes a quarter, but one of each class at least. A splitter
         of scikit-learn, such as ``GroupShuffleSplit(1)``, holds out what its first split does.
     scoring : str, callable or None, default=None
-        A scikit-learn scorer for the held-out rows; None takes the accuracy.
+        A scikit-learn scorer for the held-out rows; None takes the accuracy. A function gets (estimator, X, y), with X
+        as an array of numbers: categories are codes, and channels come first.
     class_weight : mapping, "balanced" or None, default=None
         Weights of the classes while training, as elsewhere in scikit-learn; scores do not depend on them.
     device : str, torch.device or list of these, default="auto"

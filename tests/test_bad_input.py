@@ -232,8 +232,33 @@ def test_predicting_with_another_shape(iris, images, fitted):
     clf = make().fit(X, y)
     with pytest.raises(ValueError, match=r"X has samples of shape \(1, 8, 7\), but OpDistNAS.*expecting \(1, 8, 8\)"):
         clf.predict(X[:, :, :, :7])
-    with pytest.raises(ValueError, match=r"X has 64 features, but OpDistNASClassifier is expecting 1"):
+    with pytest.raises(
+        ValueError, match=r"shape \(64,\), but .* expecting \(1, 8, 8\).*pass X.reshape\(len\(X\), 1, 8, 8\)"
+    ):
         clf.predict(X.reshape(len(X), -1))
+    with pytest.raises(ValueError, match=r"expecting \(1, 8, 8\).*; give a single sample as X\[None\]"):
+        clf.predict(X[0])
+    with pytest.raises(ValueError, match=r"expecting \(4,\).*; pass X.reshape\(len\(X\), -1\)"):
+        fitted.predict(np.ones((3, 2, 2)))
+
+
+def test_predicting_with_the_channels_last():
+    rng = np.random.default_rng(0)
+    y = np.arange(12) % 2
+    with pytest.raises(ValueError, match=r"\(8, 8, 3\), but .* expecting \(3, 8, 8\).*; pass np.moveaxis\(X, -1, 1\)"):
+        make(channels=4).fit(rng.normal(size=(12, 3, 8, 8)), y).predict(np.ones((2, 8, 8, 3)))
+    with pytest.raises(ValueError, match=r"\(9, 3\), but .* expecting \(3, 9\).*; pass X.transpose\(0, 2, 1\)"):
+        make(channels=4).fit(rng.normal(size=(12, 3, 9)), y).predict(np.ones((2, 9, 3)))
+
+
+@pytest.mark.parametrize("is_flat", [True, False])
+def test_samples_may_be_flat_or_not_where_their_shape_is_given(is_flat):
+    X, y = np.random.default_rng(0).normal(size=(12, 3, 8, 8)), np.arange(12) % 2
+    flat = X.reshape(12, -1)
+    clf = make(channels=4, input_shape=(3, 8, 8)).fit(flat if is_flat else X, y)
+    np.testing.assert_array_equal(clf.predict_proba(flat), clf.predict_proba(X))
+    with pytest.raises(ValueError, match="expecting"):
+        clf.predict(flat[:, 1:])
 
 
 def test_nothing_to_predict(fitted):

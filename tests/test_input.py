@@ -5,7 +5,7 @@ import decimal
 import enum
 import re
 import warnings
-from collections import deque
+from collections import UserList, deque
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -96,6 +96,43 @@ def test_the_remedies_of_a_warning_end_it():
     assert Layout.of(np.moveaxis(np.zeros((4, 24, 20, 3)), -1, 1)).doubt() is None
 
 
+@pytest.mark.parametrize(
+    ("shape", "doubtful"), [((12, 20), True), ((20, 12), True), ((12, 18), False), ((40, 90), False)]
+)
+def test_long_images_of_eight_bits_may_be_series(shape, doubtful):
+    X = pixels(4, *shape)
+    layout = Layout.of(X)
+    assert layout.arrange(X).shape == (4, 1, *shape)
+    doubt = layout.doubt()
+    assert (doubt is not None) == doubtful
+    if doubtful:
+        assert f"series of {shape[0]} channels, input_shape={shape} says it" in doubt
+        assert Layout.of(X, shape).arrange(X).shape == X.shape
+        assert Layout.of(X[:, None]).doubt() is None
+
+
+def test_series_are_no_images_because_they_are_shorter():
+    layout = Layout.of(pixels(4, 12, 20, dtype=float))
+    assert layout.arrange(pixels(4, 12, 18)).shape == (4, 12, 18)
+    # And images that came with their channels may come without.
+    assert Layout.of(pixels(4, 1, 12, 18)).arrange(pixels(4, 12, 18)).shape == (4, 1, 12, 18)
+
+
+def test_labels_without_an_order():
+    labels = dict(enumerate("ab"))
+    for y in (labels.values(), set("ab"), map(str, "ab"), (label for label in "ab"), labels):
+        with pytest.raises(TypeError, match=r"y must be an array or a list of labels, got .* give list\(y\)"):
+            read_labels(y)
+    assert list(read_labels(deque("ab"))) == ["a", "b"]
+
+
+def test_polars_series_of_arrays_are_read_alike():
+    polars = pytest.importorskip("polars")
+    X = np.random.default_rng(0).normal(size=(24, 3))
+    clf = make().fit(polars.Series(X), LABELS)
+    np.testing.assert_array_equal(clf.predict_proba(polars.Series(X)), clf.predict_proba(X))
+
+
 @pytest.mark.parametrize("shape", [(9, 7, 3), (8, 8), (6, 6, 1)])
 def test_images_in_other_orders_give_the_same_network(shape):
     X = pixels(24, *shape)
@@ -163,9 +200,19 @@ def test_containers_that_cannot_be_opened(X, message):
         open_container(X)
 
 
-@pytest.mark.parametrize("X", [[[1.0]], ([1.0],), deque([[1.0]]), range(3), np.ones((2, 2)), pd.DataFrame({"a": [1]})])
+@pytest.mark.parametrize("X", [[[1.0]], ([1.0],), np.ones((2, 2)), pd.DataFrame({"a": [1]})])
 def test_containers_that_are_left_as_they_are(X):
     assert open_container(X) is X
+
+
+@pytest.mark.parametrize("X", [deque([[1.0], [2.0]]), UserList([[1.0], [2.0]]), range(2)])
+def test_other_sequences_are_lists(X):
+    assert open_container(X) == list(X)
+
+
+def test_other_sequences_of_series():
+    series = [np.ones((2, 3)), np.ones((2, 5))]
+    np.testing.assert_array_equal(read_values(open_container(deque(series))), read_values(series))
 
 
 def test_tables_of_arrow_become_frames():
@@ -213,11 +260,11 @@ def frame(**columns):
 
 
 DATES = [
-    (pd.date_range("2020", periods=24), "datetime64", '.astype("int64")'),
-    (pd.date_range("2020", periods=24, tz="UTC"), "datetime64", '.astype("int64")'),
-    (pd.to_timedelta(np.arange(24), "D"), "timedelta64", '.astype("int64")'),
-    (pd.period_range("2020-01", periods=24, freq="M"), "period", '.astype("int64")'),
-    (pd.Series([datetime.date(2020, 1, 1)] * 24, dtype=object), "object, such as date", '.astype("int64")'),
+    (pd.date_range("2020", periods=24), "datetime64", "pandas.Timedelta(days=1)"),
+    (pd.date_range("2020", periods=24, tz="UTC"), "datetime64", "pandas.Timedelta(days=1)"),
+    (pd.to_timedelta(np.arange(24), "D"), "timedelta64", "pandas.Timedelta(days=1)"),
+    (pd.period_range("2020-01", periods=24, freq="M"), "period", "pandas.Timedelta(days=1)"),
+    (pd.Series([datetime.date(2020, 1, 1)] * 24, dtype=object), "object, such as date", "pandas.Timedelta(days=1)"),
     (pd.interval_range(0, 24), "interval", "OneHotEncoder"),
     (LABELS + 1j, "complex128", "real and imaginary parts"),
     (pd.Series([decimal.Decimal(1)] * 24, dtype=object), "object, such as Decimal", ".astype(float)"),

@@ -189,7 +189,7 @@ def test_bad_series(uneven, fitted, spoil, message):
 
 
 def test_series_of_other_channels(fitted):
-    with pytest.raises(ValueError, match=r"X has 3 features, but OpDistNASClassifier is expecting 2"):
+    with pytest.raises(ValueError, match=r"samples of shape \(3, 5\), but OpDistNASClassifier is expecting \(2, "):
         fitted.predict([np.ones((3, 4)), np.ones((3, 5))])
 
 

@@ -196,6 +196,37 @@ def test_categories_beyond_double_precision(kind):
     assert schema_of(frame(x=codes), ["x"]).levels[1] == schema.levels[0]
 
 
+def integers_with_a_gap(values, kind):
+    if kind == "polars":
+        return pytest.importorskip("polars").Series(values)
+    return pd.array([pd.NA if value is None else value for value in values], dtype=kind)
+
+
+def with_words(column, kind):
+    if kind == "polars":
+        return pytest.importorskip("polars").DataFrame({"x": column, "word": list("abcab")[: len(column)]})
+    return pd.DataFrame({"x": column, "word": list("abcab")[: len(column)]})
+
+
+@pytest.mark.parametrize("kind", ["Int64", "UInt64", "polars"])
+@pytest.mark.parametrize("offset", [7, 2**53, 2**62])
+@pytest.mark.parametrize("is_category", [True, False])
+def test_long_integers_are_the_same_beside_missing_values(kind, offset, is_category):
+    whole = [offset + i for i in (0, 1, 2, 3, 1)]
+    gap = [*whole[:2], None, *whole[3:]]
+    named = ["x", "word"] if is_category else ["word"]
+    tables = [with_words(integers_with_a_gap(values, kind), kind) for values in (whole, gap)]
+    rows = [0, 1, 3, 4]
+    for fitted in tables:
+        schema = schema_of(fitted, named)
+        one, other = (schema.read(table)[:, 0] for table in tables)
+        np.testing.assert_array_equal(one[rows], other[rows])
+        assert len(set(one[rows])) == 3
+        assert other[2] == (schema.levels[0].index(None) if None in (schema.levels[0] or ()) else -1) or np.isnan(
+            other[2]
+        )
+
+
 @pytest.mark.parametrize("offset", [2**53, 2**63, -(2**62)])
 def test_numbers_beyond_double_precision_beside_categories(offset):
     numbers = np.array([offset + i for i in range(6)], dtype=np.uint64 if offset > 2**62 else np.int64)
@@ -228,10 +259,13 @@ def test_ten_thousand_levels():
         (["a", 1, 2] * 2, r"'x' of X holds text, such as 'a', and numbers, .*convert all of it.* \.astype\(str\)"),
         (["?", 1.5, None] * 2, r"'x' of X holds text, such as '\?', and numbers"),
         ([datetime.date(2020, 1, 1), "a", None] * 2, r"'x' \(object, such as date\); give dates and times as numbers"),
-        ([datetime.time(3)] * 6, r"'x' \(object, such as time\); give dates and times as numbers, such as seconds"),
+        ([datetime.time(3)] * 6, r"'x' \(object, such as time\); give dates and times as numbers, such as days"),
         ([{}, "a", 1] * 2, r"'x' \(object, such as dict\)"),
         ([decimal.Decimal(1)] * 6, r"'x' \(object, such as Decimal\); convert decimals by \.astype\(float\)"),
-        (pd.date_range("2020", periods=6), r"'x' \(datetime64\[..\]\); give dates and times as numbers, .*\"int64\""),
+        (
+            pd.date_range("2020", periods=6),
+            r"'x' \(datetime64\[..\]\); give dates and times as numbers, .*Timedelta\(days=1\)",
+        ),
         ([10**400] * 6, r"'x' \(object, such as int\)"),
     ],
 )

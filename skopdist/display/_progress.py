@@ -191,6 +191,9 @@ class Progress:
         self._width = len(line)
 
     def _write(self, text: str) -> None:
+        if self.stream is None:
+            # A program without a console, where print writes nothing either.
+            return
         try:
             self.stream.write(text)
         except UnicodeEncodeError:

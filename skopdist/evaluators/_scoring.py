@@ -63,6 +63,8 @@ class Scorer:
                 # Of scores that are ill-defined: those of the trials are what counts.
                 warnings.simplefilter("ignore")
                 self(guess, held_out)
+        except _ClassesMissingError:
+            raise
         except Exception as error:
             raise ValueError(
                 f"scoring={self.given!r} cannot be computed for {len(self.classes)} classes ({type(error).__name__}: "
@@ -109,7 +111,7 @@ class Scorer:
         except ValueError as error:
             if len(present) == len(self.classes):
                 raise
-            raise ValueError(
+            raise _ClassesMissingError(
                 f"The scoring cannot be computed for the held-out rows, which hold only the classes "
                 f"{self.classes[present].tolist()} of {len(self.classes)} ({error}); hold out more rows by "
                 "validation_fraction, add samples, or take another scoring."
@@ -118,6 +120,10 @@ class Scorer:
             return float(score)
         except (TypeError, ValueError) as error:
             raise ValueError(f"scoring must return a number, but {self.scorer!r} returned {score!r}.") from error
+
+
+class _ClassesMissingError(ValueError):
+    """The held-out rows lack a class that the scoring needs."""
 
 
 class _Model(ClassifierMixin, BaseEstimator):

@@ -30,12 +30,16 @@ def written_whole(path: PathLike) -> Iterator[Path]:
         If the folder does not exist.
     IsADirectoryError
         If the path is a folder.
+    ValueError
+        If the path is something else that is no regular file, such as a device.
     PermissionError
         If nothing may be written to the folder.
     """
     target = as_path(path, "path", "a file to write")
     if target.is_dir() or not target.name:
         raise IsADirectoryError(f"Expected the path of a file to write, but {path!r} is a folder; add a name to it.")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"Expected the path of a file to write, but {path!r} is a device, a pipe or the like.")
     if not target.parent.is_dir():
         raise FileNotFoundError(
             f"There is no folder {str(target.parent)!r} to write {target.name!r} to; make it first."

@@ -28,6 +28,7 @@ from skopdist.training._batches import Batches, BegunData, TensorData, count_bat
 from skopdist.training._beginnings import Beginning, Beginnings, describe_stem
 from skopdist.training._drawing import drawing_from
 from skopdist.training._mirroring import bears_mirroring
+from skopdist.training._prediction import Predictor
 from skopdist.training._recipe import Training
 from skopdist.training._skorch import INITIALISATION, AuxiliaryNet, OneCycle, StopOnDivergence, WeightedNet, passes
 from skopdist.training._together import train_together
@@ -42,6 +43,8 @@ _MOST_BYTES = 2**30
 _MOST_BEGUN, _BEGUN_AT_ONCE, _BEGINNING = 2**30, 64, 0.5
 # Samples that a network sees before its training, the most of rows and of other data.
 _MOST_ROWS_SHOWN, _MOST_SHOWN = 16_384, 4096
+# Where weights or statistics are so large, the probabilities of so many rows are looked at after a training.
+_LARGE, _ROWS_CHECKED = 1e6, 16
 # The settings of an architecture that a trainer applies, and what skorch calls them: those of the network, and those of
 # the recipe.
 _OF_NETWORK = {"channels": "module__channels", "n_cells": "module__n_cells", "drop_path": "module__drop_path"}
@@ -219,7 +222,7 @@ class Trainer:
         Raises
         ------
         FloatingPointError
-            If the loss is not finite.
+            If the loss is not finite, or the probabilities of the first rows are not.
         """
         return self._train(architecture, samples, seed, held_out)[0]
 
@@ -249,7 +252,23 @@ class Trainer:
         if held_out is not None and "train_split" not in self.training.given:
             # It holds the data that early stopping looked at.
             net.train_split = None
+        self._check_predictions(net, samples)
         return net, seconds_once
+
+    def _check_predictions(self, net: NeuralNetClassifier, samples: Samples) -> None:
+        """Refuse a network that does not predict.
+
+        Weights that have grown without bound may have had a finite loss to the last. Flat input is predicted in double
+        precision, which has room for them.
+        """
+        numbers = (*net.module_.parameters(), *net.module_.buffers())
+        if self.problem.n_spatial == 0 or all(bool((abs(part) < _LARGE).all()) for part in numbers):
+            return
+        some = samples.take(np.arange(min(len(samples), _ROWS_CHECKED)))
+        if not np.isfinite(Predictor(net.module_, self.problem.n_spatial)(some)).all():
+            raise FloatingPointError(
+                f"training diverged: the probabilities are not finite; try a smaller lr (now {net.lr})"
+            )
 
     def _begin(
         self, net: NeuralNetClassifier, architecture: Architecture, dataset: TensorData, seed: int

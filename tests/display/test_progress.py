@@ -184,3 +184,10 @@ def test_what_is_logged_to_the_same_place_is_not_printed_twice(logger, capsys):
     handler.setLevel(logging.WARNING)
     Progress(3).show_trial(trial())
     assert capsys.readouterr().out.startswith("[1/3]")
+
+
+def test_without_an_output_nothing_is_written(monkeypatch):
+    # As in a program without a console.
+    monkeypatch.setattr("sys.stdout", None)
+    with Progress(2) as progress:
+        progress.show_trial(trial())

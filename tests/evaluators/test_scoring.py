@@ -105,3 +105,10 @@ def test_a_scoring_that_cannot_be_is_refused_before_anything_is_trained(scoring)
 def test_a_scoring_that_can_be_passes(scoring):
     problem = make_problem()
     Scorer(scoring, problem).check(problem.everything)
+
+
+def test_the_classes_that_are_missing_are_the_reason():
+    problem = make_problem(n_classes=2)
+    one_class = problem.everything.take(np.flatnonzero(problem.everything.labels() == 0))
+    with pytest.raises(ValueError, match=r"^The scoring cannot be computed for the held-out rows, which hold only"):
+        Scorer("neg_log_loss", problem).check(one_class)

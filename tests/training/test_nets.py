@@ -171,6 +171,17 @@ def test_learning_rate_rises_and_falls():
     assert set(recorder.sizes) == {7, 8}
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 9), (1, 4, 4)])
+def test_a_network_that_does_not_predict_has_diverged(shape):
+    # Its loss is finite, for it is one of batches in single precision that have been normalised.
+    X = np.random.default_rng(0).normal(size=(8, *shape))
+    problem = Problem.of(X, np.array([1, 1, 1, 1, 0, 1, 1, 0]))
+    trainer = Trainer.of(problem, Training(lr=1e9, max_epochs=1), 1, 4, "cpu")
+    architecture = SPACES[len(shape) - 1].reference_architectures(4)[0]
+    with pytest.raises(FloatingPointError, match=r"training diverged: .*; try a smaller lr \(now"):
+        trainer.train(architecture, problem.everything, 0)
+
+
 def test_divergence_stops_at_once_and_says_so(untouched_generators):
     with pytest.raises(
         FloatingPointError, match=r"training diverged: the loss is (nan|inf) after epoch \d+; try a smaller lr"
