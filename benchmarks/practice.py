@@ -425,6 +425,8 @@ def practice_table(rows: common.Rows, suite: str, budget: int) -> str:
     methods = [m for m in (*TIMED, *ABLATIONS, *REFERENCES) if any(row["method"] == m for row in found)]
     accuracy = {method: means(found, method, "accuracy") for method in methods}
     names = [name for name in accuracy[methods[0]] if all(name in accuracy[method] for method in methods)]
+    if len(names) == 1:
+        return single_table(found, methods, names[0])
     values = np.array([[accuracy[method][name] for name in names] for method in methods])
     ranks = rankdata(-values.round(6), axis=0).mean(axis=1)
     body = []
@@ -440,12 +442,32 @@ def practice_table(rows: common.Rows, suite: str, budget: int) -> str:
         if i:
             signs = np.sign(gains.round(6))
             line.append("-".join(str(int((signs == sign).sum())) for sign in (1, 0, -1)))
-            line.append(f"{wilcoxon(gains).pvalue:.3f}" if signs.any() and len(gains) > 5 else "")
+            line.append(p_value(gains) if signs.any() and len(gains) > 5 else "")
         else:
             line += ["", ""]
         body.append([*line, f"{np.median([seconds[name] for name in names]):.1f}"])
-    head = [f"{len(names)} data sets" if len(names) > 1 else names[0], "accuracy", "log-loss", "mean rank"]
+    head = [f"{len(names)} data sets", "accuracy", "log-loss", "mean rank"]
     return common.table([*head, f"{methods[0]} better-equal-worse", "p", "CPU s"], body)
+
+
+def single_table(found: list[dict[str, Any]], methods: Sequence[str], name: str) -> str:
+    """Lay out the means over the seeds of a single data set, and how much the accuracies differ."""
+    body = []
+    for method in methods:
+        mine = [row for row in found if row["method"] == method]
+        accuracies, losses, seconds = (
+            [row[figure] for row in mine] for figure in ("accuracy", "log_loss", "fit_cpu_seconds")
+        )
+        spread = f"{np.std(accuracies, ddof=1):.4f}" if len(mine) > 1 else ""
+        line = [method, str(len(mine)), f"{np.mean(accuracies):.4f}", spread, f"{np.mean(losses):.4f}"]
+        body.append([*line, f"{np.median(seconds):.1f}"])
+    return common.table([name, "splits", "accuracy", "standard deviation", "log-loss", "CPU s"], body)
+
+
+def p_value(gains: NDArray[np.float64]) -> str:
+    """Return the p of Wilcoxon's test as tables show it."""
+    p = wilcoxon(gains).pvalue
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def report(rows: common.Rows) -> str:

@@ -482,7 +482,7 @@ def test_a_folder_holds_a_journal_for_each_search(tmp_path):
         (3, TypeError, r"journal must be the path .* got 3"),
         ("no/such/folder/j", FileNotFoundError, r"folder no.such.folder of the journal j does not exist; create it"),
         ("~/no_such_folder/j", FileNotFoundError, r"folder [^~]*no_such_folder of the journal j does not exist"),
-        ("no_such_folder/", FileNotFoundError, r"The folder no_such_folder for journals does not exist; create it"),
+        ("no_such_folder/", FileNotFoundError, r"The folder of journals .no_such_folder. does not exist; create it"),
         ("/dev/null", ValueError, r"but .dev.null is neither"),
     ],
 )

@@ -173,7 +173,7 @@ def test_operations_for_other_inputs_are_refused():
         Network(architecture, (4,), 3)
     unknown = Architecture([Cell(["telepathy"], [(0, 1)])])
     with pytest.raises(
-        ValueError, match=r"Unknown operation 'telepathy'; the registered ones are .*register_operation"
+        ValueError, match=r"Unknown operation 'telepathy'.* The registered ones are .*register_operation"
     ):
         Network(unknown, (4,), 3)
 

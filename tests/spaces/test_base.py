@@ -107,7 +107,7 @@ def test_bad_length(length):
 @pytest.mark.parametrize(
     ("operations", "message"),
     [
-        (["telepathy"], "Unknown operation 'telepathy'; the registered ones are .*register_operation"),
+        (["telepathy"], "Unknown operation 'telepathy'.* The registered ones are .*register_operation"),
         (["nor_conv_3x3"], "DenseSpace needs operations for 0 spatial dimensions; 'nor_conv_3x3' is one for 2"),
         ([], "distinct names, at least one"),
         (["linear_relu", "linear_relu"], "distinct names"),
