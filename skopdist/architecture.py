@@ -225,7 +225,7 @@ class Architecture:
 
     @property
     def length(self) -> int:
-        """Number of operations in a cell."""
+        """Number of operations in a cell; the stem, which is among ``operations``, does not count."""
         return len(self.cells[0].operations)
 
     def cell(self, cell_type: str) -> Cell:
