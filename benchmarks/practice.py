@@ -55,7 +55,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from skopdist import Architecture, OpDistNASClassifier
+from skopdist import Architecture, OpDistNASClassifier, Scalar
 from skopdist.committee import Committee
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.spaces import STEM, DenseSpace, ImageSpace, SearchSpace, SequenceSpace
@@ -70,13 +70,22 @@ TIMED = (OURS, RANDOM, FIXED, FIRST, OPTUNA, RESNET, ONE_HOT)
 IMAGES = ("digits", "fashion", "cifar10")
 # What takes tables with categories and gaps as they are, or can be given codes.
 TAKES_CATEGORIES = (OURS, RANDOM, ONE_HOT, "gradient boosting", "random forest", "logistic regression")
-# Ours without one of its parts, each at the same seconds: parameters by the class of the space; only with --methods.
+# A learning rate and a weight decay around those of the recipe for tables.
+SCALARS = (
+    Scalar("lr", 0.0125, 0.2, log=True, default=0.05),
+    Scalar("weight_decay", 0.0005, 0.05, log=True, default=0.005),
+)
+WITH_SCALARS = "learning rate and weight decay searched, too"
+# Ours without one of its parts, or with one more, each at the same seconds: parameters by the class of the space; only
+# with --methods.
 ABLATIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "one network": lambda space: {"n_members": 1},
     "one architecture": lambda space: {"n_members": 4},
     "no references": lambda space: {"search_space": space(references=())},
     "references alone": lambda space: {"n_trials": len(space().reference_architectures())},
+    WITH_SCALARS: lambda space: {"search_space": space(scalars=SCALARS)},
 }
+PARTS = (OURS, RANDOM, *ABLATIONS)
 # Series of the package aeon, some of which have several channels, and those of unequal length.
 AEON = {
     "aeon": ("ACSF1", "ArrowHead", "BasicMotions", "GunPoint", "ItalyPowerDemand", "OSULeaf"),
@@ -327,6 +336,8 @@ def make(method: str, suite: str, budget: float, seed: int) -> Any:
         return None if model is None else make_pipeline(Padded(), model)
     if method == ONE_HOT:
         return make_pipeline(coded(), make(OURS, "tables", budget, seed)) if suite == "categories" else None
+    if method == WITH_SCALARS and suite not in ("tables", "categories"):
+        return None
     if method in (OURS, RANDOM, *ABLATIONS):
         space = DenseSpace if suite in ("tables", "categories") else ImageSpace if suite in IMAGES else SequenceSpace
         changes = ABLATIONS[method](space) if method in ABLATIONS else {}
@@ -419,10 +430,10 @@ def means(rows: list[dict[str, Any]], method: str, name: str) -> dict[str, float
     }
 
 
-def practice_table(rows: common.Rows, suite: str, budget: int) -> str:
+def practice_table(rows: common.Rows, suite: str, budget: int, compared: Sequence[str] = (*TIMED, *REFERENCES)) -> str:
     """Lay out means over the data sets that all methods have, and how the others compare with ours."""
     found = [row for row in rows.rows if row["suite"] == suite and row["budget"] in (budget, 0)]
-    methods = [m for m in (*TIMED, *ABLATIONS, *REFERENCES) if any(row["method"] == m for row in found)]
+    methods = [method for method in compared if any(row["method"] == method for row in found)]
     accuracy = {method: means(found, method, "accuracy") for method in methods}
     names = [name for name in accuracy[methods[0]] if all(name in accuracy[method] for method in methods)]
     if len(names) == 1:
@@ -477,6 +488,8 @@ def report(rows: common.Rows) -> str:
     for suite, budget in measured:
         seeds = sorted({row["seed"] for row in rows.rows if row["suite"] == suite})
         texts.append(f"{suite}, {budget} s, seeds {seeds}\n\n{practice_table(rows, suite, budget)}")
+        if any(row["method"] in ABLATIONS and (row["suite"], row["budget"]) == (suite, budget) for row in rows.rows):
+            texts.append(f"The same, with other parts\n\n{practice_table(rows, suite, budget, PARTS)}")
     return "\n\n".join(texts)
 
 

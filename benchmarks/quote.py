@@ -34,7 +34,7 @@ from faults import fault_table, left_text
 from frontier_tables import accuracy_text, frontier_table
 from limited import limited_table
 from memory import first_fit_text, fit_table, one_row_text, pickle_table, predict_text
-from practice import practice_table
+from practice import PARTS, practice_table
 from revisions import revision_table
 from search_efficiency import (
     COMPLETE,
@@ -205,6 +205,7 @@ RENDERERS: dict[str, Callable[[str], str]] = {
     "averaging": lambda _: averaging_table(results("averaging")),
     "batches": lambda _: batch_table(results("batches")),
     "revisions": lambda _: revision_table(results("revisions")),
+    "practice-parts": lambda what: practice_table(results("practice"), what.split()[0], int(what.split()[1]), PARTS),
     "practice": lambda what: practice_table(results("practice"), what.split()[0], int(what.split()[1])),
     "export-files": lambda _: file_table(results("export")),
     "export-speed": lambda _: speed_table(results("export")),

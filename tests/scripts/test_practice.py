@@ -39,6 +39,35 @@ def test_methods_are_compared_on_the_data_sets_that_all_have(practice, rows):
     assert "tables, 30 s, seeds [0]" in practice.report(rows)
 
 
+def test_parts_are_compared_among_themselves(practice, rows):
+    for name in "abcdefgh":
+        rows.add(
+            suite="tables", dataset=name, method="one network", budget=30, seed=0, accuracy=0.55, log_loss=0.8,
+            fit_cpu_seconds=3.0,
+        )  # fmt: skip
+    assert "one network" not in practice.practice_table(rows, "tables", 30)
+    lines = practice.practice_table(rows, "tables", 30, practice.PARTS).splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:]] == [practice.OURS, "one network"]
+    assert "The same, with other parts" in practice.report(rows)
+
+
+def test_a_single_data_set_has_a_spread(practice, script, tmp_path):
+    rows = script("_common").Rows(tmp_path / "rows.jsonl", practice.KEYS)
+    for seed, accuracy in enumerate([0.9, 0.92, 0.94]):
+        rows.add(
+            suite="digits", dataset="digits", method=practice.OURS, budget=30, seed=seed, accuracy=accuracy,
+            log_loss=0.1, fit_cpu_seconds=3.0,
+        )  # fmt: skip
+    head, _, line = practice.practice_table(rows, "digits", 30).splitlines()
+    assert [cell.strip() for cell in head.split("|")[1:4]] == ["digits", "splits", "accuracy"]
+    assert [cell.strip() for cell in line.split("|")[1:-1]] == ["skopdist", "3", "0.9200", "0.0200", "0.1000", "3.0"]
+
+
+def test_scalars_are_searched_on_tables_alone(practice):
+    assert practice.make(practice.WITH_SCALARS, "series", 30, 0) is None
+    assert len(practice.make(practice.WITH_SCALARS, "tables", 30, 0).search_space.scalars) == 2
+
+
 @pytest.mark.parametrize("method", ["fixed cells, averaged", "first reference, averaged"])
 def test_fixed_cells_fill_their_time(practice, method):
     X, y = load_iris(return_X_y=True)
