@@ -172,7 +172,7 @@ class FinalStage:
         stop_reason = None
         self.watch.begin_members(n_told)
         try:
-            with closing(self._train(seats, n_folds)) as results:
+            with closing(self._train(seats, bool(folds))) as results:
                 for result in results:
                     trained.append(result)
                     if self._report(trained):
@@ -196,12 +196,12 @@ class FinalStage:
                 f"seen {members[0].cost:.0%} of them. Give more time, or fewer samples.",
                 stacklevel=_LEVEL,
             )
-        final = self._weigh(members, is_folded=n_folds > 0) if members else self._best_trial(failures)
+        final = self._weigh(members, is_folded=bool(folds)) if members else self._best_trial(failures)
         return dataclasses.replace(final, stop_reason=stop_reason)
 
-    def _train(self, seats: Sequence[Seat], n_folds: int) -> Results:
+    def _train(self, seats: Sequence[Seat], is_folded: bool) -> Results:
         trainer, n_jobs, budget, expected = self._trainer(), self.n_jobs, self.budget, self.expected
-        if n_folds and self.finds_length:
+        if is_folded and self.finds_length:
             return train_as_long_as_helps(trainer, seats, n_jobs, budget, expected)
         return train_members(trainer, seats, n_jobs, budget, expected)
 

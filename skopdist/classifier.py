@@ -95,8 +95,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
     max_time : float or None, default=None
         Time limit of `fit`, in seconds. A test of the speed of training decides how long the trials are, and how many
         networks are trained after the search. A training that would take too long ends early, at a low learning rate.
-        If the limit leaves much time and no number of epochs is given, longer trainings are tried too. `n_trials` and
-        `n_members` are upper limits then. None sets no limit.
+        If the limit leaves much time, and neither `n_members` nor a number of epochs is given, longer trainings are
+        tried too. `n_trials` and `n_members` are upper limits. None sets no limit.
     length : int or None, default=None
         Number of operations in a cell, any integer >= 1; None takes the space's default.
     n_cells : int or None, default=None
@@ -188,9 +188,9 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         The architecture of ``net_``, unless `refit` is False: ``best_architecture_``, or a draw of another length.
     best_score_ : float
         With one network the score of ``best_architecture_``, the highest of all trials, and so optimistic. With several
-        it is the score of the committee's out-of-fold predictions, which has no selection bias and is slightly
-        pessimistic. If `max_time` allows one network only, without held-out rows, it is the score of a shorter
-        training, and an underestimate.
+        it is the score of the committee's out-of-fold predictions, before the temperature, which is nearly unbiased. If
+        `max_time` allows one network only, without held-out rows, it is the score of a shorter training, and an
+        underestimate.
     best_score_error_ : float
         Its standard error over the held-out rows; NaN where it is not known.
     search_results_ : dict of ndarray
@@ -470,12 +470,14 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
         budget: Budget,
         watch: Watch,
     ) -> None:
-        problem = self._make_problem(X, y, sample_weight, groups)
+        reader, problem = self._make_problem(X, y, sample_weight, groups)
         size = self._size(problem)
         with Journal(self.journal, lambda: self._identity(problem, size), self.random_state, self._earlier()) as book:
             self.evaluator_ = self._make_evaluator(size).fit_problem(problem, seed(book.seed, Stream.SPLIT))
             trainer = getattr(self.evaluator_, "trainer_", None) or self._make_trainer(problem, size)
             self.n_cells_, self.channels_ = trainer.n_cells, trainer.channels
+            # Not before: the fit of another search is refused, and then the last network goes on to predict.
+            self._reader, self.is_categorical_ = reader, reader.is_categorical
             self.classes_ = problem.classes
             self.sample_shape_ = problem.sample_shape
             # A repeated fit that fails, or does not refit, must not leave an older net to predict with.
@@ -485,11 +487,13 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
             n_final = self._wanted_members(n_members)
             costs = trainer.costs()
             is_short = n_members > 1 and isinstance(self.evaluator_, TrainingEvaluator)
-            plan = self._plan(trainer, costs, book, budget, is_short)
-            result = self._search(plan, book, budget, n_final, watch)
+            try:
+                plan = self._plan(trainer, costs, book, budget, is_short)
+                result = self._search(plan, book, budget, n_final, watch)
+            finally:
+                # Members are trained on other rows.
+                trainer.beginnings.forget()
             self._keep(result, costs)
-        # Members are trained on other rows.
-        trainer.beginnings.forget()
         if not self.refit:
             return
         stage = FinalStage(
@@ -507,8 +511,10 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
             watch=watch,
         )
         # An interrupted clone does not keep the best so far: there is nobody to use it, and more searches would follow.
-        self._keep_final(stage.run(n_members, n_final, keeps_interrupted=not self._is_clone))
-        trainer.beginnings.forget()
+        try:
+            self._keep_final(stage.run(n_members, n_final, keeps_interrupted=not self._is_clone))
+        finally:
+            trainer.beginnings.forget()
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the class probabilities.
@@ -672,18 +678,16 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
 
     def _make_problem(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
-    ) -> Problem:
-        self._reader, given = Reader.learn(self, X, y, sample_weight, self.categorical_features, self.input_shape)
-        self.is_categorical_ = self._reader.is_categorical
-        levels = self._reader.levels
-        problem = Problem.of(given.samples, given.labels, given.weight, self.class_weight, groups, levels)
+    ) -> tuple[Reader, Problem]:
+        reader, given = Reader.learn(self, X, y, sample_weight, self.categorical_features, self.input_shape)
+        problem = Problem.of(given.samples, given.labels, given.weight, self.class_weight, groups, reader.levels)
         if not problem.everything.scaling.varies:
             warnings.warn(
                 "X is constant, in all of its features or channels, so there is nothing to tell the classes apart by: "
                 "only the classes' frequencies can be learnt.",
                 stacklevel=3 + FRAMES,
             )
-        return problem
+        return reader, problem
 
     def _earlier(self) -> SearchRecord | None:
         """Return the record of the last fit, where this one is to go on with it."""
@@ -753,15 +757,15 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
 
     def _choose_members(self, recorded: Sequence[Trial]) -> int:
         """Return how many members are wanted, as far as time allows."""
+        n, is_open, evaluator = self.n_members, self.n_members is None, self.evaluator_
         if not self.refit:
-            return 1
-        n, evaluator = self.n_members, self.evaluator_
-        if n is None:
+            # Trials on record stay what they are, for which a number of members stands.
+            n, is_open = 1, True
+        elif n is None:
             is_limited = any(value is not None for value in self._member_limits().values())
             n = usual_members(self._n_trials, evaluator, is_limited, self.max_time is not None)
         # Other evaluators know no short trials.
-        trains = isinstance(evaluator, TrainingEvaluator)
-        return members_behind(recorded, n, is_open=self.n_members is None) if trains else n
+        return members_behind(recorded, n, is_open) if isinstance(evaluator, TrainingEvaluator) else n
 
     def _wanted_members(self, n_members: int) -> int | None:
         """Return how many networks are to be trained behind the search, or None where time decides."""
@@ -885,6 +889,8 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
             self.stop_reason_ = final.stop_reason
         verdict = final.verdict
         if verdict is None:
+            if self._refit_like.length is None and not self.strategy_.needs_gradient:
+                self._follow(final.architecture)
             return
         if np.isfinite(verdict.score):
             self.best_score_, self.best_score_error_ = verdict.score, verdict.score_error
@@ -894,6 +900,18 @@ class OpDistNASClassifier(CallbackSupportMixin, ClassifierMixin, HasParameters):
                 self.best_distribution_ = self.evaluator_.search_space.encode(verdict.architecture)
         self.trials_ = (*self.trials_, *final.finals)
         self.search_results_ = tabulate(self.trials_)
+
+    def _follow(self, architecture: Architecture) -> None:
+        """Let what predicts be the best architecture, where a trial of another one had a higher score.
+
+        Time may have been too short to train that one, or its score came from a training that time had cut.
+        """
+        trials = [trial for trial in self.trials_ if trial.succeeded and trial.architecture == architecture]
+        if not trials or architecture == self.best_architecture_:
+            return
+        best = max(trials, key=lambda trial: trial.score)
+        self.best_architecture_, self.best_score_, self.best_score_error_ = architecture, best.score, best.score_error
+        self.best_distribution_ = self.evaluator_.search_space.encode(architecture)
 
     def _prepare_to_predict(self) -> None:
         # Pickles leave it out, for it may hold a second copy of the networks.

@@ -78,6 +78,11 @@ class Trial:
     final: bool = False
 
     @property
+    def planned_fidelity(self) -> float:
+        """The share of the full training that was asked for, where time may have ended the training before."""
+        return float(self.info.get("planned_fidelity", self.fidelity))
+
+    @property
     def succeeded(self) -> bool:
         """Whether there is a score to learn from."""
         return self.status != "failed"

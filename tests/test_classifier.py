@@ -10,6 +10,7 @@ import time
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from plugins import Misbehaving
@@ -1230,3 +1231,56 @@ def test_parameters_are_those_of_all_members(iris):
     clf.fit(*iris)
     assert clf.n_parameters_ == sum(p.numel() for net in clf.nets_ for p in net.module_.parameters())
     assert clf.n_parameters_ > max(sum(p.numel() for p in net.module_.parameters()) for net in clf.nets_)
+
+
+def test_a_refused_fit_leaves_what_predicts_as_it_is(iris):
+    X, y = iris
+    words = np.array(["u", "v", "w"])
+    one, other = (pd.DataFrame({"a": X[:, 0], "b": chosen[y]}) for chosen in (words, words[::-1]))
+    clf = make(warm_start=True, max_epochs=1).fit(one, y)
+    expected = clf.predict_proba(one)
+    with pytest.raises(ValueError, match="another search"):
+        clf.fit(other.assign(b=["x", *other["b"][1:]]), y)
+    with pytest.raises(ValueError, match=r"labels|class"):
+        clf.fit(other, np.zeros(len(y)))
+    np.testing.assert_array_equal(clf.predict_proba(one), expected)
+
+
+def test_trials_go_on_as_they_began_where_nothing_is_to_predict(iris):
+    clf = make(n_trials=2, n_members=2, max_epochs=4, warm_start=True).fit(*iris)
+    clf.set_params(refit=False, n_trials=4, n_members=None).fit(*iris)
+    assert [trial.fidelity for trial in clf.trials_] == [0.25] * 4
+
+
+def test_a_number_of_epochs_for_skorch_is_that_of_a_full_training(iris):
+    settings = {"n_trials": 2, "n_members": 2, "max_epochs": None}
+    one = make(net_params={"max_epochs": 8}, **settings).fit(*iris)
+    assert [trial.cost for trial in one.trials_] == [2, 2, 8, 8]
+    other = make(net_params={"max_epochs": 8}, refit=Refit(max_epochs=3), **settings).fit(*iris)
+    assert [trial.cost for trial in other.trials_ if trial.final] == [3, 3]
+
+
+def test_what_predicts_is_the_best_architecture(iris, monkeypatch):
+    # As where there is no time for another one.
+    monkeypatch.setattr("skopdist._final.rank_finalists", lambda search, *_: [search.trials[0].architecture])
+    clf = make(RandomSearch(), n_trials=6, n_members=1, max_epochs=2).fit(*iris)
+    first = clf.trials_[0]
+    assert first.score < max(trial.score for trial in clf.trials_)
+    assert clf.best_architecture_ == clf.refit_architecture_ == clf.net_.module__architecture == first.architecture
+    assert (clf.best_score_, clf.best_score_error_) == (first.score, first.score_error)
+    assert clf.best_distribution_ == clf.evaluator_.search_space.encode(first.architecture)
+
+
+def test_members_without_folds_are_no_failures(iris, monkeypatch):
+    monkeypatch.setattr("skopdist.problem.Problem.folds", lambda *_: [])
+    clf = make(n_trials=2, n_members=2, max_epochs=1).fit(*iris)
+    assert len(clf.nets_) == 2
+    assert not any(trial.final for trial in clf.trials_)
+
+
+def test_a_failed_fit_keeps_nothing_that_was_computed_once(iris, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr("skopdist.training._beginnings.Beginnings.forget", lambda self: forgotten.append(self))
+    with pytest.raises(SearchFailedError):
+        make(training=Training(lr=1e20), max_epochs=2).fit(*iris)
+    assert forgotten

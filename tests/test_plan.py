@@ -50,9 +50,10 @@ def test_a_search_has_a_part_of_the_time_or_all_of_it_where_it_comes_last():
 
 
 @pytest.mark.parametrize("is_short", [True, False])
-def test_trials_on_record_go_on_as_they_began(is_short):
-    recorded = [SimpleNamespace(fidelity=0.03), SimpleNamespace(fidelity=0.07)]
-    assert plan(max_time=1000, trials=recorded, is_short=is_short).fidelity == (0.07 if is_short else 1)
+@pytest.mark.parametrize("max_time", [1000, None])
+def test_trials_on_record_go_on_as_they_began(is_short, max_time):
+    recorded = [SimpleNamespace(planned_fidelity=0.03), SimpleNamespace(planned_fidelity=0.07)]
+    assert plan(max_time=max_time, trials=recorded, is_short=is_short).fidelity == (0.07 if is_short else 1)
 
 
 @pytest.mark.parametrize(("n_steps", "fidelity"), [(8000, 0.005), (400, 0.1), (40, SHORT)])

@@ -51,7 +51,7 @@ def rank_finalists(
     seconds : float, default=inf
         The time that there is for full trainings.
     """
-    if search.best_trial.fidelity == 1:
+    if search.best_trial.planned_fidelity == 1:
         return _by_score(search.trials)
     by_architecture = {trial.architecture: trial for trial in search.trials if trial.status == "ok"}
     times = max(1.0, SHORT / search.best_trial.fidelity)

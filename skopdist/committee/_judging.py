@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -87,11 +88,12 @@ def judge(members: Sequence[Member], scorer: Scorer) -> Verdict:
     shared = frozenset.intersection(*folds.values())
     n_shared = sum(n for fold, n in _held_out(members).items() if fold in shared)
     chosen = shared if n_shared >= ENOUGH_TO_WEIGH else most
-    compared = {
-        a: found
-        for a, those in by_architecture.items()
-        if folds[a] >= chosen and (found := _collect([m for m in those if m.seat.fold in chosen])) is not None
+    candidates = {
+        a: [m for m in those if m.seat.fold in chosen] for a, those in by_architecture.items() if folds[a] >= chosen
     }
+    # On the same rows, where time was too short to predict all of them.
+    first = _rows_predicted(itertools.chain.from_iterable(candidates.values()))
+    compared = {a: found for a, those in candidates.items() if (found := _collect(those, first=first)) is not None}
     scores = {a: _score(scorer, found)[0] for a, found in compared.items()}
     best = max(compared, key=lambda a: (np.isfinite(scores[a]), np.nan_to_num(scores[a])))
     weights = weights_by_stem(members)
@@ -177,9 +179,25 @@ def _answer(probabilities: Array, _: Samples) -> Array:
     return probabilities
 
 
-def _collect(members: Sequence[Member], weights: Sequence[float] | None = None) -> _Unseen | None:
-    """Average, fold by fold, what members predict of the rows that they held out; None if nothing was."""
+def _rows_predicted(members: Iterable[Member]) -> dict[int, int]:
+    """Count the rows of each fold that all members predicted which held it out and predicted any."""
+    counts: dict[int, int] = {}
+    for member in members:
+        if member.probabilities is not None:
+            n = len(member.probabilities)
+            counts[member.seat.fold] = min(counts.get(member.seat.fold, n), n)
+    return counts
+
+
+def _collect(
+    members: Sequence[Member], weights: Sequence[float] | None = None, first: Mapping[int, int] | None = None
+) -> _Unseen | None:
+    """Average, fold by fold, what members predict of the rows that they held out; None if nothing was.
+
+    Of each fold count the rows that all of them predicted, or so many of the first.
+    """
     weights = [1.0] * len(members) if weights is None else weights
+    first = _rows_predicted(member for member, w in zip(members, weights, strict=True) if w) if first is None else first
     rows: list[Samples] = []
     probabilities: list[Array] = []
     folds = sorted({member.seat.fold for member in members if member.probabilities is not None})
@@ -190,7 +208,7 @@ def _collect(members: Sequence[Member], weights: Sequence[float] | None = None) 
         parts = [(m.probabilities, w) for m, w in found if m.probabilities is not None]
         if not parts:
             continue
-        n = min(len(p) for p, _ in parts)
+        n = first[fold]
         held_out = found[0][0].seat.held_out
         assert held_out is not None
         rows.append(held_out.take(np.arange(n)))
@@ -202,8 +220,7 @@ def _collect(members: Sequence[Member], weights: Sequence[float] | None = None) 
 
 def _select(probabilities: Sequence[Array], rows: Samples) -> Array:
     """Return the weights of greedy selection with replacement, by the log-loss; shape (n_candidates,)."""
-    n = min(map(len, probabilities))
-    labels, row_weights = rows.labels()[:n], rows.weight[:n]
+    n, labels, row_weights = len(rows), rows.labels(), rows.weight
     # Only what is said of the true class counts.
     true = np.stack([p[np.arange(n), labels] for p in probabilities])  # (n_candidates, n)
     counts, total = np.zeros(len(true)), np.zeros(n)

@@ -254,29 +254,35 @@ class _Call:
                 results.append(net)
                 continue
             start = time.monotonic()
-            cost, probabilities = passes(net, len(seat.training)), None
-            if seat.held_out is not None:
-                held_out = seat.held_out
-                predict: Predict = Predictor(net.module_, trainer.problem.n_spatial)
-                if trainer.max_time is not None:
-                    held_out, predict = affordable(held_out, _PREDICTING * trainer.max_time / len(seats), predict)
-                probabilities = predict(held_out)
+            try:
+                probabilities = _predict_unseen(trainer, seat, net, len(seats))
+            except Exception as error:  # noqa: BLE001 - the others go on
+                results.append(f"{type(error).__name__}: {error}")
+                continue
             duration = trained / len(seats) + time.monotonic() - start
-            results.append(Member(seat, net, probabilities, cost, duration))
+            results.append(Member(seat, net, probabilities, passes(net, len(seat.training)), duration))
         return results
 
 
-def _columns(
-    seats: Sequence[Seat],
-) -> tuple[list[Architecture], list[Samples], list[int], list[Samples] | None]:
-    """Return the arguments of :meth:`Trainer.train_many` for some seats."""
-    held_out = [seat.held_out for seat in seats if seat.held_out is not None]
-    return (
-        [seat.architecture for seat in seats],
-        [seat.training for seat in seats],
-        [seat.seed for seat in seats],
-        held_out if len(held_out) == len(seats) else None,
-    )
+def _predict_unseen(
+    trainer: Trainer, seat: Seat, net: NeuralNetClassifier, n_together: int
+) -> NDArray[np.float64] | None:
+    """Predict the rows that a seat holds out, or the first of them where time is short; None if it holds out none."""
+    held_out = seat.held_out
+    if held_out is None:
+        return None
+    predict: Predict = Predictor(net.module_, trainer.problem.n_spatial)
+    if trainer.max_time is not None:
+        held_out, predict = affordable(held_out, _PREDICTING * trainer.max_time / n_together, predict)
+    return predict(held_out)
+
+
+def _columns(seats: Sequence[Seat]) -> tuple[list[Architecture], list[Samples], list[int]]:
+    """Return the arguments of :meth:`Trainer.train_many` for some seats.
+
+    What they hold out is not among them: a training that it ended early would no longer be one that has not seen it.
+    """
+    return [seat.architecture for seat in seats], [seat.training for seat in seats], [seat.seed for seat in seats]
 
 
 def train_members(
@@ -340,16 +346,16 @@ def _timely(seats: Sequence[Seat], budget: Budget, expected: float, n_there: int
 
 def _groups(trainer: Trainer, seats: Sequence[Seat]) -> list[list[Seat]]:
     """Return the seats in groups that are trained in one graph."""
-    architectures, samples, _, held_out = _columns(seats)
-    return [[seats[i] for i in group] for group in trainer.groups(architectures, samples, held_out)]
+    architectures, samples, _ = _columns(seats)
+    return [[seats[i] for i in group] for group in trainer.groups(architectures, samples)]
 
 
 def _next_groups(trainer: Trainer, seats: Sequence[Seat], n_workers: int, is_tight: bool) -> list[list[Seat]]:
     """Return as many groups as there are workers: of a few seats where these train together and there is time."""
-    groups = _groups(trainer, seats[: TOGETHER * n_workers])
-    if is_tight or len(groups) > n_workers:
+    if is_tight:
         return [[seat] for seat in seats[:n_workers]]
-    return groups
+    parts = [seats[i * TOGETHER : (i + 1) * TOGETHER] for i in range(n_workers)]
+    return [group for part in parts if part for group in _groups(trainer, part)][:n_workers]
 
 
 def _results(

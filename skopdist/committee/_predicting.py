@@ -80,7 +80,7 @@ class _Average(nn.Module):
         self.standardize = nn.ModuleList(module.standardize for module in modules)
         self.split = nn.ModuleList(module.split for module in modules if module.split is not None)
         # Stacked in the precision that they are computed in, and never handed back.
-        self.networks = BatchedNetworks([module.double() for module in modules])
+        self.networks = BatchedNetworks([module.double() for module in modules]).on_its_own()
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float64))
         self.to(next(modules[0].parameters()).device)
 

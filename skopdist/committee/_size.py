@@ -53,8 +53,7 @@ def members_behind(recorded: Sequence[Trial], n: int, is_open: bool) -> int:
     """
     if not recorded:
         return n
-    # The longest one: time may have cut others.
-    were_short = max(trial.fidelity for trial in recorded) < 1
+    were_short = max(trial.planned_fidelity for trial in recorded) < 1
     if is_open:
         return max(n, 2) if were_short else 1
     if were_short != (n > 1):

@@ -110,11 +110,11 @@ class Encoding(HasParameters, ABC):
         By default these are the points of the architectures that differ by one operation, edge or link.
         """
         architecture = self._decode(point, _fixed_generator())
-        seen = {_key(point), _key(self._encode(architecture))}
+        seen = {point_key(point), point_key(self._encode(architecture))}
         for neighbouring in neighbouring_architectures(self.space_, architecture, rng):
             neighbour = self._encode(neighbouring)
-            if _key(neighbour) not in seen:
-                seen.add(_key(neighbour))
+            if point_key(neighbour) not in seen:
+                seen.add(point_key(neighbour))
                 yield neighbour
 
     def _features(self, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -129,7 +129,7 @@ class Encoding(HasParameters, ABC):
         """
         decoded = (self._decode(point, _fixed_generator()) for point in points)
         passes = [self.space_.is_valid(architecture) for architecture in decoded]
-        return [_key(point) if valid else b"" for point, valid in zip(points, passes, strict=True)]
+        return [point_key(point) if valid else b"" for point, valid in zip(points, passes, strict=True)]
 
     def _points(self, limit: int) -> NDArray[np.float64] | None:
         """List all points, or return None if there may be more than `limit`.
@@ -140,7 +140,7 @@ class Encoding(HasParameters, ABC):
         if n_architectures_at_most(self.space_, self.length_) > limit:
             return None
         encoded = (self._encode(architecture) for architecture in list_architectures(self.space_, self.length_))
-        return np.array(list({_key(point): point for point in encoded}.values())).reshape(-1, self.n_dims)
+        return np.array(list({point_key(point): point for point in encoded}.values())).reshape(-1, self.n_dims)
 
     def _n_architectures(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Count the architectures that may be drawn at each point, or bound them from below; by default 1."""
@@ -406,7 +406,8 @@ class ScalarEncoding(Encoding):
         return self.inner_._n_architectures(self._cells(points))
 
 
-def _key(point: Point) -> bytes:
+def point_key(point: Point) -> bytes:
+    """Return a key that is equal for equal points."""
     # Rounded, for 0.1 + 0.2 and 0.3 are the same point; + 0.0 turns -0.0 into 0.0.
     return (np.round(point, 9) + 0.0).tobytes()
 

@@ -408,7 +408,7 @@ def _trial_of(
         message=failure,
         duration=duration,
         gradient=outcome.gradient,
-        info=dict(outcome.info),
+        info=dict(outcome.info) | ({"planned_fidelity": float(fidelity)} if outcome.completed < 1 else {}),
         score_error=math.nan if failure else float(outcome.score_error),
         fidelity=float(fidelity * outcome.completed),
     )

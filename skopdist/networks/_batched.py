@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import cast
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +95,15 @@ class BatchedNetworks(nn.Module):
         if self.categories is not None:
             x = x + self.categories(rows)
         return self.classify(self.head(self.cells(x)))
+
+    def on_its_own(self) -> Self:
+        """Forget the networks, whose weights would be kept beside the stacked ones; nothing can be handed back then."""
+        for module in self.modules():
+            if isinstance(module, _Stacked):
+                module.layers = ()
+            elif isinstance(module, _StackedCategories):
+                module.members = ()
+        return self
 
     @torch.no_grad()
     def hand_back(self) -> None:

@@ -12,9 +12,10 @@ from scipy.special import ndtr
 
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import HybridEncoding
+from skopdist.encodings._base import point_key
 from skopdist.strategies._base import Strategy
 from skopdist.strategies._candidates import CandidatePool
-from skopdist.strategies._drawing import draw_unseen, point_key
+from skopdist.strategies._drawing import draw_unseen
 from skopdist.strategies._gaussian_process import AdditiveGaussianProcess
 from skopdist.trial import Trial
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skopdist.encodings import Encoding
-from skopdist.strategies._drawing import draw_unseen, point_key
+from skopdist.encodings._base import point_key
+from skopdist.strategies._drawing import draw_unseen
 
 Array = NDArray[np.float64]
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skopdist.distribution import OperationDistribution
 from skopdist.encodings import Encoding
+from skopdist.encodings._base import point_key
 from skopdist.trial import Trial
 
 # Small spaces run dry: after so many draws in a row that were all seen, the space counts as exhausted.
@@ -47,12 +48,6 @@ def draw_unseen(
         if point_key(point) not in seen:
             return point
     return None
-
-
-def point_key(point: NDArray[np.float64]) -> bytes:
-    """Return a key that is equal for equal points."""
-    # Rounded, for 0.1 + 0.2 and 0.3 are the same point; + 0.0 turns -0.0 into 0.0.
-    return (np.round(point, 9) + 0.0).tobytes()
 
 
 def trial_keys(encoding: Encoding, trials: Sequence[Trial]) -> list[bytes]:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from skopdist.encodings._base import point_key
 from skopdist.strategies._base import Strategy
-from skopdist.strategies._drawing import draw_unseen, point_key, trial_keys
+from skopdist.strategies._drawing import draw_unseen, trial_keys
 from skopdist.trial import Trial
 
 

@@ -447,6 +447,7 @@ class Trainer:
                 return [self.train(*group[0])]
             except Exception as error:  # noqa: BLE001 - the others go on
                 return [f"{type(error).__name__}: {error}"]
+        begin = time.monotonic()
         try:
             made = [self._make(*each) for each in group]
             nets, datasets = [net for net, _ in made], [dataset for _, dataset in made]
@@ -459,7 +460,12 @@ class Trainer:
             return [net if failure is None else failure for net, failure in zip(nets, failures, strict=True)]
         except Exception:  # noqa: BLE001 - it is seen again where it belongs to one network
             half = len(group) // 2
-        return self._train_group(group[:half]) + self._train_group(group[half:])
+        again = self
+        if self.max_time is not None:
+            # The halves share what is left of the time.
+            left = max(0.0, self.max_time - (time.monotonic() - begin)) / 2
+            again = replace(self, max_time=left)
+        return again._train_group(group[:half]) + again._train_group(group[half:])
 
     def _make(
         self, architecture: Architecture, samples: Samples, seed: int, held_out: Samples | None

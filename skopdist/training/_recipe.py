@@ -101,8 +101,9 @@ class Training(HasParameters):
         trials among them. None takes the image alone.
     early_stopping : int or None, default=None
         Epochs without a better loss on the held-out data after which the training of a trial stops. None trains to the
-        end, where the schedule is at its best. The final network, for which nothing is held out, is trained for as many
-        epochs as the best trial.
+        end, where the schedule is at its best. A single final network, for which nothing is held out, is trained for as
+        many epochs as the best trial. Several final networks are trained to the end: each is scored on the rows that it
+        holds out, so these must not decide when its training stops.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Precision of the matrix products while training. "auto" takes bfloat16 for images where the hardware multiplies
         it natively, which makes training up to twice as fast.
@@ -261,7 +262,11 @@ class Training(HasParameters):
     def for_data(self, n_samples: int, n_spatial: int) -> Self:
         """Return the recipe for so many samples with so many spatial dimensions: defaults stand instead of None."""
         # No clone: callbacks in net_params stay those of the user.
-        chosen = copy(self)._with_defaults(_DEFAULTS[n_spatial])
+        chosen, given = copy(self), self.given
+        if (max_epochs := given.pop("max_epochs", None)) is not None:
+            # Shorter trainings and longer ones are counted from it.
+            chosen.set_params(max_epochs=max_epochs, net_params=given or None)
+        chosen._with_defaults(_DEFAULTS[n_spatial])
         if n_spatial == 0 and chosen.optimizer == "sgd" and "optimizer" not in self.given:
             larger = max(1.0, self.batch_size_for(n_samples, n_spatial) / _MOST_SAMPLES_PER_BATCH)
             chosen._with_defaults(_FLAT_SGD | {"lr": math.sqrt(larger) * _FLAT_SGD["lr"]})

@@ -21,7 +21,7 @@ from skopdist._device import isolated_generators, own_settings
 # Modules draw their weights from torch's global generator; trials in threads must take turns at it.
 INITIALISATION = threading.Lock()
 # The parts of a net that have weights, by the names of skorch.
-_PARTS = ("module_", "criterion_")
+WITH_WEIGHTS = ("module_", "criterion_")
 
 
 class AuxiliaryNet(NeuralNetClassifier):
@@ -44,7 +44,7 @@ class AuxiliaryNet(NeuralNetClassifier):
             state["history"] = list(self.history_)
             state["weights"] = {
                 part: {name: tensor.numpy(force=True) for name, tensor in getattr(self, part).state_dict().items()}
-                for part in _PARTS
+                for part in WITH_WEIGHTS
             }
         return state
 

@@ -12,12 +12,11 @@ from skorch import NeuralNetClassifier
 from skopdist.networks import Network
 from skopdist.training._batches import Batches
 from skopdist.training._nets import PREDICTION_BATCH, ignore
-from skopdist.training._skorch import AuxiliaryNet, WeightedNet
+from skopdist.training._skorch import WITH_WEIGHTS, AuxiliaryNet, WeightedNet
 
 # Parameters that say how it was trained, beside those of its parts.
 _SETTINGS = ("criterion", "optimizer", "lr", "max_epochs", "batch_size", "device", "classes")
 _PARTS = ("module__", "criterion__", "optimizer__")
-_WEIGHTS = ("module_", "criterion_")
 
 
 def take_apart(net: NeuralNetClassifier) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -45,7 +44,7 @@ def take_apart(net: NeuralNetClassifier) -> tuple[dict[str, Any], dict[str, NDAr
     history = [{name: value for name, value in epoch.items() if name != "batches"} for epoch in net.history]
     weights = {
         f"{part}.{name}": tensor.numpy(force=True)
-        for part in _WEIGHTS
+        for part in WITH_WEIGHTS
         for name, tensor in getattr(net, part).state_dict().items()
     }
     return {"params": kept, "history": history, "is_weighted": isinstance(net, WeightedNet)}, weights
@@ -74,7 +73,7 @@ def put_together(parts: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) 
     net = kind.__new__(kind)
     by_part = {
         part: {name.removeprefix(f"{part}."): array for name, array in weights.items() if name.startswith(f"{part}.")}
-        for part in _WEIGHTS
+        for part in WITH_WEIGHTS
     }
     net.__setstate__({"params": params, "history": parts["history"], "weights": by_part})
     return net

@@ -144,6 +144,22 @@ def test_members_that_had_no_time_for_all_rows():
     assert 0.4 < verdict.score <= 1
 
 
+def test_architectures_are_compared_on_the_same_rows():
+    # Of the first fold the better one had time for few rows, so that its second fold begins elsewhere.
+    problem = make_problem(4000)
+    members = make_members(problem, {ONE: 0.5, TWO: 0.95}, n_folds=2)
+    cut = [
+        dataclasses.replace(m, probabilities=m.probabilities[:300])
+        if (m.seat.architecture, m.seat.fold) == (TWO, 0)
+        else m
+        for m in members
+    ]
+    verdict = judge(cut, Scorer(None, problem))
+    assert verdict.architecture == TWO
+    of_two = sum(w for m, w in zip(cut, verdict.weights, strict=True) if m.seat.architecture == TWO)
+    assert of_two > 0.9
+
+
 @pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr", "f1_macro", "balanced_accuracy"])
 def test_any_score_will_do(scoring):
     problem = make_problem(400)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 
 from skopdist.budget import Budget
-from skopdist.committee import Member, choose_architectures, plan_seats, train_members
+from skopdist.committee import Member, _members, choose_architectures, plan_seats, train_members
 from skopdist.evaluators import TrainingEvaluator
 from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace
@@ -244,3 +244,33 @@ def test_a_worker_that_dies_with_several_members_is_asked_for_each(trainer, monk
     results = list(train_members(trainer, seats, None))
     assert [result for result in results if isinstance(result, str)] == ["The worker process died"]
     assert [result.seat.seed for result in results if isinstance(result, Member)] == [0, 1, 3]
+
+
+@pytest.mark.parametrize("n_workers", [1, 2, 3])
+def test_each_worker_has_a_graph_of_its_own(trainer, n_workers):
+    architectures = [behind("linear_stem", i) for i in range(3)]
+    seats = plan_seats(trainer.problem, architectures, trainer.problem.folds(4), 12, range(12))
+    groups = _members._next_groups(trainer, seats, n_workers, is_tight=False)
+    assert [len(group) for group in groups] == [4] * n_workers
+    assert [seat.index for group in groups for seat in group] == list(range(4 * n_workers))
+
+
+def test_a_member_that_cannot_predict_harms_no_other(trainer, monkeypatch):
+    predict = _members._predict_unseen
+
+    def fail(trainer, seat, net, n_together):
+        if seat.index == 1:
+            raise MemoryError("no room")
+        return predict(trainer, seat, net, n_together)
+
+    monkeypatch.setattr(_members, "_predict_unseen", fail)
+    seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(3), 3, range(3))
+    trained = list(train_members(trainer, seats, None))
+    assert [isinstance(result, Member) for result in trained] == [True, False, True]
+    assert trained[1] == "MemoryError: no room"
+
+
+def test_what_members_hold_out_does_not_end_their_training(trainer):
+    early = dataclasses.replace(trainer, training=Training(max_epochs=6, early_stopping=1, lr=1e-12).for_data(100, 0))
+    seats = plan_seats(trainer.problem, [draw(1)], trainer.problem.folds(2), 2, range(2))
+    assert [len(member.net.history) for member in train_members(early, seats, None)] == [6, 6]

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.datasets import load_iris
 
+from skopdist import OpDistNASClassifier
 from skopdist.committee import Committee, temper
 from skopdist.evaluators import TrainingEvaluator
+from skopdist.networks._batched import _Stacked
 from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace
 from skopdist.training import Predictor, Trainer, Training
@@ -78,3 +80,11 @@ def test_members_of_several_sizes(iris):
         for net, weight in zip(nets, [0.5, 0.25, 0.25], strict=True)
     )
     np.testing.assert_allclose(committee(iris[0]), expected, rtol=0, atol=1e-9)
+
+
+def test_networks_are_not_kept_beside_their_stacked_weights(iris):
+    clf = OpDistNASClassifier(n_trials=2, n_members=2, max_epochs=1, n_cells=1, channels=8, random_state=0).fit(*iris)
+    (predictor,) = clf._predictor.predictors
+    stacked = [module for module in predictor.module.modules() if isinstance(module, _Stacked)]
+    assert stacked
+    assert not any(module.layers for module in stacked)

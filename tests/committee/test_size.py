@@ -36,6 +36,12 @@ def test_trials_on_record_go_on_as_they_began(trial):
     assert members_behind([short], 3, is_open=False) == 3
 
 
+def test_full_trainings_that_time_cut_are_no_short_ones(trial):
+    cut = trial.replace(fidelity=0.3, info={"planned_fidelity": 1.0})
+    assert members_behind([cut], 1, is_open=True) == 1
+    assert members_behind([cut], 1, is_open=False) == 1
+
+
 def test_a_number_that_does_not_go_with_the_record_is_refused(trial):
     with pytest.raises(ValueError, match=r"on record are full trainings, but n_members=3 goes .*Give n_members=1, or"):
         members_behind([trial.replace(fidelity=1.0)], 3, is_open=False)
