@@ -340,3 +340,17 @@ def test_scalars_that_nobody_knows(iris):
         run_search(RandomSearch(), evaluator, n_trials=1, random_state=0)
     with pytest.raises(ValueError, match=message):
         evaluator.evaluate(space.sample(space.uniform(), random_state=0))
+
+
+def test_fewer_rows_have_smaller_batches_and_smaller_steps():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30_000, 2))
+    evaluator = TrainingEvaluator().fit(X, (X[:, 0] > 0).astype(int), random_state=0)
+    short = evaluator.at(0.01)
+    rows, fewer = len(evaluator.problem_.training), len(short.problem_.training)
+    assert fewer < rows / 4
+    assert evaluator.trainer_.training.lr == pytest.approx(0.1)
+    assert short.trainer_.training.lr == 0.05
+    # What the user chooses stays.
+    own = TrainingEvaluator(training=Training(lr=0.02)).fit(X, (X[:, 0] > 0).astype(int), random_state=0)
+    assert own.at(0.01).trainer_.training.lr == 0.02
