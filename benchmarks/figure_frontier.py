@@ -9,17 +9,22 @@ from typing import Any
 import numpy as np
 from _common import Rows
 from _drawing import plt, save
-from frontier_tables import AS_SMALL, BUDGETS, OURS, PEERS
+from frontier_tables import AS_SMALL, BUDGETS, OURS, PEERS, TWO
 
 # Colours as in the other figures, and markers for print.
 _STYLE = {
     OURS: ("#d55e00", "o"),
+    TWO: ("#cc79a7", "D"),
     AS_SMALL: ("#0072b2", "s"),
     PEERS[0]: ("#0072b2", "D"),
     PEERS[1]: ("#009e73", "^"),
     PEERS[2]: ("#555555", "v"),
 }
-_LABEL = {OURS: "networks within the limits", AS_SMALL: "gradient boosting, as small as these"}
+_LABEL = {
+    OURS: "one network within each limit",
+    TWO: "two networks within each limit",
+    AS_SMALL: "gradient boosting, as small as these",
+}
 _AXES = {"kib": "KiB of the file of ONNX", "ms": "milliseconds for a sample, onnxruntime"}
 
 

@@ -4,9 +4,10 @@
     python benchmarks/frontier.py [--data DIR] [--datasets digits SwedishLeaf] [--seeds 5] [--quick] [--report]
 
 For each limit a search of four trials, three of them of cells that are known to be good if these are within the limit,
-and one network that is trained on all training rows; everything else is the default. Depth and width are open, so that
-``fit`` uses the limit up. The network is written to a file of ONNX. So are gradient boosting, a random forest and
-logistic regression (scikit-learn's defaults, but for scaled features of the latter), by skl2onnx.
+and one network that is trained on all training rows, or two that predict together and share the limit; everything else
+is the default. Depth and width are open, so that ``fit`` uses the limit up. Networks are written to a file of ONNX. So
+are gradient boosting, a random forest and logistic regression (scikit-learn's defaults, but for scaled features of the
+latter), by skl2onnx.
 
 "Gradient boosting, as small" has as many iterations as fit into the size of the network's file, and of trees with 4, 8,
 16 or 31 leaves those that are best on a quarter of the training rows, held out.
@@ -34,7 +35,7 @@ from typing import Any
 
 import datasets
 from _onnx import PEERS, convert, session, timings, versions
-from frontier_tables import AS_SMALL, BUDGETS, OURS, frontier_table
+from frontier_tables import AS_SMALL, BUDGETS, MEMBERS, OURS, frontier_table
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 
@@ -55,13 +56,12 @@ def load(arguments: argparse.Namespace, name: str, seed: int) -> datasets.Split:
     return datasets.series(common.data_file(arguments, "series/ucr_subset.npz"), name)
 
 
-def measure_network(split: datasets.Split, budget: str, seed: int, quick: bool) -> dict[str, Any]:
+def measure_network(split: datasets.Split, budget: str, members: int, seed: int, quick: bool) -> dict[str, Any]:
     X, X_test, y, y_test = split
     begin = time.process_time()
     settings = QUICK_SEARCH if quick else SEARCH
-    clf = OpDistNASClassifier(limits=BUDGETS[budget], random_state=seed, **settings).fit(X, y)
+    clf = OpDistNASClassifier(limits=BUDGETS[budget], n_members=members, random_state=seed, **settings).fit(X, y)
     seconds = time.process_time() - begin
-    network = clf.net_.module_
     shape = clf.sample_shape_
     costs = NetworkCosts(shape, len(clf.classes_), clf.channels_, clf.n_cells_)
     with tempfile.TemporaryDirectory() as folder:
@@ -74,8 +74,8 @@ def measure_network(split: datasets.Split, budget: str, seed: int, quick: bool) 
             "channels": clf.channels_,
             "trials": [[costs.n_parameters(trial.architecture), trial.score] for trial in clf.trials_],
             "architecture": str(clf.refit_architecture_),
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            "flops": costs.flops(clf.refit_architecture_),
+            "parameters": clf.n_parameters_,
+            "flops": sum(costs.flops(net.module__architecture) for net in clf.nets_),
             "difference": exported.largest_difference,
             "bytes": exported.n_bytes,
             "fit_cpu_seconds": seconds,
@@ -157,8 +157,9 @@ def run(arguments: argparse.Namespace, rows: common.Rows) -> None:
                 if {"dataset": name, "model": model, "budget": "", "seed": seed} not in rows:
                     add(model, "", **measure_peer(split, make(), quick))
             for budget in arguments.budgets:
-                if {"dataset": name, "model": OURS, "budget": budget, "seed": seed} not in rows:
-                    add(OURS, budget, **measure_network(split, budget, seed, quick))
+                for model, members in MEMBERS.items():
+                    if {"dataset": name, "model": model, "budget": budget, "seed": seed} not in rows:
+                        add(model, budget, **measure_network(split, budget, members, seed, quick))
                 if {"dataset": name, "model": AS_SMALL, "budget": budget, "seed": seed} not in rows:
                     (ours,) = rows.select(dataset=name, model=OURS, budget=budget, seed=seed)
                     found = as_small(split, ours["bytes"])

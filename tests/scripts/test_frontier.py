@@ -21,6 +21,10 @@ def rows(script, tables, tmp_path):
             model=tables.OURS, budget="5,000 parameters", seed=seed, accuracy=accuracy, n_cells=1, channels=8,
             parameters=4000 + seed, flops=500_000, **shared,
         )  # fmt: skip
+    rows.add(
+        model=tables.TWO, budget="5,000 parameters", seed=0, accuracy=0.97, n_cells=1, channels=6, parameters=4800,
+        flops=600_000, **shared,
+    )  # fmt: skip
     rows.add(model=tables.AS_SMALL, budget="5,000 parameters", seed=0, accuracy=0.9, **shared)
     # Where no other model is as small, there is nothing to show.
     rows.add(dataset="digits", model=tables.AS_SMALL, budget="20,000 parameters", seed=0)
@@ -36,10 +40,12 @@ def test_table(tables, rows):
     assert lines[0][0] == "digits"
     assert lines[2:] == [
         ["5,000 parameters", "2", "0.9850 ± 0.0071", "1 × 8", "4,000", "0.50", "10", "0.250", "0.050", "3"],
+        ["5,000 parameters, two networks", "1", "0.9700", "1 × 6", "4,800", "0.60", "10", "0.250", "0.050", "3"],
         ["gradient boosting, as small as 5,000 parameters", "1", "0.9000", "", "", "", "10", "0.250", "0.050", "3"],
         ["random forest", "1", "0.9500", "", "", "", "10", "0.250", "0.050", "3"],
     ]
     assert tables.accuracy_text(rows, "digits", "5,000 parameters") == ".9850"
+    assert tables.accuracy_text(rows, "digits", "5,000 parameters, two networks") == ".9700"
 
 
 def easy(n=240):
@@ -51,7 +57,7 @@ def easy(n=240):
 
 @pytest.mark.slow
 def test_a_network_is_measured(frontier):
-    found = frontier.measure_network(easy(), "5,000 parameters", 0, quick=True)
+    found = frontier.measure_network(easy(), "5,000 parameters", 2, 0, quick=True)
     assert found["parameters"] <= 5_000
     assert found["bytes"] > 0
     assert found["difference"] <= 1e-5
