@@ -74,7 +74,7 @@ def test_the_frontier_is_drawn(figures, script, tmp_path):
     rows.add(dataset="digits", model="gradient boosting, as small", budget="1 MFLOP", seed=0)
     figures.frontier_figures(tmp_path, tmp_path)
     text = (tmp_path / "frontier.svg").read_text(encoding="utf-8")
-    for label in ("KiB of the file of ONNX", "networks within the limits", "random forest", "digits"):
+    for label in ("KiB of the file of ONNX", "one network within each limit", "random forest", "digits"):
         assert label in text
     with (tmp_path / "frontier.csv").open(newline="") as file:
         data = list(csv.DictReader(file))
