@@ -55,8 +55,8 @@ MEANT = re.compile(
     r"|X of shape .* is taken as|X is constant|The search space holds no more points|The final training failed"
     r"|max_time=.* was too short|members of the committee"
     r"|A column-vector y was passed|The number of unique classes is greater than"
-    r"|The least populated class in y|is ill-defined|is not well-defined|parameter is ignored by|will result in a perfect score"
-    r"|y_pred contains classes not in y_true"
+    r"|The least populated class in y|is ill-defined|is not well-defined|parameter is ignored by"
+    r"|will result in a perfect score|y_pred contains classes not in y_true"
     r"|A single label was found|X does not have valid feature names|X has feature names, but"
     r"|Only one class is present|No positive class|No positive samples|The y_prob values do not"
 )
