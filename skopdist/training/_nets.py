@@ -261,7 +261,9 @@ class Trainer:
         Weights that have grown without bound may have had a finite loss to the last. Flat input is predicted in double
         precision, which has room for them.
         """
-        numbers = (*net.module_.parameters(), *net.module_.buffers())
+        parts = (*net.module_.parameters(), *net.module_.buffers())
+        # Buffers of the user's operations may be masks or indices.
+        numbers = [part for part in parts if part.is_floating_point()]
         if self.problem.n_spatial == 0 or all(bool((abs(part) < _LARGE).all()) for part in numbers):
             return
         some = samples.take(np.arange(min(len(samples), _ROWS_CHECKED)))

@@ -14,6 +14,8 @@ from skorch.dataset import ValidSplit
 from skorch.exceptions import DeviceWarning
 
 from skopdist import Architecture, Cell
+from skopdist.operations import Operation
+from skopdist.operations._registry import _REGISTRY
 from skopdist.operations._stems_minirocket import MiniRocketStem
 from skopdist.problem import Problem
 from skopdist.spaces import DenseSpace, NASBench201Space, SequenceSpace
@@ -180,6 +182,20 @@ def test_a_network_that_does_not_predict_has_diverged(shape):
     architecture = SPACES[len(shape) - 1].reference_architectures(4)[0]
     with pytest.raises(FloatingPointError, match=r"training diverged: .*; try a smaller lr \(now"):
         trainer.train(architecture, problem.everything, 0)
+
+
+def test_masks_and_indices_of_an_operation_are_no_large_weights(monkeypatch):
+    class Masked(torch.nn.Conv2d):
+        def __init__(self, channels):
+            super().__init__(channels, channels, 1)
+            self.register_buffer("mask", torch.ones(channels, dtype=torch.bool))
+            self.register_buffer("places", torch.arange(channels))
+
+    monkeypatch.setitem(_REGISTRY, "masked", Operation("masked", Masked, 2))
+    problem = Problem.of(np.random.default_rng(0).normal(size=(8, 1, 4, 4)), np.arange(8) % 2)
+    trainer = Trainer.of(problem, Training(max_epochs=1), 1, 4, "cpu")
+    net = trainer.train(Architecture([Cell(["masked"], [(0, 1)])]), problem.everything, 0)
+    assert any(isinstance(module, Masked) for module in net.module_.modules())
 
 
 def test_divergence_stops_at_once_and_says_so(untouched_generators):
