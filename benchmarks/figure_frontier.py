@@ -14,7 +14,7 @@ from frontier_tables import AS_SMALL, BUDGETS, OURS, PEERS, TWO
 # Colours as in the other figures, and markers for print.
 _STYLE = {
     OURS: ("#d55e00", "o"),
-    TWO: ("#cc79a7", "D"),
+    TWO: ("#cc79a7", "P"),
     AS_SMALL: ("#0072b2", "s"),
     PEERS[0]: ("#0072b2", "D"),
     PEERS[1]: ("#009e73", "^"),

@@ -55,9 +55,10 @@ def frontier_table(rows: common.Rows, dataset: str) -> str:
         for budget in budgets:
             found = [row for row in rows.select(dataset=dataset, model=model, budget=budget) if "accuracy" in row]
             if found:
-                names = {OURS: budget, TWO: f"{budget}, two networks"}
-                text = (names | {AS_SMALL: f"gradient boosting, as small as {budget}"}).get(model, model)
-                body.append(_line(text, found))
+                names = {
+                    OURS: budget, TWO: f"{budget}, two networks", AS_SMALL: f"gradient boosting, as small as {budget}"
+                }  # fmt: skip
+                body.append(_line(names.get(model, model), found))
     return common.table(header, body)
 
 

@@ -463,18 +463,15 @@ def practice_table(rows: common.Rows, suite: str, budget: int, compared: Sequenc
 
 def single_table(found: list[dict[str, Any]], methods: Sequence[str], name: str) -> str:
     """Lay out the means over the seeds of a single data set, and how much the accuracies differ."""
-    has_spread = all(sum(row["method"] == method for row in found) > 1 for method in methods)
     body = []
     for method in methods:
         mine = [row for row in found if row["method"] == method]
         accuracies, losses, seconds = (
             [row[figure] for row in mine] for figure in ("accuracy", "log_loss", "fit_cpu_seconds")
         )
-        spread = [f"{np.std(accuracies, ddof=1):.4f}"] if has_spread else []
-        line = [method, str(len(mine)), f"{np.mean(accuracies):.4f}", *spread, f"{np.mean(losses):.4f}"]
+        line = [method, str(len(mine)), common.mean_and_deviation(accuracies), f"{np.mean(losses):.4f}"]
         body.append([*line, f"{np.median(seconds):.1f}"])
-    spread = ["standard deviation"] if has_spread else []
-    return common.table([name, "splits", "accuracy", *spread, "log-loss", "CPU s"], body)
+    return common.table([name, "splits", "accuracy", "log-loss", "CPU s"], body)
 
 
 def p_value(gains: NDArray[np.float64]) -> str:

@@ -89,8 +89,9 @@ class Final:
     stop_reason: str | None = None
 
     @classmethod
-    def of(cls, members: Sequence[Member], weights: Sequence[float]) -> Final:
-        """Make a committee of members, the best architecture's first."""
+    def of(cls, members: Sequence[Member], weights: Sequence[float] | None = None) -> Final:
+        """Make a committee of members, the best architecture's first; without weights, no more is known than stems."""
+        weights = weights_by_stem(members) if weights is None else weights
         return cls(tuple(member.net for member in members), members[0].seat.architecture, tuple(weights))
 
     def attributes(self, n_spatial: int) -> dict[str, Any]:
@@ -279,17 +280,12 @@ class FinalStage:
         space, n_spatial = self.evaluator.search_space, self.trainer.problem.n_spatial
         text = f"trained in {result.duration:.1f} s  {describe(space.encode(result.seat.architecture))}"
         _LOGGER.info("member %d %s", len(trained), text)
-
-        def attributes() -> dict[str, Any]:
-            members = _succeeded(trained)
-            return Final.of(members, weights_by_stem(members)).attributes(n_spatial)
-
-        return self.watch.on_member(text, attributes)
+        return self.watch.on_member(text, lambda: Final.of(_succeeded(trained)).attributes(n_spatial))
 
     def _weigh(self, members: Sequence[Member], is_folded: bool) -> Final:
         """Weigh the members by the rows that they did not see, where there are such."""
         if not is_folded or not isinstance(self.evaluator, SupervisedEvaluator):
-            return Final.of(members, weights_by_stem(members))
+            return Final.of(members)
         scorer, space = self.evaluator.scorer_, self.evaluator.search_space
         trained, members = members, of_best_length(members)
         verdict = judge(members, scorer)

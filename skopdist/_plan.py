@@ -83,10 +83,9 @@ class Plan:
         """
         references = [architecture for architecture in known if all(limit.allows(architecture) for limit in limits)]
         # Those on record go on as they began, also where there was less time then.
-        known_fidelity = max((trial.planned_fidelity for trial in book.trials), default=None) if is_short else None
+        recorded = [trial.planned_fidelity for trial in book.trials] if is_short else []
         if not budget.is_limited:
-            usual = SHORT if is_short else 1.0
-            return cls(limits, references, None, usual if known_fidelity is None else known_fidelity, 0.0)
+            return cls(limits, references, None, max(recorded, default=SHORT if is_short else 1.0), 0.0)
         expected = 0.0
         if isinstance(evaluator, SupervisedEvaluator):
             entropy, space = seed(book.seed, Stream.PROBE), evaluator.search_space
@@ -94,6 +93,5 @@ class Plan:
             expected = trainer.seconds_for(first, trainer.problem.training, entropy, budget.for_probe)
         shortest = min(SHORT, _FEWEST_STEPS / trainer.n_steps) if is_short else 1.0
         seconds, fidelity = budget.for_search(expected, n_workers, shortest)
-        if known_fidelity is not None:
-            fidelity = known_fidelity
-        return cls(limits, references, max(budget.left if is_last else seconds, 1e-3), fidelity, expected)
+        left = max(budget.left if is_last else seconds, 1e-3)
+        return cls(limits, references, left, max(recorded, default=fidelity), expected)

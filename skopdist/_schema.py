@@ -445,13 +445,16 @@ def _read_numbers(table: Table, i: int, origin: int) -> NDArray[np.float64]:
                 f"The column {table.label(i)} of X held numbers in fit, but now holds {shown(odd)}; give numbers, and "
                 f"NaN for what is missing{advice}."
             )
-        # From the origin on, where they are integers: their difference has a place in double precision.
-        counted = [
-            value - origin if isinstance(value, int) else value if _is_missing(value) else float(value) - origin
-            for value in objects
-        ]
-        return np.array([np.nan if _is_missing(value) else float(value) for value in counted], dtype=np.float64)
+        return np.array([_counted(value, origin) for value in objects], dtype=np.float64)
     if not origin:
         return values.astype(np.float64)
     smallest = np.array([origin], dtype=np.uint64 if origin >= 2**63 else np.int64)
     return Origin(smallest).count(values[:, None])[:, 0]
+
+
+def _counted(value: Any, origin: int) -> float:
+    """Return a number of objects as it is counted from an origin, NaN where it is missing."""
+    if _is_missing(value):
+        return np.nan
+    # The difference of integers has a place in double precision, which they need not have themselves.
+    return float(value - origin) if isinstance(value, int) else float(value) - origin

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +91,7 @@ def judge(members: Sequence[Member], scorer: Scorer) -> Verdict:
         a: [m for m in those if m.seat.fold in chosen] for a, those in by_architecture.items() if folds[a] >= chosen
     }
     # On the same rows, where time was too short to predict all of them.
-    first = _rows_predicted(itertools.chain.from_iterable(candidates.values()))
+    first = _rows_predicted(member for those in candidates.values() for member in those)
     compared = {a: found for a, those in candidates.items() if (found := _collect(those, first=first)) is not None}
     scores = {a: _score(scorer, found)[0] for a, found in compared.items()}
     best = max(compared, key=lambda a: (np.isfinite(scores[a]), np.nan_to_num(scores[a])))

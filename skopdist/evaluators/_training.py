@@ -116,13 +116,13 @@ class TrainingEvaluator(SupervisedEvaluator):
         problem, full = self.problem_, self.trainer_.training
         n_rows = len(problem.training)
         wanted = max(math.ceil(fidelity * full.n_epochs * n_rows), _FEWEST_ROWS)
+        training = full.with_share(fidelity)
         if wanted < n_rows:
             problem = problem.thinned(wanted)
-        training = full.with_share(fidelity)
-        given = Training() if self.training is None else self.training
-        if given.lr is None:
-            # Of fewer rows are smaller batches, and with these go smaller steps.
-            training.set_params(lr=given.for_data(len(problem.training), problem.n_spatial).lr)
+            given = Training() if self.training is None else self.training
+            if given.lr is None:
+                # Of fewer rows are smaller batches, and with these go smaller steps.
+                training.set_params(lr=given.for_data(len(problem.training), problem.n_spatial).lr)
         short = copy.copy(self)
         short.problem_ = problem
         short.trainer_ = dataclasses.replace(self.trainer_, problem=problem, training=training)

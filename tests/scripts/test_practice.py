@@ -60,11 +60,10 @@ def test_a_single_data_set_has_a_spread(practice, script, tmp_path):
         )  # fmt: skip
     head, _, line = practice.practice_table(rows, "digits", 30).splitlines()
     assert [cell.strip() for cell in head.split("|")[1:4]] == ["digits", "splits", "accuracy"]
-    assert [cell.strip() for cell in line.split("|")[1:-1]] == ["skopdist", "3", "0.9200", "0.0200", "0.1000", "3.0"]
+    assert [cell.strip() for cell in line.split("|")[1:-1]] == ["skopdist", "3", "0.9200 ± 0.0200", "0.1000", "3.0"]
     rows.drop(seed=1)
     rows.drop(seed=2)
-    head, _, line = practice.practice_table(rows, "digits", 30).splitlines()
-    assert "deviation" not in head
+    _, _, line = practice.practice_table(rows, "digits", 30).splitlines()
     assert [cell.strip() for cell in line.split("|")[1:-1]] == ["skopdist", "1", "0.9000", "0.1000", "3.0"]
 
 
